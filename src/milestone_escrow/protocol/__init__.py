@@ -1,0 +1,1 @@
+"""The contract's twin: its terms, typed data and status table in pure Python."""

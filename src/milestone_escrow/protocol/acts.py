@@ -1,0 +1,169 @@
+"""What people sign about an open agreement: attestations, acts, and consents to a role.
+
+Amounts are token units, times Unix seconds. `sequence` is the milestone's counter, which every
+change advances, so that a stale signature dies by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from milestone_escrow.protocol.eip712 import Address, Domain, Field, Struct, TypedData, Value
+
+
+class Verdict(IntEnum):
+    """A verifier's verdict. 0 is invalid, so that a forgotten field can never approve."""
+
+    ACCEPTED = 1
+    REJECTED = 2
+    RETURNED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """A verifier's signed verdict; `amount` is cumulative, 0 unless accepted."""
+
+    agreement_id: bytes
+    milestone: int
+    verdict: Verdict
+    amount: int
+    evidence_hash: bytes
+    issued_at: int
+    valid_until: int
+
+    def typed_data(self, domain: Domain) -> TypedData:
+        """What a verifier signs."""
+        return TypedData(domain, ATTESTATION, self.message())
+
+    def message(self) -> Mapping[str, Value]:
+        return {
+            "agreementId": self.agreement_id,
+            "milestone": self.milestone,
+            "verdict": int(self.verdict),
+            "amount": self.amount,
+            "evidenceHash": self.evidence_hash,
+            "issuedAt": self.issued_at,
+            "validUntil": self.valid_until,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """The payee states that a milestone is done."""
+
+    agreement_id: bytes
+    milestone: int
+    evidence_hash: bytes
+    sequence: int
+    valid_until: int
+
+    def typed_data(self, domain: Domain) -> TypedData:
+        """What the payee signs."""
+        return _act(domain, SUBMISSION, self)
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """A party objects to what is about to go against it."""
+
+    agreement_id: bytes
+    milestone: int
+    reason_hash: bytes
+    sequence: int
+    valid_until: int
+
+    def typed_data(self, domain: Domain) -> TypedData:
+        """What the disputing party signs."""
+        return _act(domain, DISPUTE, self)
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """The arbiter's split of what is disputed."""
+
+    agreement_id: bytes
+    milestone: int
+    to_payee: int
+    to_buyer: int
+    reason_hash: bytes
+    sequence: int
+    valid_until: int
+
+    def typed_data(self, domain: Domain) -> TypedData:
+        """What the arbiter signs."""
+        return _act(domain, RULING, self)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """A split, signed by whoever gives something up."""
+
+    agreement_id: bytes
+    milestone: int
+    to_payee: int
+    to_buyer: int
+    sequence: int
+    valid_until: int
+
+    def typed_data(self, domain: Domain) -> TypedData:
+        """What the buyer signs if the payee receives, and the payee if the buyer does."""
+        return _act(domain, RESOLUTION, self)
+
+
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """A verifier or arbiter confirms that the account is theirs and takes the role.
+
+    It is never sent to the contract: it protects both parties from a mistyped account.
+    """
+
+    agreement_id: bytes
+    role: str
+    account: Address
+
+    def typed_data(self, domain: Domain) -> TypedData:
+        """What the person appointed signs."""
+        message = {"agreementId": self.agreement_id, "role": self.role, "account": self.account}
+        return TypedData(domain, APPOINTMENT, message)
+
+
+def _act(
+    domain: Domain, struct: Struct, act: Submission | Dispute | Ruling | Resolution
+) -> TypedData:
+    message: dict[str, Value] = {
+        field.name: getattr(act, _snake(field.name)) for field in struct.fields
+    }
+    return TypedData(domain, struct, message)
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name)
+
+
+ATTESTATION = Struct(
+    "Attestation",
+    (
+        Field("bytes32", "agreementId"),
+        Field("uint256", "milestone"),
+        Field("uint8", "verdict"),
+        Field("uint128", "amount"),
+        Field("bytes32", "evidenceHash"),
+        Field("uint64", "issuedAt"),
+        Field("uint64", "validUntil"),
+    ),
+)
+_TARGET = (Field("bytes32", "agreementId"), Field("uint256", "milestone"))
+_SPLIT = (Field("uint128", "toPayee"), Field("uint128", "toBuyer"))
+_ONCE = (Field("uint32", "sequence"), Field("uint64", "validUntil"))
+_REASON = Field("bytes32", "reasonHash")
+
+SUBMISSION = Struct("Submission", (*_TARGET, Field("bytes32", "evidenceHash"), *_ONCE))
+DISPUTE = Struct("Dispute", (*_TARGET, _REASON, *_ONCE))
+RULING = Struct("Ruling", (*_TARGET, *_SPLIT, _REASON, *_ONCE))
+RESOLUTION = Struct("Resolution", (*_TARGET, *_SPLIT, *_ONCE))
+APPOINTMENT = Struct(
+    "Appointment",
+    (Field("bytes32", "agreementId"), Field("string", "role"), Field("address", "account")),
+)

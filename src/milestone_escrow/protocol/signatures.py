@@ -1,0 +1,62 @@
+"""Signers as the rest of the package sees them, and the recovery of ECDSA signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from milestone_escrow.errors import UsageError
+from milestone_escrow.protocol.eip712 import Address, TypedData
+
+_HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+
+
+class Signer(Protocol):
+    """Whatever holds a key and signs with it; the secret itself never leaves it."""
+
+    @property
+    def address(self) -> Address: ...
+
+    def sign_typed_data(self, data: TypedData) -> bytes:
+        """A 65-byte signature (r, s, v with v 27 or 28) of the digest rebuilt from `data`."""
+        ...
+
+    def sign_transaction(self, transaction: Mapping[str, Any]) -> bytes:
+        """The signed raw transaction, ready to be broadcast."""
+        ...
+
+
+def recover(digest: bytes, signature: bytes) -> Address | None:
+    """The account that signed `digest`, or None where no account can have.
+
+    Accepts 65 bytes (r, s, v) and 64 bytes (EIP-2098), low s only, as the contract does.
+
+    Raises:
+        UsageError: the signature is neither 64 nor 65 bytes long.
+    """
+    from eth_keys.datatypes import Signature
+    from eth_keys.exceptions import BadSignature, ValidationError
+
+    if len(signature) not in (64, 65):
+        raise UsageError(f"a signature has 64 or 65 bytes, not {len(signature)}")
+    r = int.from_bytes(signature[:32], "big")
+    s = int.from_bytes(signature[32:64], "big")
+    if len(signature) == 64:
+        v, s = 27 + (s >> 255), s & (2**255 - 1)
+    else:
+        v = signature[64]
+    if v not in (27, 28) or s > _HALF_ORDER:
+        return None
+    try:
+        key = Signature(vrs=(v - 27, r, s)).recover_public_key_from_msg_hash(digest)
+    except (BadSignature, ValidationError):
+        return None
+    return key.to_checksum_address()
+
+
+def compact(signature: bytes) -> bytes:
+    """A 65-byte signature in its 64-byte form (EIP-2098), which costs less calldata."""
+    if len(signature) != 65 or signature[64] not in (27, 28) or signature[32] >> 7:
+        return signature
+    high = (signature[64] - 27) << 7
+    return signature[:32] + bytes([signature[32] | high]) + signature[33:64]
