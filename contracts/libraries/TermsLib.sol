@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {IMilestoneEscrow, Milestone, MilestoneRef, Terms} from "../interfaces/IMilestoneEscrow.sol";
+
+/// @dev Hashes terms as EIP-712 does, and holds their bounds at opening.
+library TermsLib {
+    bytes32 internal constant MILESTONE_TYPEHASH = keccak256(
+        "Milestone(uint128 amount,uint64 deadline,bool paysOnSilence,uint32 verifierSet,uint8 quorum,bytes32 requirementsHash)"
+    );
+    bytes32 internal constant AGREEMENT_TYPEHASH = keccak256(
+        "Agreement(address buyer,address supplier,address token,address arbiter,address[] verifiers,uint32 objectionPeriod,uint32 reviewPeriod,uint32 arbitrationPeriod,uint16 defaultPayeeBps,address feeRecipient,uint16 feeBps,bytes32 documentHash,uint256 salt,Milestone[] milestones)Milestone(uint128 amount,uint64 deadline,bool paysOnSilence,uint32 verifierSet,uint8 quorum,bytes32 requirementsHash)"
+    );
+
+    uint256 internal constant MAX_MILESTONES = 60;
+    uint256 internal constant MAX_VERIFIERS = 32;
+    uint256 internal constant MAX_FEE_BPS = 1_000;
+    uint256 internal constant BPS = 10_000;
+    uint256 internal constant MIN_ARBITRATION_PERIOD = 3 days;
+    uint256 internal constant MAX_PERIOD = 366 days;
+    /// @dev Times are stored in 32 bits, which last until 2106: agreements can be opened until 2085.
+    uint256 internal constant MAX_HORIZON = 20 * 366 days;
+
+    function hash(Milestone calldata milestone) internal pure returns (bytes32 digest) {
+        bytes32 typeHash = MILESTONE_TYPEHASH;
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, typeHash)
+            calldatacopy(add(free, 0x20), milestone, 0xc0)
+            digest := keccak256(free, 0xe0)
+        }
+    }
+
+    /// @dev `hashStruct(Agreement)` from all milestones.
+    function hash(Terms calldata terms, Milestone[] calldata milestones) internal pure returns (bytes32) {
+        bytes32[] memory hashes = new bytes32[](milestones.length);
+        for (uint256 i; i < milestones.length; ++i) {
+            hashes[i] = hash(milestones[i]);
+        }
+        return _hash(terms, hashes);
+    }
+
+    /// @dev `hashStruct(Agreement)` from the hashes of the others and the one milestone itself.
+    function hash(Terms calldata terms, MilestoneRef calldata ref) internal pure returns (bytes32) {
+        bytes32[] memory hashes = ref.hashes;
+        if (ref.index >= hashes.length) revert IMilestoneEscrow.UnknownMilestones(ref.index, hashes.length);
+        hashes[ref.index] = hash(ref.milestone);
+        return _hash(terms, hashes);
+    }
+
+    /// @dev The thirteen words of `Terms` in calldata are those of the EIP-712 struct, but for `verifiers`.
+    /// A word with dirty upper bits only names an agreement that `validate` refuses to open.
+    function _hash(Terms calldata terms, bytes32[] memory hashes) private pure returns (bytes32 digest) {
+        address[] calldata verifiers = terms.verifiers;
+        bytes32 typeHash = AGREEMENT_TYPEHASH;
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            let size := shl(5, verifiers.length)
+            calldatacopy(free, verifiers.offset, size)
+            let verifiersHash := keccak256(free, size)
+            mstore(free, typeHash)
+            calldatacopy(add(free, 0x20), terms, 0x1a0)
+            mstore(add(free, 0xa0), verifiersHash)
+            mstore(add(free, 0x1c0), keccak256(add(hashes, 0x20), shl(5, mload(hashes))))
+            digest := keccak256(free, 0x1e0)
+        }
+    }
+
+    function validate(Terms calldata terms, Milestone[] calldata milestones) internal view {
+        _validateRoles(terms);
+        _bound("objectionPeriod", terms.objectionPeriod, 0, MAX_PERIOD);
+        _bound("reviewPeriod", terms.reviewPeriod, 0, MAX_PERIOD);
+        _bound("arbitrationPeriod", terms.arbitrationPeriod, MIN_ARBITRATION_PERIOD, MAX_PERIOD);
+        _bound("defaultPayeeBps", terms.defaultPayeeBps, 0, BPS);
+        _bound("feeBps", terms.feeBps, 0, MAX_FEE_BPS);
+        _bound("milestones", milestones.length, 1, MAX_MILESTONES);
+        uint256 verifierCount = terms.verifiers.length;
+        for (uint256 i; i < milestones.length; ++i) {
+            _validateMilestone(i, milestones[i], verifierCount);
+        }
+    }
+
+    function _validateRoles(Terms calldata terms) private view {
+        address buyer = terms.buyer;
+        address supplier = terms.supplier;
+        address arbiter = terms.arbiter;
+        _role("buyer", buyer, buyer != address(0));
+        _role("supplier", supplier, supplier != address(0) && supplier != buyer);
+        _role("token", terms.token, terms.token != address(0));
+        _role("arbiter", arbiter, arbiter == address(0) || (arbiter != buyer && arbiter != supplier));
+        _role("feeRecipient", terms.feeRecipient, terms.feeRecipient != address(0) || terms.feeBps == 0);
+        address[] calldata verifiers = terms.verifiers;
+        _bound("verifiers", verifiers.length, 0, MAX_VERIFIERS);
+        address previous;
+        for (uint256 i; i < verifiers.length; ++i) {
+            address verifier = verifiers[i];
+            _role("verifier", verifier, verifier > previous && verifier != arbiter);
+            previous = verifier;
+        }
+    }
+
+    function _validateMilestone(uint256 index, Milestone calldata milestone, uint256 verifierCount) private view {
+        if (milestone.amount == 0) {
+            revert IMilestoneEscrow.MilestoneOutOfBounds(index, "amount", 0, 1, type(uint128).max);
+        }
+        uint256 deadline = milestone.deadline;
+        bool isDeposit = deadline == 0 && milestone.paysOnSilence;
+        if (!isDeposit && (deadline <= block.timestamp || deadline > block.timestamp + MAX_HORIZON)) {
+            revert IMilestoneEscrow.MilestoneOutOfBounds(
+                index, "deadline", deadline, block.timestamp + 1, block.timestamp + MAX_HORIZON
+            );
+        }
+        uint256 set = milestone.verifierSet;
+        if (set >> verifierCount != 0) {
+            revert IMilestoneEscrow.MilestoneOutOfBounds(index, "verifierSet", set, 0, (1 << verifierCount) - 1);
+        }
+        uint256 size = popCount(set);
+        uint256 least = size == 0 ? 0 : 1;
+        if (milestone.quorum < least || milestone.quorum > size) {
+            revert IMilestoneEscrow.MilestoneOutOfBounds(index, "quorum", milestone.quorum, least, size);
+        }
+    }
+
+    function _role(bytes32 role, address account, bool allowed) private view {
+        if (!allowed || account == address(this)) revert IMilestoneEscrow.RoleNotAllowed(role, account);
+    }
+
+    function _bound(bytes32 term, uint256 asked, uint256 atLeast, uint256 atMost) private pure {
+        if (asked < atLeast || asked > atMost) {
+            revert IMilestoneEscrow.TermOutOfBounds(term, asked, atLeast, atMost);
+        }
+    }
+
+    /// @dev Sets are small: counting bit by bit beats a clever constant here.
+    function popCount(uint256 set) internal pure returns (uint256 count) {
+        for (; set != 0; set &= set - 1) {
+            ++count;
+        }
+    }
+}
