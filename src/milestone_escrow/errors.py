@@ -73,7 +73,12 @@ class ContractError(ChainError):
     """The contract or the token refused: `name` is the decoded custom error, `args` its values."""
 
     def __init__(
-        self, message: str, *, name: str = "", values: dict[str, object] | None = None, hint: str = ""
+        self,
+        message: str,
+        *,
+        name: str = "",
+        values: dict[str, object] | None = None,
+        hint: str = "",
     ) -> None:
         super().__init__(message, hint=hint, name=name, values=values or {})
         self.name = name

@@ -6,11 +6,10 @@ change advances, so that a stale signature dies by itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
-from milestone_escrow.protocol.eip712 import Address, Domain, Field, Struct, TypedData, Value
+from milestone_escrow.protocol.eip712 import Address, Domain, Field, Message, Struct, TypedData
 
 
 class Verdict(IntEnum):
@@ -37,7 +36,7 @@ class Attestation:
         """What a verifier signs."""
         return TypedData(domain, ATTESTATION, self.message())
 
-    def message(self) -> Mapping[str, Value]:
+    def message(self) -> Message:
         return {
             "agreementId": self.agreement_id,
             "milestone": self.milestone,
@@ -132,7 +131,7 @@ class Appointment:
 def _act(
     domain: Domain, struct: Struct, act: Submission | Dispute | Ruling | Resolution
 ) -> TypedData:
-    message: dict[str, Value] = {
+    message: dict[str, object] = {
         field.name: getattr(act, _snake(field.name)) for field in struct.fields
     }
     return TypedData(domain, struct, message)

@@ -8,7 +8,7 @@ domain and type hashes are computed once.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TypeAlias
@@ -20,8 +20,7 @@ from milestone_escrow.errors import TypedDataError
 Address: TypeAlias = str
 """A 20-byte account as EIP-55 checksummed hex."""
 
-Value: TypeAlias = "bool | int | str | bytes | Sequence[Value] | Mapping[str, Value]"
-Message: TypeAlias = Mapping[str, Value]
+Message: TypeAlias = Mapping[str, object]
 Encoder: TypeAlias = Callable[[object], bytes]
 
 ZERO_ADDRESS: Address = "0x" + "0" * 40
@@ -76,7 +75,9 @@ class Struct:
         """
         if not isinstance(message, Mapping):
             raise TypedDataError(f"{self.name} must be a mapping, not {_kind(message)}")
-        if len(message) != len(self.fields) or any(name not in message for name, _ in self.encoders):
+        if len(message) != len(self.fields) or any(
+            name not in message for name, _ in self.encoders
+        ):
             self._refuse_field_names(message)
         words = [encode(message[name]) for name, encode in self.encoders]
         return keccak(self.type_hash + b"".join(words))
@@ -197,7 +198,7 @@ class Domain:
         """The 32-byte domain separator."""
         return _separator(self)
 
-    def message(self) -> dict[str, Value]:
+    def message(self) -> dict[str, object]:
         return {
             "name": self.name,
             "version": self.version,

@@ -35,7 +35,8 @@ def recover(digest: bytes, signature: bytes) -> Address | None:
         UsageError: the signature is neither 64 nor 65 bytes long.
     """
     from eth_keys.datatypes import Signature
-    from eth_keys.exceptions import BadSignature, ValidationError
+    from eth_keys.exceptions import BadSignature
+    from eth_utils.exceptions import ValidationError
 
     if len(signature) not in (64, 65):
         raise UsageError(f"a signature has 64 or 65 bytes, not {len(signature)}")

@@ -1,0 +1,192 @@
+"""The contract's verbs as pure functions: a state in, the next state and the money out.
+
+Each refuses exactly where the contract refuses, with a `LifecycleError` whose `error` field is
+the name of the contract's custom error. Signatures are checked elsewhere: `consents` says who
+has agreed, `caller` who acts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass, replace
+
+from milestone_escrow.errors import LifecycleError
+from milestone_escrow.protocol.acts import Attestation, Verdict
+from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.protocol.lifecycle import (
+    ATTESTABLE,
+    DISPUTED,
+    PENDING,
+    Role,
+    Split,
+    State,
+    Status,
+    after_payout,
+    dispute_needs_arbiter,
+    disputing_role,
+    end,
+    held,
+    payee,
+    silence_split,
+)
+from milestone_escrow.protocol.terms import MIN_REJECTION_PERIOD, Milestone, Terms
+
+NOTHING = Split(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """The next state, and what left the milestone on the way."""
+
+    state: State
+    split: Split = NOTHING
+
+
+def fund(milestone: Milestone, state: State, now: int) -> Transition:
+    """Pays in the amount; a deposit goes on to the payee at once."""
+    _require_status(state, {Status.UNFUNDED})
+    if milestone.is_deposit:
+        settled = replace(state, status=Status.SETTLED, paid=milestone.amount)
+        return Transition(settled, Split(milestone.amount, 0))
+    _require_before(now, milestone.deadline)
+    return Transition(replace(state, status=Status.FUNDED))
+
+
+def attest(
+    terms: Terms, milestone: Milestone, state: State, attestation: Attestation, now: int
+) -> Transition:
+    """Decides by a quorum: pays at once, or starts the objection period."""
+    _require_status(state, ATTESTABLE)
+    _require_before(now, end(milestone, state))
+    _require_attestation(milestone, state, attestation, now)
+    if not milestone.quorum:
+        raise _refusal("QuorumNotReached", "this milestone has no verifiers, nobody can attest")
+    state = replace(state, issued_at=attestation.issued_at)
+    accepted = attestation.verdict is Verdict.ACCEPTED
+    if accepted and terms.objection_period == 0:
+        split = Split(attestation.amount - state.paid, 0)
+        return Transition(after_payout(milestone, state, split), split)
+    period = (
+        terms.objection_period if accepted else max(terms.objection_period, MIN_REJECTION_PERIOD)
+    )
+    status = Status.RELEASE_PENDING if accepted else Status.REFUND_PENDING
+    pending = attestation.amount if accepted else 0
+    return Transition(_start_clock(replace(state, pending=pending), status, now + period))
+
+
+def submit(
+    terms: Terms, milestone: Milestone, state: State, caller: Address, now: int
+) -> Transition:
+    """The payee states that the milestone is done."""
+    _require_status(state, {Status.FUNDED})
+    _require_before(now, milestone.deadline)
+    if terms.review_period == 0:
+        raise _refusal("SubmissionsOff", "the agreement has submissions switched off")
+    _require_caller(caller, payee(terms, state))
+    return Transition(_start_clock(state, Status.SUBMITTED, now + terms.review_period))
+
+
+def dispute(
+    terms: Terms, milestone: Milestone, state: State, caller: Address, now: int
+) -> Transition:
+    """A party objects to what is about to go against it."""
+    _require_status(state, {Status.FUNDED, Status.SUBMITTED} | PENDING)
+    _require_before(now, end(milestone, state))
+    if dispute_needs_arbiter(milestone, state) and not terms.has_arbiter:
+        raise _refusal("NoArbiter", "this dispute needs an arbiter, and the agreement has none")
+    buyer_disputes = disputing_role(milestone, state) is Role.BUYER
+    _require_caller(caller, terms.buyer if buyer_disputes else payee(terms, state))
+    if state.status in PENDING:
+        clock = now + terms.arbitration_period
+        return Transition(_start_clock(state, Status.DISPUTED_OVER_VERDICT, clock))
+    clock = max(now, milestone.deadline) + terms.arbitration_period
+    return Transition(_start_clock(state, Status.DISPUTED_BEFORE_VERDICT, clock))
+
+
+def rule(
+    terms: Terms, milestone: Milestone, state: State, split: Split, caller: Address, now: int
+) -> Transition:
+    """The arbiter splits what is held; a rest goes back to waiting for proof."""
+    _require_status(state, DISPUTED)
+    _require_before(now, state.clock)
+    _require_split(split, 0, held(milestone, state))
+    if not terms.has_arbiter:
+        raise _refusal("NotAuthorized", "the agreement has no arbiter")
+    _require_caller(caller, terms.arbiter)
+    return Transition(after_payout(milestone, state, split), split)
+
+
+def resolve(
+    terms: Terms, milestone: Milestone, state: State, split: Split, consents: Set[Address]
+) -> Transition:
+    """Splits what is held with the consent of whoever gives something up."""
+    _require_status(state, ATTESTABLE | DISPUTED)
+    rest = held(milestone, state)
+    _require_split(split, 1 if state.status is Status.FUNDED else rest, rest)
+    for needed, party in ((split.to_payee, terms.buyer), (split.to_buyer, payee(terms, state))):
+        if needed and party not in consents:
+            raise _refusal("NotAuthorized", f"this split needs the consent of {party}")
+    return Transition(after_payout(milestone, state, split), split)
+
+
+def finalize(terms: Terms, milestone: Milestone, state: State, now: int) -> Transition:
+    """Lets time decide."""
+    _require_status(state, ATTESTABLE | DISPUTED)
+    until = end(milestone, state)
+    if now < until:
+        raise _refusal("TooEarly", f"the window is open until {until}, it is {now}")
+    split = silence_split(terms, milestone, state)
+    return Transition(after_payout(milestone, state, split), split)
+
+
+def _start_clock(state: State, status: Status, clock: int) -> State:
+    return replace(state, status=status, clock=clock, sequence=state.sequence + 1)
+
+
+def _require_attestation(
+    milestone: Milestone, state: State, attestation: Attestation, now: int
+) -> None:
+    if now > attestation.valid_until:
+        raise _refusal("SignatureExpired", f"valid until {attestation.valid_until}, it is {now}")
+    if not state.issued_at < attestation.issued_at <= now:
+        raise _refusal(
+            "IssuedAtOutOfBounds",
+            f"issued at {attestation.issued_at}, allowed are {state.issued_at + 1} to {now}",
+        )
+    if attestation.verdict is Verdict.ACCEPTED:
+        low, high = state.paid + 1, milestone.amount
+    elif attestation.verdict is Verdict.REJECTED:
+        low, high = 0, 0
+    else:
+        raise _refusal("VerdictNotAllowed", "a return for rework changes nothing on chain")
+    if not low <= attestation.amount <= high:
+        raise _refusal(
+            "AmountOutOfBounds", f"amount {attestation.amount}, allowed are {low} to {high}"
+        )
+
+
+def _require_status(state: State, allowed: Set[Status]) -> None:
+    if state.status not in allowed:
+        names = ", ".join(sorted(status.name.lower() for status in allowed))
+        raise _refusal("WrongStatus", f"the milestone is {state.status.name.lower()}, not {names}")
+
+
+def _require_before(now: int, until: int) -> None:
+    if now >= until:
+        raise _refusal("TooLate", f"this was possible until {until}, it is {now}")
+
+
+def _require_split(split: Split, low: int, high: int) -> None:
+    if split.to_payee < 0 or split.to_buyer < 0 or not low <= split.total <= high:
+        raise _refusal(
+            "SplitOutOfBounds", f"the split adds up to {split.total}, allowed are {low} to {high}"
+        )
+
+
+def _require_caller(caller: Address, allowed: Address) -> None:
+    if caller != allowed:
+        raise _refusal("NotAuthorized", f"{caller} may not do this, only {allowed}")
+
+
+def _refusal(error: str, message: str) -> LifecycleError:
+    return LifecycleError(message, error=error)
