@@ -32,7 +32,7 @@ SHIPPED = {
     "TestUSDC": "contracts/test/TestUSDC.sol",
 }
 ARTIFACTS = Path("src/milestone_escrow/chain/artifacts")
-CACHE = Path("build/contracts")
+CACHE = Path("build/solc")
 
 _IMPORT = re.compile(r"""^\s*import\s+(?:[^"';]*?\bfrom\s+)?["']([^"']+)["']""", re.MULTILINE)
 
@@ -73,7 +73,7 @@ class Artifact:
 def compile_contracts(root: Path) -> dict[str, Artifact]:
     """Every contract of the repository at `root`, test contracts included, by name.
 
-    Results are kept in `build/contracts` by the hash of everything that goes in, so that a second
+    Results are kept in `build/solc` by the hash of everything that goes in, so that a second
     call reads files only. Raises CompilerError.
     """
     tests = sorted(path.relative_to(root).as_posix() for path in root.glob("contracts/test/*.sol"))
