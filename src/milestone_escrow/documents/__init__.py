@@ -1,0 +1,1 @@
+"""The people's side: agreement files, schedules, checks, evidence manifests. All of it pure."""
