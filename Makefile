@@ -1,0 +1,70 @@
+# `make demo` needs Python 3.10 or newer, nothing else; the other targets need Node, too.
+PYTHON ?= python3
+BIN := .venv/bin
+BROWNIE := .venv-brownie/bin
+NODE_BIN := $(CURDIR)/node_modules/.bin
+
+# Stamps: an environment is set up again only when what it is made from has changed.
+RUNTIME := .venv/.runtime
+DEV := .venv/.dev
+BROWNIE_ENV := .venv-brownie/.ready
+NODE := node_modules/.package-lock.json
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-main test-brownie lint bench contracts clean
+
+help:
+	@echo "make demo       an agreement from signature to release, on a chain of its own"
+	@echo "make test       all tests, Brownie's included"
+	@echo "make lint       ruff, mypy, forge fmt"
+	@echo "make bench      figures beside the peers', kept in bench/results"
+	@echo "make contracts  compile the contracts into the package"
+	@echo "make clean      remove what was built, but not the environments"
+
+demo: $(RUNTIME)
+	@$(BIN)/escrow demo
+
+test: test-main test-brownie
+
+test-main: $(DEV) $(NODE)
+	$(BIN)/python -m milestone_escrow.chain.compiler --warm
+	$(BIN)/pytest -n 2 --dist worksteal
+
+# Brownie takes the compiler from where py-solc-x puts it, and Anvil from the PATH.
+test-brownie: $(DEV) $(NODE) $(BROWNIE_ENV)
+	$(BIN)/python -m milestone_escrow.chain.compiler --install
+	PATH="$(NODE_BIN):$$PATH" $(BROWNIE)/brownie compile
+	PATH="$(NODE_BIN):$$PATH" $(BROWNIE)/brownie test
+
+lint: $(DEV) $(NODE)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(NODE_BIN)/forge fmt --check contracts
+
+bench: $(DEV) $(NODE)
+	$(BIN)/python -m bench
+
+contracts: $(DEV) $(NODE)
+	$(BIN)/python -m milestone_escrow.chain.compiler
+
+clean:
+	rm -rf build dist bench/results .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(RUNTIME): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(DEV): $(RUNTIME)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+$(BROWNIE_ENV): pyproject.toml constraints-brownie.txt
+	$(PYTHON) -m venv .venv-brownie
+	$(BROWNIE)/pip install --quiet --disable-pip-version-check -c constraints-brownie.txt -e '.[brownie]'
+	@touch $@
+
+$(NODE): package.json package-lock.json
+	npm ci --no-audit --no-fund
+	@touch $@
