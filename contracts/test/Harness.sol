@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
+import {Attestation, Milestone, MilestoneRef, Status, Terms} from "../interfaces/IMilestoneEscrow.sol";
+import {ActsLib} from "../libraries/ActsLib.sol";
+import {SignatureLib} from "../libraries/SignatureLib.sol";
+import {StatusLib} from "../libraries/StatusLib.sol";
+import {TermsLib} from "../libraries/TermsLib.sol";
+
+/// @notice The libraries' insides, one by one, for the vectors that drive them and their Python twin.
+contract Harness {
+    using StatusLib for uint256;
+
+    function milestoneHash(Milestone calldata milestone) external pure returns (bytes32) {
+        return TermsLib.hash(milestone);
+    }
+
+    function agreementHash(Terms calldata terms, Milestone[] calldata milestones) external pure returns (bytes32) {
+        return TermsLib.hash(terms, milestones);
+    }
+
+    function agreementHashByRef(Terms calldata terms, MilestoneRef calldata ref) external pure returns (bytes32) {
+        return TermsLib.hash(terms, ref);
+    }
+
+    function attestationHash(Attestation calldata attestation) external pure returns (bytes32) {
+        return ActsLib.hash(attestation);
+    }
+
+    function submissionHash(bytes32 id, uint256 milestone, bytes32 evidence, uint32 sequence, uint64 validUntil)
+        external
+        pure
+        returns (bytes32)
+    {
+        return ActsLib.submission(id, milestone, evidence, sequence, validUntil);
+    }
+
+    function disputeHash(bytes32 id, uint256 milestone, bytes32 reason, uint32 sequence, uint64 validUntil)
+        external
+        pure
+        returns (bytes32)
+    {
+        return ActsLib.dispute(id, milestone, reason, sequence, validUntil);
+    }
+
+    function rulingHash(
+        bytes32 id,
+        uint256 milestone,
+        uint128 toPayee,
+        uint128 toBuyer,
+        bytes32 reason,
+        uint32 sequence,
+        uint64 validUntil
+    ) external pure returns (bytes32) {
+        return ActsLib.ruling(id, milestone, toPayee, toBuyer, reason, sequence, validUntil);
+    }
+
+    function resolutionHash(
+        bytes32 id,
+        uint256 milestone,
+        uint128 toPayee,
+        uint128 toBuyer,
+        uint32 sequence,
+        uint64 validUntil
+    ) external pure returns (bytes32) {
+        return ActsLib.resolution(id, milestone, toPayee, toBuyer, sequence, validUntil);
+    }
+
+    function digest(bytes32 separator, bytes32 structHash) external pure returns (bytes32) {
+        return MessageHashUtils.toTypedDataHash(separator, structHash);
+    }
+
+    function isValidSignature(address signer, bytes32 digest_, bytes calldata signature)
+        external
+        view
+        returns (bool)
+    {
+        return SignatureLib.isValid(signer, digest_, signature);
+    }
+
+    function statusOf(uint256 word, uint256 milestone) external pure returns (Status, bool) {
+        return (word.statusOf(milestone), word.hasDetails(milestone));
+    }
+
+    function withStatus(uint256 word, uint256 milestone, Status status, bool details) external pure returns (uint256) {
+        word = word.withStatus(milestone, status);
+        return details ? word.withDetails(milestone) : word;
+    }
+
+    function popCount(uint256 set) external pure returns (uint256) {
+        return TermsLib.popCount(set);
+    }
+}
