@@ -1,0 +1,337 @@
+"""The embedded chain's JSON-RPC: what web3, cast and browser wallets ask a node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from milestone_escrow import __version__
+from milestone_escrow.chain.embedded import Call, EmbeddedChain, MinedBlock
+from milestone_escrow.chain.embedded_views import (
+    block_view,
+    hexed,
+    log_views,
+    quantity,
+    receipt_view,
+    transaction_view,
+)
+from milestone_escrow.chain.rpc import METHOD_NOT_FOUND, RpcError
+from milestone_escrow.errors import ChainError
+
+INVALID_PARAMS = -32602
+PRIORITY_FEE = 10**9
+MAX_FEE_HISTORY = 1024
+
+Method = Callable[..., Any]
+_METHODS: dict[str, Method] = {}
+
+
+def handle(chain: EmbeddedChain, method: str, params: Sequence[object] = ()) -> Any:
+    """Answer one method; raises RpcError with the code that a node would give."""
+    answer = _METHODS.get(method)
+    if answer is None:
+        raise RpcError(f"the method {method} does not exist here", code=METHOD_NOT_FOUND)
+    chain.sync()
+    try:
+        return answer(chain, *params)
+    except RpcError:
+        raise
+    except ChainError as error:
+        raise RpcError(str(error), code=INVALID_PARAMS) from None
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise RpcError(f"invalid parameters for {method}: {error}", code=INVALID_PARAMS) from None
+
+
+def _method(*names: str) -> Callable[[Method], Method]:
+    def register(function: Method) -> Method:
+        _METHODS.update(dict.fromkeys(names, function))
+        return function
+
+    return register
+
+
+# The node
+
+
+@_method("web3_clientVersion")
+def _client_version(_: EmbeddedChain) -> str:
+    return f"milestone-escrow/{__version__}"
+
+
+@_method("eth_chainId")
+def _chain_id(chain: EmbeddedChain) -> str:
+    return quantity(chain.chain_id)
+
+
+@_method("net_version")
+def _network(chain: EmbeddedChain) -> str:
+    return str(chain.chain_id)
+
+
+@_method("net_listening")
+def _listening(_: EmbeddedChain) -> bool:
+    return True
+
+
+@_method("eth_syncing")
+def _syncing(_: EmbeddedChain) -> bool:
+    return False
+
+
+@_method("eth_accounts", "eth_requestAccounts")
+def _accounts(chain: EmbeddedChain) -> list[str]:
+    return [hexed(account) for account in chain.accounts]
+
+
+@_method("eth_blockNumber")
+def _block_number(chain: EmbeddedChain) -> str:
+    return quantity(chain.head.number)
+
+
+# Fees
+
+
+@_method("eth_gasPrice")
+def _gas_price(chain: EmbeddedChain) -> str:
+    return quantity(chain.head.header.base_fee_per_gas + PRIORITY_FEE)
+
+
+@_method("eth_maxPriorityFeePerGas")
+def _priority_fee(_: EmbeddedChain) -> str:
+    return quantity(PRIORITY_FEE)
+
+
+@_method("eth_feeHistory")
+def _fee_history(
+    chain: EmbeddedChain, count: object, newest: object, percentiles: object = ()
+) -> dict[str, object]:
+    last = _block(chain, newest).number
+    first = max(0, last + 1 - min(_integer(count), MAX_FEE_HISTORY))
+    headers = [_existing(chain, n).header for n in range(first, last + 1)]
+    fees = [header.base_fee_per_gas for header in headers]
+    history: dict[str, object] = {
+        "oldestBlock": quantity(first),
+        # One more than asked for: the next block's, which differs little on an idle chain.
+        "baseFeePerGas": [quantity(fee) for fee in (*fees, fees[-1])],
+        "gasUsedRatio": [header.gas_used / header.gas_limit for header in headers],
+    }
+    if isinstance(percentiles, list):
+        history["reward"] = [[quantity(PRIORITY_FEE)] * len(percentiles) for _ in headers]
+    return history
+
+
+# Accounts
+
+
+@_method("eth_getBalance")
+def _balance(chain: EmbeddedChain, account: str, block: object = "latest") -> str:
+    return quantity(_state(chain, block).get_balance(_bytes(account, 20)))
+
+
+@_method("eth_getTransactionCount")
+def _nonce(chain: EmbeddedChain, account: str, block: object = "latest") -> str:
+    return quantity(_state(chain, block).get_nonce(_bytes(account, 20)))
+
+
+@_method("eth_getCode")
+def _code(chain: EmbeddedChain, account: str, block: object = "latest") -> str:
+    return hexed(_state(chain, block).get_code(_bytes(account, 20)))
+
+
+@_method("eth_getStorageAt")
+def _storage(chain: EmbeddedChain, account: str, slot: object, block: object = "latest") -> str:
+    value = _state(chain, block).get_storage(_bytes(account, 20), _integer(slot))
+    return hexed(value.to_bytes(32, "big"))
+
+
+# Calls and transactions
+
+
+@_method("eth_call")
+def _call(chain: EmbeddedChain, call: Mapping[str, object], block: object = "latest") -> str:
+    result = chain.call(_read_call(call), _block(chain, block).number)
+    if result.error:
+        # Code 3 says that `data` holds what the contract reverted with.
+        code = 3 if result.error == "execution reverted" else -32000
+        raise RpcError(result.error, code=code, data=result.output)
+    return hexed(result.output)
+
+
+@_method("eth_estimateGas")
+def _estimate(chain: EmbeddedChain, call: Mapping[str, object], block: object = "latest") -> str:
+    return quantity(chain.estimate(_read_call(call), _block(chain, block).number))
+
+
+@_method("eth_sendRawTransaction")
+def _send_raw(chain: EmbeddedChain, raw: str) -> str:
+    return hexed(chain.send_raw(_bytes(raw)))
+
+
+@_method("eth_getTransactionByHash")
+def _transaction(chain: EmbeddedChain, transaction: str) -> dict[str, object] | None:
+    found = chain.find(_bytes(transaction, 32))
+    return transaction_view(*found) if found else None
+
+
+@_method("eth_getTransactionReceipt")
+def _receipt(chain: EmbeddedChain, transaction: str) -> dict[str, object] | None:
+    found = chain.find(_bytes(transaction, 32))
+    return receipt_view(*found) if found else None
+
+
+# Blocks and logs
+
+
+@_method("eth_getBlockByNumber")
+def _block_by_number(
+    chain: EmbeddedChain, block: object, full: bool = False
+) -> dict[str, object] | None:
+    number = _number(chain, block)
+    found = chain.block(number)
+    return block_view(found, full) if found else None
+
+
+@_method("eth_getBlockByHash")
+def _block_by_hash(
+    chain: EmbeddedChain, block: str, full: bool = False
+) -> dict[str, object] | None:
+    found = _by_hash(chain, block)
+    return block_view(found, full) if found else None
+
+
+@_method("eth_getBlockReceipts")
+def _block_receipts(chain: EmbeddedChain, block: object) -> list[dict[str, object]]:
+    found = _block(chain, block)
+    return [receipt_view(found, transaction) for transaction in found.transactions]
+
+
+@_method("eth_getLogs")
+def _logs(chain: EmbeddedChain, query: Mapping[str, object]) -> list[dict[str, object]]:
+    if "blockHash" in query:
+        only = _by_hash(chain, str(query["blockHash"]))
+        blocks = [only] if only else []
+    else:
+        first = _number(chain, query.get("fromBlock", "latest"))
+        last = min(_number(chain, query.get("toBlock", "latest")), chain.head.number)
+        blocks = [_existing(chain, number) for number in range(first, last + 1)]
+    addresses = [_bytes(text, 20) for text in _alternatives(query.get("address"))]
+    wanted = query.get("topics") or []
+    assert isinstance(wanted, list)
+    topics = [[_bytes(text, 32) for text in _alternatives(choice)] for choice in wanted]
+    return [
+        view
+        for block in blocks
+        for transaction in block.transactions
+        for log, view in log_views(block, transaction)
+        if (not addresses or log.address in addresses)
+        and len(log.topics) >= len(topics)
+        and all(
+            not choice or topic in choice for choice, topic in zip(topics, log.topics, strict=False)
+        )
+    ]
+
+
+# Time travel, under the names that other development nodes gave it
+
+
+@_method("evm_increaseTime")
+def _increase_time(chain: EmbeddedChain, seconds: object) -> int:
+    chain.skip(_integer(seconds))
+    return _integer(seconds)
+
+
+@_method("evm_setNextBlockTimestamp")
+def _set_next_time(chain: EmbeddedChain, timestamp: object) -> None:
+    chain.set_next_time(_integer(timestamp))
+
+
+@_method("evm_mine")
+def _mine(chain: EmbeddedChain, timestamp: object = None) -> str:
+    if timestamp is not None:
+        chain.set_next_time(_integer(timestamp))
+    chain.mine()
+    return "0x0"
+
+
+@_method("evm_snapshot")
+def _snapshot(chain: EmbeddedChain) -> str:
+    return quantity(chain.snapshot())
+
+
+@_method("evm_revert")
+def _revert(chain: EmbeddedChain, snapshot: object) -> bool:
+    return chain.revert(_integer(snapshot))
+
+
+# Reading parameters
+
+
+def _block(chain: EmbeddedChain, block: object) -> MinedBlock:
+    if isinstance(block, Mapping):  # EIP-1898
+        if "blockHash" in block:
+            found = _by_hash(chain, str(block["blockHash"]))
+            if found is None:
+                raise RpcError(f"there is no block {block['blockHash']}")
+            return found
+        block = block["blockNumber"]
+    return _existing(chain, _number(chain, block))
+
+
+def _existing(chain: EmbeddedChain, number: int) -> MinedBlock:
+    found = chain.block(number)
+    if found is None:
+        raise RpcError(f"there is no block {number}, the latest is {chain.head.number}")
+    return found
+
+
+def _by_hash(chain: EmbeddedChain, block: str) -> MinedBlock | None:
+    wanted = _bytes(block, 32)
+    numbers = range(chain.head.number, -1, -1)
+    blocks = (_existing(chain, number) for number in numbers)
+    return next((found for found in blocks if found.header.hash == wanted), None)
+
+
+def _number(chain: EmbeddedChain, block: object) -> int:
+    if block == "earliest":
+        return 0
+    # Nothing waits here and nothing is undone: the latest block is pending, safe and final.
+    if block is None or block in ("latest", "pending", "safe", "finalized"):
+        return chain.head.number
+    return _integer(block)
+
+
+def _state(chain: EmbeddedChain, block: object) -> Any:
+    return chain.state(_block(chain, block).number)
+
+
+def _read_call(call: Mapping[str, object]) -> Call:
+    data = call.get("input") or call.get("data") or "0x"
+    gas = call.get("gas")
+    return Call(
+        to=_bytes(str(call["to"]), 20) if call.get("to") else b"",
+        data=_bytes(str(data)),
+        sender=_bytes(str(call["from"]), 20) if call.get("from") else bytes(20),
+        value=_integer(call.get("value") or 0),
+        gas=_integer(gas) if gas else None,
+    )
+
+
+def _alternatives(value: object) -> list[str]:
+    if value is None:
+        return []
+    return [str(item) for item in value] if isinstance(value, list) else [str(value)]
+
+
+def _bytes(text: str, size: int | None = None) -> bytes:
+    if not isinstance(text, str) or not text.startswith("0x"):
+        raise ValueError(f"{text!r} is not 0x hex")
+    value = bytes.fromhex(text[2:])
+    if size is not None and len(value) != size:
+        raise ValueError(f"{text} has {len(value)} bytes, not {size}")
+    return value
+
+
+def _integer(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    return int(str(value), 16 if str(value).startswith("0x") else 10)

@@ -1,0 +1,136 @@
+"""Talking to a node: one method, `request`, whoever answers it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Sequence
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from milestone_escrow.errors import ChainError
+
+METHOD_NOT_FOUND = -32601
+
+
+class RpcError(ChainError):
+    """The node answered with an error; `data` is what a call reverted with."""
+
+    def __init__(self, message: str, *, code: int = -32000, data: bytes = b"") -> None:
+        super().__init__(message, code=code, data=data)
+        self.code = code
+        self.data = data
+
+
+class Node(Protocol):
+    """Whatever answers JSON-RPC: a node over HTTP, the embedded chain, a web3 provider."""
+
+    def request(self, method: str, params: Sequence[object] = ()) -> Any:
+        """The result of a JSON-RPC method.
+
+        Raises:
+            RpcError: the node answered with an error.
+            ChainError: it did not answer, or not in JSON-RPC.
+        """
+        ...
+
+
+class HttpNode:
+    """A node behind HTTP. Errors name its host only, since addresses carry access keys."""
+
+    def __init__(self, url: str, *, timeout: float = 20) -> None:
+        import requests
+
+        self._url = url
+        self._timeout = timeout
+        self._session = requests.Session()
+        self._ids = itertools.count(1)
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ChainError(
+                "the node's address must start with http:// or https://",
+                hint="give it as http://127.0.0.1:8545",
+            )
+        port = f":{parts.port}" if parts.port else ""
+        self.host = f"{parts.scheme}://{parts.hostname}{port}"
+
+    def request(self, method: str, params: Sequence[object] = ()) -> Any:
+        import requests
+
+        body = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": list(params)}
+        try:
+            answer = self._session.post(
+                self._url,
+                data=json.dumps(body),
+                headers={"Content-Type": "application/json"},
+                timeout=self._timeout,
+            )
+            # Nodes send JSON-RPC errors with other statuses than 200, too.
+            message = json.loads(answer.content)
+        except requests.Timeout:
+            raise ChainError(
+                f"the node at {self.host} did not answer within {self._timeout:g} seconds",
+                hint="try again, or name another node with --rpc",
+            ) from None
+        except requests.RequestException:
+            raise ChainError(
+                f"no node answers at {self.host}",
+                hint="start it (a sandbox with `escrow sandbox`), or name another with --rpc",
+            ) from None
+        except ValueError:
+            raise ChainError(
+                f"what answers at {self.host} is not a node (HTTP status {answer.status_code})",
+                hint="check the address given with --rpc",
+            ) from None
+        return read_answer(message, self.host)
+
+
+class Web3Node:
+    """A node behind a `Web3` object or a web3 provider that someone has set up already."""
+
+    def __init__(self, web3: Any) -> None:
+        self._provider = getattr(web3, "provider", web3)
+        self.host = str(getattr(self._provider, "endpoint_uri", "the provider"))
+
+    def request(self, method: str, params: Sequence[object] = ()) -> Any:
+        try:
+            message = self._provider.make_request(method, list(params))
+        except OSError as error:  # requests' errors are OSErrors, too
+            raise ChainError(f"the node does not answer ({type(error).__name__})") from None
+        return read_answer(message, "the provider")
+
+
+def read_answer(message: object, host: str) -> Any:
+    """The result within a JSON-RPC answer; raises what it says or what it lacks."""
+    if isinstance(message, dict) and isinstance(message.get("error"), dict):
+        raise _error(message["error"])
+    if not isinstance(message, dict) or "result" not in message:
+        raise ChainError(
+            f"what answers at {host} does not speak JSON-RPC",
+            hint="check the address given with --rpc",
+        )
+    return message["result"]
+
+
+def _error(error: dict[str, Any]) -> RpcError:
+    data = error.get("data")
+    if isinstance(data, dict):  # some nodes wrap it once more
+        data = data.get("data")
+    code = error.get("code")
+    return RpcError(
+        str(error.get("message", "the node gave no reason")),
+        code=code if isinstance(code, int) else -32000,
+        data=revert_data(data),
+    )
+
+
+def revert_data(data: object) -> bytes:
+    """The bytes that a call reverted with, as nodes write them in an error's `data`."""
+    if not isinstance(data, str):
+        return b""
+    # "Reverted 0x…" is how some nodes put it.
+    text = data.removeprefix("Reverted ").removeprefix("execution reverted: ")
+    try:
+        return bytes.fromhex(text[2:]) if text.startswith("0x") else b""
+    except ValueError:
+        return b""
