@@ -132,6 +132,15 @@ def standard_input(root: Path, entries: Iterable[str]) -> dict[str, Any]:
     }
 
 
+def imports_of(unit: str, content: str) -> list[str]:
+    """The source units that `unit` imports, relative paths resolved."""
+    folder = posixpath.dirname(unit)
+    return [
+        posixpath.normpath(posixpath.join(folder, path)) if path.startswith(".") else path
+        for path in _IMPORT.findall(content)
+    ]
+
+
 def _compile_cached(root: Path, unit: str, entries: Sequence[str]) -> dict[str, Artifact]:
     source = standard_input(root, entries)
     digest = hashlib.sha256(_dump({"solc": SOLC_VERSION, **source}).encode()).hexdigest()
@@ -193,12 +202,7 @@ def _sources(root: Path, entries: Iterable[str]) -> dict[str, str]:
             raise CompilerError(
                 f"the source {name} cannot be read at {path}", hint="run `npm ci`"
             ) from error
-        folder = posixpath.dirname(name)
-        for target in _IMPORT.findall(found[name]):
-            relative = target.startswith(".")
-            waiting.append(
-                posixpath.normpath(posixpath.join(folder, target)) if relative else target
-            )
+        waiting.extend(imports_of(name, found[name]))
     return dict(sorted(found.items()))
 
 

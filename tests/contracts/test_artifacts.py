@@ -1,0 +1,72 @@
+"""The artifacts that the package ships are what the sources compile to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from milestone_escrow.chain import compiler
+from milestone_escrow.chain.compiler import ARTIFACTS, OPTIMIZER_RUNS, SHIPPED, Artifact
+from milestone_escrow.chain.solc import SOLC_VERSION, CompilerError
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOM_FOR_LATER = 1_024
+EIP_170 = 24_576
+
+
+def test_shipped_artifacts_are_what_the_sources_compile_to() -> None:
+    assert compiler.stale_artifacts(ROOT) == [], "run `make contracts`"
+
+
+def test_an_edited_artifact_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = compiler.compile_shipped(ROOT)
+    monkeypatch.setattr(compiler, "compile_shipped", lambda root: shipped)
+    for file in compiler.write_artifacts(tmp_path):
+        assert file.is_file()
+    assert compiler.stale_artifacts(tmp_path) == []
+
+    forged = replace(shipped["MilestoneEscrow"], bytecode="0x00")
+    path = tmp_path / ARTIFACTS / "MilestoneEscrow.json"
+    path.write_text(json.dumps(forged.to_json()), encoding="utf-8")
+
+    assert compiler.stale_artifacts(tmp_path) == [ARTIFACTS / "MilestoneEscrow.json"]
+
+
+def test_the_core_leaves_one_kilobyte_under_the_code_limit(
+    artifacts: Mapping[str, Artifact],
+) -> None:
+    assert artifacts["MilestoneEscrow"].size <= EIP_170 - ROOM_FOR_LATER
+
+
+def test_all_compiler_settings_agree() -> None:
+    brownie = yaml.safe_load((ROOT / "brownie-config.yaml").read_text(encoding="utf-8"))
+    solc = brownie["compiler"]["solc"]
+    npm = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["devDependencies"]
+    foundry = (ROOT / "foundry.toml").read_text(encoding="utf-8")
+
+    assert solc["version"] == npm["solc"] == SOLC_VERSION
+    assert solc["optimizer"] == {"enabled": True, "runs": OPTIMIZER_RUNS}
+    assert solc["viaIR"] is True
+    assert solc["evm_version"] == compiler.EVM_VERSION
+    assert f'solc_version = "{SOLC_VERSION}"' in foundry
+    assert f"optimizer_runs = {OPTIMIZER_RUNS}\n" in foundry
+    assert f'evm_version = "{compiler.EVM_VERSION}"' in foundry
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_saved_input_is_complete_for_an_explorer(name: str) -> None:
+    file = ROOT / ARTIFACTS / f"{name}.standard-input.json"
+    sources = json.loads(file.read_text(encoding="utf-8"))["sources"]
+    for unit, source in sources.items():
+        for imported in compiler.imports_of(unit, source["content"]):
+            assert imported in sources, f"{unit} imports {imported}"
+
+
+def test_a_missing_source_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CompilerError, match=r"contracts/Nowhere\.sol cannot be read"):
+        compiler.standard_input(tmp_path, ["contracts/Nowhere.sol"])

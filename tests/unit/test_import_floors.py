@@ -1,0 +1,118 @@
+"""The house holds: imports go down only, each danger stays in its room, help starts quickly."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions, requires
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).resolve().parents[2] / "src"
+PACKAGE = "milestone_escrow"
+
+# From the basement up. A room imports itself and rooms on lower floors, never its neighbours.
+FLOORS: tuple[frozenset[str], ...] = (
+    frozenset({"errors"}),
+    frozenset({"protocol"}),
+    frozenset({"documents"}),
+    frozenset({"keys", "chain"}),
+    frozenset({"library"}),
+    frozenset({"sandbox", "oracle", "web"}),
+    frozenset({"cli"}),
+)
+
+# The library is the house's front door: the package itself and the modules at its top.
+FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+
+# What only some rooms may import, as prefixes of module names below the package.
+DANGERS: dict[str, tuple[str, ...]] = {
+    "web3": ("chain.",),
+    "eth_tester": ("chain.",),
+    "eth": ("chain.",),
+    "solcx": ("chain.solc",),
+    "eth_account": ("keys.", "chain."),
+    "eth_keyfile": ("keys.",),
+    "click": ("cli.",),
+    "rich": ("cli.",),
+}
+ENVIRONMENT = "cli.home"
+
+# Imported when a command runs, not when it is found: each costs more than `escrow --help` may.
+HEAVY = ("web3", "eth", "eth_account", "eth_tester", "pydantic", "requests", "rich", "solcx")
+
+FILES = {
+    ".".join(path.relative_to(SRC / PACKAGE).with_suffix("").parts): path
+    for path in sorted((SRC / PACKAGE).rglob("*.py"))
+}
+
+
+def room_of(module: str) -> str:
+    """The room of a module below the package: `chain.rpc` lives in chain, `escrow` in library."""
+    first = module.split(".")[0]
+    return first if first in FLOOR_OF else "library"
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Absolute names of what a file imports; `from a import b` counts as `a.b`."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno} imports relatively"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_imports_go_down_only(module: str) -> None:
+    own = room_of(module)
+    for name in imports(FILES[module]):
+        head, _, rest = name.partition(".")
+        if head != PACKAGE or room_of(rest) == own or rest == "__version__":
+            continue
+        room = room_of(rest)
+        assert FLOOR_OF[room] < FLOOR_OF[own], f"{module} ({own}) imports {name} ({room})"
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_dangers_stay_in_their_rooms(module: str) -> None:
+    for name in imports(FILES[module]):
+        allowed = DANGERS.get(name.split(".")[0])
+        assert allowed is None or f"{module}.".startswith(allowed), f"{module} imports {name}"
+
+
+def test_only_one_module_reads_the_environment() -> None:
+    pattern = re.compile(r"\bos\.(environ|getenv)\b|\bfrom os import .*\b(environ|getenv)\b")
+    readers = [m for m, path in FILES.items() if pattern.search(path.read_text(encoding="utf-8"))]
+    assert readers == [ENVIRONMENT]
+
+
+def test_every_imported_distribution_is_declared() -> None:
+    lines = [line for line in requires("milestone-escrow") or () if "extra ==" not in line]
+    declared = {normal(re.split(r"[^\w.-]", line)[0]) for line in lines}
+    owners = packages_distributions()
+    for module, path in FILES.items():
+        for name in imports(path):
+            head = name.split(".")[0]
+            if head == PACKAGE or head in sys.stdlib_module_names:
+                continue
+            distributions = {normal(owner) for owner in owners.get(head, [])}
+            assert distributions & declared, f"{module} imports {head}, which is not declared"
+
+
+def test_help_loads_nothing_heavy() -> None:
+    script = (
+        "import sys; from click.testing import CliRunner; from milestone_escrow.cli import main;"
+        "assert CliRunner().invoke(main, ['--help']).exit_code == 0; print(*sys.modules)"
+    )
+    command = [sys.executable, "-c", script]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert not set(HEAVY) & set(run.stdout.split())
+
+
+def normal(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()
