@@ -39,7 +39,7 @@ class PlannedMilestone:
         due_at: the end of that day, Unix seconds, 0 where there is none.
         deadline: when silence decides, Unix seconds; 0 for a deposit.
         verifiers: the names of those who may sign for it; `quorum` of them must.
-        line: where it stands in the file, 0 where there is no file.
+        where: its path in the file's tree; `line` is 0 where there is no file.
     """
 
     index: int
@@ -57,6 +57,7 @@ class PlannedMilestone:
     requirements: AllRequired
     requirements_hash: bytes
     description: str
+    where: Where
     line: int
 
     @property
@@ -122,6 +123,7 @@ class _Resolver:
             requirements=requirements,
             requirements_hash=requirements_hash(requirements) if requirements.items else ZERO_HASH,
             description=stage.description or "",
+            where=draft.where,
             line=self.source.line(draft.where),
         )
 
