@@ -127,6 +127,10 @@ class Agreement:
         """The person's or company's name behind a role."""
         return self.parties[role].name if role in self.parties else role
 
+    def short_name(self, role: str) -> str:
+        """The name without the place behind it: "Rajwada Exports Pvt Ltd, Jaipur" loses Jaipur."""
+        return self.name(role).split(",")[0]
+
     def roles(self, account: Address) -> tuple[str, ...]:
         """The roles of an account."""
         return tuple(role for role, other in self.people.items() if other == account)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.check_power import supplier_alone
+from milestone_escrow.documents.check_power import buyer_takes_back, supplier_alone
 from milestone_escrow.documents.check_silence import on_chain
 from milestone_escrow.documents.money import format_percent
 from milestone_escrow.documents.report import Finding, Level
@@ -17,7 +17,7 @@ from milestone_escrow.documents.source import Where, field_name
 from milestone_escrow.documents.testkeys import TEST_ACCOUNTS
 from milestone_escrow.documents.when import HOUR, format_date, format_duration
 from milestone_escrow.errors import TermsError
-from milestone_escrow.protocol.terms import validate_terms
+from milestone_escrow.protocol.terms import BPS, validate_terms
 
 SHORT_WINDOW = 48 * HOUR
 WALLET_MILESTONES = 12
@@ -190,10 +190,13 @@ def _quorums(agreement: Agreement, now: int) -> Iterator[Finding]:
 
 def _shape(agreement: Agreement, now: int) -> Iterator[Finding]:
     if "arbiter" not in agreement.people:
+        text = "there is no arbiter: a certificate cannot be disputed"
+        if back := max(buyer_takes_back(agreement, m) for m in agreement.milestones):
+            share = format_percent(Fraction(back, BPS))
+            text = f"there is no arbiter: by objecting, the buyer alone can take back {share}"
         yield _finding(
-            agreement, Level.WARNING, "no-arbiter", ("parties", "arbiter"),
-            "there is no arbiter: a certificate cannot be disputed, and other disputes end as "
-            "if_no_ruling says", "name an arbiter whom both sides trust",
+            agreement, Level.WARNING, "no-arbiter", ("parties", "arbiter"), text,
+            "name an arbiter whom both sides trust",
         )  # fmt: skip
     if (count := len(agreement.milestones)) > WALLET_MILESTONES:
         yield _finding(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 from milestone_escrow.documents.agreement import Agreement
+from milestone_escrow.documents.money import format_percent
 from milestone_escrow.documents.report import Actor, Power
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.documents.when import format_duration, format_time
-from milestone_escrow.protocol.terms import MIN_REJECTION_PERIOD
+from milestone_escrow.protocol.terms import BPS, MIN_REJECTION_PERIOD
 
 
 def powers(agreement: Agreement) -> tuple[Power, ...]:
@@ -42,6 +44,10 @@ def _payment(agreement: Agreement, milestone: PlannedMilestone) -> Iterator[Acto
     if milestone.pays_on_silence:
         when = format_time(milestone.deadline, agreement.timezone)
         yield Actor("the clock", f"after {when}, unless the buyer objects before", True)
+    share = rules.if_no_ruling or 0
+    if share and not milestone.pays_on_silence and "arbiter" in agreement.people:
+        how = f"by disputing before the deadline: {_share(share)} if the arbiter stays silent"
+        yield Actor("supplier", how, False)
 
 
 def _refund(agreement: Agreement, milestone: PlannedMilestone) -> Iterator[Actor]:
@@ -57,6 +63,24 @@ def _refund(agreement: Agreement, milestone: PlannedMilestone) -> Iterator[Actor
     if not milestone.pays_on_silence:
         when = format_time(milestone.deadline, agreement.timezone)
         yield Actor("the clock", f"after {when}, if nothing is proven before", True)
+    if back := buyer_takes_back(agreement, milestone):
+        has_arbiter = "arbiter" in agreement.people
+        silent = "if the arbiter stays silent" if has_arbiter else "because nobody can rule"
+        how = f"by objecting in time: {_share(back)} goes back {silent}"
+        yield Actor("buyer", how, not has_arbiter)
+
+
+def buyer_takes_back(agreement: Agreement, milestone: PlannedMilestone) -> int:
+    """Basis points that return when the buyer objects before a verdict and nobody rules."""
+    rules = agreement.model.rules
+    may_object = milestone.pays_on_silence or rules.review_period
+    if milestone.is_deposit or not may_object:
+        return 0
+    return BPS - (rules.if_no_ruling or 0)
+
+
+def _share(bps: int) -> str:
+    return format_percent(Fraction(bps, BPS))
 
 
 def _quorum(milestone: PlannedMilestone, how: str) -> tuple[str, str]:

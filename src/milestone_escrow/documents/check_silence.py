@@ -135,7 +135,7 @@ def _outcome(
     agreement: Agreement, planned: PlannedMilestone, step: Silence, prefix: str = ""
 ) -> Outcome:
     when = format_time(step.at, agreement.timezone)
-    payee, buyer = agreement.name("supplier"), agreement.name("buyer")
+    payee, buyer = agreement.short_name("supplier"), agreement.short_name("buyer")
     to_payee, to_buyer = step.split.to_payee, step.split.to_buyer
     if to_payee and to_buyer:
         money = f"pays {agreement.amount(to_payee)} to {payee}, {agreement.amount(to_buyer)} back"

@@ -156,11 +156,17 @@ def _powers(report: Report) -> Iterator[str]:
 
 def _silences(report: Report) -> Iterator[str]:
     yield from _heading("If somebody goes silent")
-    for silence in report.silence:
+    clock = {outcome for s in report.silence if s.role == "everybody" for outcome in s.outcomes}
+    for silence in sorted(report.silence, key=lambda s: s.role != "everybody"):
         role = silence.role if silence.role == silence.name else f"{silence.role}, {silence.name}"
         yield f"  {role}"
         yield from _wrapped(silence.text, "    ")
+        same = [o.milestone for o in silence.outcomes if o in clock and silence.role != "everybody"]
+        if same:
+            yield f"      as if nobody acts: {_joined(same)}"
         for outcome in silence.outcomes:
+            if outcome.milestone in same:
+                continue
             yield from textwrap.wrap(
                 f"{outcome.milestone}: {outcome.text}", WIDTH, initial_indent="      ",
                 subsequent_indent="        ",
