@@ -1,0 +1,148 @@
+"""The command line: click, one file per verb family, no logic of its own.
+
+`escrow --help` must be quick, so this module knows every command by name and one line; the module
+behind a command is imported when it runs, and heavy libraries inside its functions.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from milestone_escrow.cli import boundary
+from milestone_escrow.cli.home import wants_colour
+from milestone_escrow.cli.secrets import refuse_secrets
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One command: the module that holds it, its name there, and its line in `escrow --help`."""
+
+    module: str
+    attribute: str
+    help: str
+
+
+FAMILIES: Mapping[str, Mapping[str, Entry]] = {
+    "Try it": {
+        "demo": Entry("demo", "demo", "Play an example agreement through, start to end."),
+        "sandbox": Entry("sandbox", "sandbox", "Run a private chain with everything set up."),
+    },
+    "Prepare": {
+        "agreement": Entry("agreement", "agreement", "Write, check, show and sign agreements."),
+        "key": Entry("key", "key", "Create, list and import encrypted keys."),
+        "deploy": Entry("deploy", "deploy", "Put the escrow contract on a network."),
+    },
+    "Pay in": {
+        "open": Entry("opening", "open_", "Open a signed agreement, and fund milestones."),
+        "fund": Entry("opening", "fund", "Pay milestones into the contract."),
+    },
+    "Decide": {
+        "attest": Entry("attest", "attest", "Sign a verdict on a milestone as its verifier."),
+        "submit": Entry("review", "submit", "State that a milestone is done."),
+        "dispute": Entry("review", "dispute", "Object to what is about to happen."),
+        "approve": Entry("consent", "approve", "Let the buyer pay a milestone, or a part of it."),
+        "refund": Entry("consent", "refund", "Let the payee give a milestone back."),
+        "settle": Entry("consent", "settle", "Split a milestone by agreement of both sides."),
+        "rule": Entry("ruling", "rule", "Split a disputed milestone as the arbiter."),
+        "finalize": Entry("finalize", "finalize", "Let time decide what has fallen due."),
+        "withdraw": Entry("finalize", "withdraw", "Collect a payout that could not be delivered."),
+    },
+    "Look": {
+        "status": Entry("status", "status", "Show what needs you, or where an agreement stands."),
+        "history": Entry("history", "history", "Show what has happened to an agreement."),
+    },
+}
+COMMANDS: Mapping[str, Entry] = {
+    name: entry for family in FAMILIES.values() for name, entry in family.items()
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command only when that command runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        command = getattr(import_module(f"{__name__}.{entry.module}"), entry.attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            close = get_close_matches(args[0], COMMANDS, n=1, cutoff=0.6)
+            hint = f"did you mean `escrow {close[0]}`?" if close else "see `escrow --help`"
+            raise click.UsageError(f"there is no command '{args[0]}'; {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        width = max(map(len, COMMANDS))
+        for family, entries in FAMILIES.items():
+            with formatter.section(family):
+                rows = [(name.ljust(width), entry.help) for name, entry in entries.items()]
+                formatter.write_dl(rows)
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> NoReturn:
+        """Run a command line; always exits, with 0, 1 (failure), 2 (usage) or 130 (interrupted)."""
+        arguments = list(sys.argv[1:] if args is None else args)
+        with boundary.catching(arguments):
+            refuse_secrets(arguments)
+            # Without its own error handling, click hands back what `ctx.exit` was given.
+            status = super().main(
+                args=arguments,
+                prog_name=prog_name or "escrow",
+                complete_var=complete_var,
+                standalone_mode=False,
+                windows_expand_args=windows_expand_args,
+                **extra,
+            )
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="milestone-escrow", message="escrow %(version)s")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Pay for work in stages: the buyer's stablecoins wait in a contract, verifiers sign what
+    they checked, and the contract pays.
+
+    AGREEMENT is a file, a reference, an id or the first digits of one; a milestone is its key.
+
+    \b
+    Examples:
+      escrow demo                              see a whole deal in a few seconds
+      escrow sandbox                           a place to try things, in a terminal of its own
+      escrow agreement new carpets -o deal.yaml
+      escrow agreement check deal.yaml
+      escrow status                            what needs you, with the command that does it
+    """
+    if not wants_colour():
+        ctx.color = False
+
+
+def main() -> None:
+    """The console script."""
+    cli.main()

@@ -1,0 +1,184 @@
+"""What a command works with: state folder, network, agreement, time, and how it speaks."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from milestone_escrow.cli import output
+from milestone_escrow.cli.home import Home
+from milestone_escrow.errors import ChainError, UsageError
+
+if TYPE_CHECKING:
+    from milestone_escrow.chain.networks import Network
+    from milestone_escrow.documents.agreement import Agreement
+    from milestone_escrow.documents.bound import BoundAgreement
+    from milestone_escrow.documents.shelf import Shelf
+    from milestone_escrow.documents.signed import SignedAgreement
+    from milestone_escrow.protocol.eip712 import Domain
+    from milestone_escrow.protocol.token import Token
+
+SANDBOX = "sandbox"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One contract on one network, as far as signing needs to know it."""
+
+    network: Network
+
+    @property
+    def domain(self) -> Domain:
+        from milestone_escrow.protocol.eip712 import Domain
+
+        if not self.network.contract:
+            raise UsageError(
+                f"no escrow contract is known on {self.network.title}",
+                hint=f"deploy one with `escrow deploy --network {self.network.name}`",
+            )
+        return Domain(self.network.chain_id, self.network.contract)
+
+    def token(self, symbol: str) -> Token:
+        return self.network.token(symbol)
+
+
+@dataclass
+class Session:
+    """One run of a command: its options, and what they lead to."""
+
+    as_json: bool = False
+    network: str | None = None
+    rpc: str | None = None
+    mainnet: bool = False
+    signer_name: str | None = None
+    password_file: Path | None = None
+    yes: bool = False
+    dry_run: bool = False
+    exit_status: int = 0
+    home: Home = field(default_factory=Home.find)
+
+    # Speaking
+
+    def say(self, text: str = "") -> None:
+        """For people; silent with --json."""
+        if not self.as_json:
+            output.say(text)
+
+    def emit(self, body: Mapping[str, object]) -> None:
+        """The one JSON object; silent without --json."""
+        if self.as_json:
+            output.emit(body)
+
+    def confirm(self, question: str) -> None:
+        """Ask, unless --yes; the default is no.
+
+        Raises:
+            UsageError: nobody is there to answer.
+            click.Abort: the answer was no.
+        """
+        if self.yes:
+            return
+        if not has_terminal():
+            raise UsageError(
+                "this asks before it acts, and there is no terminal to answer on",
+                hint="add --yes, or --dry-run to only look",
+            )
+        if not click.confirm(question, default=False, err=self.as_json):
+            raise click.Abort
+
+    # Where
+
+    @cached_property
+    def shelf(self) -> Shelf:
+        from milestone_escrow.documents.shelf import Shelf
+
+        return Shelf(self.home.agreements)
+
+    @cached_property
+    def sandbox(self) -> dict[str, Any] | None:
+        """What a running sandbox says about itself: url, chain id, contract, token."""
+        try:
+            found = json.loads(self.home.sandbox.read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) and "url" in found else None
+
+    def place(self, name: str | None) -> Place:
+        """The network of that name with the contract that is known there; --network wins.
+
+        Raises:
+            UsageError: there is no such network, or it holds real money and --mainnet is missing.
+        """
+        from milestone_escrow.chain.deployments import read_deployment
+        from milestone_escrow.chain.networks import network, require_allowed
+
+        chosen = network(self.network or name or SANDBOX, self.home.root)
+        require_allowed(chosen, self.mainnet)
+        if chosen.name == SANDBOX and self.sandbox:
+            chosen = replace(chosen, rpc=str(self.sandbox["url"]))
+        if not chosen.contract and (found := read_deployment(chosen, self.home.root)):
+            chosen = replace(chosen, contract=found.address)
+        return Place(replace(chosen, rpc=self.rpc) if self.rpc else chosen)
+
+    def place_of(self, signed: SignedAgreement | BoundAgreement) -> Place:
+        """The network that an agreement is bound to, by chain and contract.
+
+        Raises:
+            UsageError: --network names another one, or none is known with that chain.
+        """
+        from milestone_escrow.chain.networks import networks
+
+        domain = signed.domain
+        fitting = [
+            known.name
+            for known in networks(self.home.root).values()
+            if known.chain_id == domain.chain_id and known.name != "embedded"
+        ]
+        if not fitting:
+            raise UsageError(
+                f"no network with chain id {domain.chain_id} is known here",
+                hint="add it to networks.toml in the state folder",
+            )
+        if self.network and self.network not in fitting:
+            raise UsageError(
+                f"{signed.agreement.reference} was made for {fitting[0]}, not for {self.network}",
+                hint=f"leave --network out, or sign the agreement's file again for {self.network}",
+            )
+        name = self.network or fitting[0]
+        found = self.place(name).network
+        return Place(replace(found, contract=domain.verifying_contract))
+
+    # What
+
+    def find(self, name: str) -> SignedAgreement:
+        """The agreement that an argument means; see `Shelf.find`."""
+        return self.shelf.find(name, self.bind)
+
+    def bind(self, agreement: Agreement) -> BoundAgreement:
+        """An agreement file on its own network, or on that of --network."""
+        return agreement.on(self.place(agreement.network))
+
+    def now(self) -> int:
+        """The time that counts: a running sandbox's own, elsewhere the world's."""
+        if self.sandbox and self.network in (None, SANDBOX):
+            from milestone_escrow.chain.rpc import HttpNode
+
+            try:
+                node = HttpNode(str(self.sandbox["url"]), timeout=5)
+                return int(node.request("eth_getBlockByNumber", ["latest", False])["timestamp"], 16)
+            except ChainError:
+                pass
+        return int(time.time())
+
+
+def has_terminal() -> bool:
+    """Whether somebody can answer a question."""
+    return sys.stdin.isatty()

@@ -1,0 +1,80 @@
+"""The state folder, and the only place that reads the environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from milestone_escrow.errors import EscrowError
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where this machine keeps keys, agreements and signatures that wait for a quorum."""
+
+    root: Path
+
+    @classmethod
+    def find(cls) -> Home:
+        """The folder of ESCROW_HOME, by default ~/.milestone-escrow; it need not exist yet."""
+        named = os.environ.get("ESCROW_HOME", "")
+        return cls(Path(named).expanduser() if named else Path.home() / ".milestone-escrow")
+
+    @property
+    def keys(self) -> Path:
+        return self.root / "keys"
+
+    @property
+    def agreements(self) -> Path:
+        return self.root / "agreements"
+
+    @property
+    def attestations(self) -> Path:
+        return self.root / "attestations"
+
+    @property
+    def words(self) -> Path:
+        """What people wrote behind the hashes on chain: reasons and evidence lists."""
+        return self.root / "words"
+
+    @property
+    def deployments(self) -> Path:
+        return self.root / "deployments"
+
+    @property
+    def sandbox(self) -> Path:
+        return self.root / "sandbox.json"
+
+    def has_agreement(self, agreement_id: str) -> bool:
+        """Whether the shelf holds this full id."""
+        digits = agreement_id.lower().removeprefix("0x")
+        return (self.agreements / f"0x{digits}.json").is_file()
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file of the state folder that only its owner reads, whole or not at all.
+
+    Raises:
+        EscrowError: the folder cannot be written to.
+    """
+    from milestone_escrow.documents.files import write_private
+
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise EscrowError(
+            f"{path.parent} cannot be created ({error.strerror})",
+            hint="set ESCROW_HOME to another folder",
+        ) from error
+    write_private(path, text.encode())
+
+
+def debugging() -> bool:
+    """Whether ESCROW_DEBUG asks for stack traces."""
+    return os.environ.get("ESCROW_DEBUG", "") not in ("", "0")
+
+
+def wants_colour() -> bool:
+    """Whether NO_COLOR (no-color.org) leaves colour allowed."""
+    return not os.environ.get("NO_COLOR")

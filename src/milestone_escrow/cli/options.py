@@ -1,0 +1,71 @@
+"""The options that commands share, as decorators; each hands the command a `Session`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from milestone_escrow.cli.context import Session
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OWN = ("as_json", "network", "rpc", "mainnet", "signer_name", "password_file", "yes", "dry_run")
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+_NETWORK = (
+    click.option("--network", metavar="NAME", help="Instead of the agreement's own network."),
+    click.option("--rpc", metavar="URL", help="A node of your own."),
+    click.option("--mainnet", is_flag=True, help="Allow a network with real money."),
+)
+_KEY = (
+    click.option("--as", "signer_name", metavar="NAME", help="The key to sign with."),
+    click.option(
+        "--password-file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Holds the key's password; asked for otherwise.",
+    ),
+)
+_SENDING = (
+    click.option("--dry-run", is_flag=True, help="Show what would happen, and stop."),
+    click.option("--yes", "-y", is_flag=True, help="Do not ask."),
+)
+
+
+def speaks(function: F) -> F:
+    """A command that only prints: --json."""
+    return _session(function, _JSON)
+
+
+def reads(function: F) -> F:
+    """A command that looks at a chain: --network, --rpc, --mainnet, --json."""
+    return _session(function, *_NETWORK, _JSON)
+
+
+def signs(function: F) -> F:
+    """A command that signs: --as, --password-file and what `reads` adds."""
+    return _session(function, *_KEY, *_NETWORK, _JSON)
+
+
+def sends(function: F) -> F:
+    """A command that sends a transaction: --dry-run, --yes and what `signs` adds."""
+    return _session(function, *_KEY, *_SENDING, *_NETWORK, _JSON)
+
+
+def _session(function: F, *options: Callable[[F], F]) -> F:
+    @wraps(function)
+    def command(*args: Any, **kwargs: Any) -> Any:
+        own = {name: kwargs.pop(name) for name in _OWN if name in kwargs}
+        session = Session(**own)
+        function(session, *args, **kwargs)
+        if session.exit_status:
+            click.get_current_context().exit(session.exit_status)
+
+    wrapped: F = command  # type: ignore[assignment]
+    for option in reversed(options):
+        wrapped = option(wrapped)
+    return wrapped

@@ -1,0 +1,30 @@
+"""No secret on a command line: it would stay in the shell's history and the process list."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from milestone_escrow.cli.home import Home
+from milestone_escrow.errors import UsageError
+
+_SEPARATORS = re.compile(r"[\s=,:;'\"]+")
+_PRIVATE_KEY = re.compile(r"(?:0[xX])?[0-9a-fA-F]{64}")
+
+
+def refuse_secrets(arguments: Sequence[str]) -> None:
+    """Refuse anything that looks like a private key, without repeating it.
+
+    An agreement's id looks the same; the ids on this machine's shelf are known not to be secrets.
+
+    Raises:
+        UsageError: some argument holds 64 hexadecimal digits that are no known id.
+    """
+    for position, argument in enumerate(arguments, start=1):
+        for word in _SEPARATORS.split(argument):
+            if _PRIVATE_KEY.fullmatch(word) and not Home.find().has_agreement(word):
+                raise UsageError(
+                    f"argument {position} looks like a private key, which no command takes",
+                    hint="keep it with `escrow key import`, which asks for it, and name it with "
+                    "--as; if it is an agreement's id, give the agreement's file once",
+                )

@@ -1,0 +1,66 @@
+"""A small deal between the sandbox's people, and a command line with an empty state folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from milestone_escrow.cli import cli
+from tests.cli.deal import DEAL
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command printed and how it ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty state folder, and a working folder to write files in."""
+    folder = tmp_path / "state"
+    monkeypatch.setenv("ESCROW_HOME", str(folder))
+    monkeypatch.delenv("ESCROW_DEBUG", raising=False)
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    return folder
+
+
+@pytest.fixture
+def escrow(home: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs one command line; `answers` are typed where it asks."""
+
+    def run(*arguments: str, answers: str | None = None) -> Result:
+        monkeypatch.setattr(
+            "milestone_escrow.cli.context.has_terminal", lambda: answers is not None
+        )
+        done = CliRunner().invoke(cli, list(arguments), input=answers)
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.output
+        return Result(done.exit_code, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def deal(home: Path) -> Path:
+    """The deal's file, in the working folder."""
+    path = Path("shed.yaml").resolve()
+    path.write_text(DEAL, encoding="utf-8")
+    return path

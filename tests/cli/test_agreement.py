@@ -1,0 +1,100 @@
+"""`escrow agreement`: new, check, show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from milestone_escrow.documents.agreement import Agreement
+from milestone_escrow.documents.examples import names
+from tests.cli.conftest import Run
+
+
+@pytest.mark.parametrize("example", names())
+def test_new_writes_an_agreement_that_checks(escrow: Run, example: str):
+    result = escrow("agreement", "new", example, "-o", "deal.yaml")
+    assert result.status == 0
+    assert "escrow agreement check deal.yaml" in result.out
+    assert Agreement.load("deal.yaml").network == "sandbox"
+    assert escrow("agreement", "check", "deal.yaml").status == 0
+
+
+def test_new_takes_the_first_example_and_a_default_name(escrow: Run):
+    assert escrow("agreement", "new").status == 0
+    assert Agreement.load("agreement.yaml").milestones
+
+
+def test_new_overwrites_nothing(escrow: Run):
+    Path("agreement.yaml").write_text("mine", encoding="utf-8")
+    result = escrow("agreement", "new")
+    assert (result.status, result.out) == (2, "")
+    assert "agreement.yaml exists already" in result.err
+    assert Path("agreement.yaml").read_text("utf-8") == "mine"
+
+
+def test_new_names_the_examples_that_exist(escrow: Run):
+    result = escrow("agreement", "new", "carpet")
+    assert result.status == 2
+    assert "did you mean 'carpets'?" in result.err
+    assert not list(Path.cwd().iterdir())
+
+
+def test_new_lists_the_examples(escrow: Run):
+    listed = escrow("agreement", "new", "--list", "--json").json["examples"]
+    assert [example["name"] for example in listed] == list(names())
+
+
+def test_check_says_what_silence_does(escrow: Run, deal: Path):
+    result = escrow("agreement", "check", str(deal))
+    assert result.status == 0
+    assert "If somebody goes silent" in result.out
+    assert f"escrow agreement sign {deal} --as buyer" in result.out
+
+
+def test_check_fails_where_something_must_be_corrected(escrow: Run, deal: Path):
+    text = deal.read_text("utf-8").replace("2027-0", "2017-0")
+    deal.write_text(text, encoding="utf-8")
+    result = escrow("agreement", "check", str(deal), "--json")
+    assert result.status == 1
+    assert result.json["ok"] is False
+    assert any(finding["level"] == "error" for finding in result.json["findings"])
+
+
+def test_show_prints_the_agreement(escrow: Run, deal: Path):
+    result = escrow("agreement", "show", str(deal))
+    assert result.status == 0
+    assert "4,000.00 USDC  walls: Walls and roof stand" in result.out
+
+
+def test_show_as_json_gives_amounts_twice(escrow: Run, deal: Path):
+    shown = escrow("agreement", "show", str(deal), "--json").json
+    walls = shown["milestones"][2]
+    assert walls["key"] == "walls"
+    assert walls["amount"] == {"units": "4000000000", "text": "4,000.00 USDC"}
+
+
+MISTAKES = {
+    "malformed": ("parties:", "parties: [", "is not valid YAML"),
+    "unknown field": ("reference:", "refrence:", "did you mean 'reference'?"),
+    "too many decimals": ("10,000.00 USDC", "10,000.0000001 USDC", "at most 6 digits"),
+    "does not add up": ("pays: 40 %", "pays: 50 %", "is too much"),
+    "duplicate verifier": (
+        "0x1efF47bc3a10a45D4B230B5d10E37751FE6AA718",
+        "0x6813Eb9362372EEF6200f3b1dbC3f819671cBA69",
+        "is also the account of surveyor",
+    ),
+    "quorum above the number": ("2 of 2", "3 of 2", "write at most 2 of 2"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_answers_a_mistake_with_file_line_and_fix(escrow: Run, deal: Path, mistake: str):
+    old, new, expected = MISTAKES[mistake]
+    deal.write_text(deal.read_text("utf-8").replace(old, new, 1), encoding="utf-8")
+    for command in ("check", "show"):
+        result = escrow("agreement", command, str(deal))
+        assert (result.status, result.out) == (2, "")
+        assert result.err.startswith(f"Error: {deal}:")
+        assert result.err.count("\n") == 1
+        assert expected in result.err

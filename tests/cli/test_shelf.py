@@ -1,0 +1,139 @@
+"""The agreements that this machine knows, and how a name finds one of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from milestone_escrow.documents.agreement import Agreement
+from milestone_escrow.documents.bound import BoundAgreement
+from milestone_escrow.documents.shelf import Shelf
+from milestone_escrow.documents.signed import SignedAgreement, signed_path
+from milestone_escrow.errors import DocumentError, UsageError
+from milestone_escrow.keys import DevSigner
+from milestone_escrow.protocol.eip712 import Domain
+from milestone_escrow.protocol.token import Token
+
+from tests.cli.deal import DEAL
+
+CONTRACT = "0x00000000000000000000000000000000000000E5"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A deployment, as far as an agreement needs to know it."""
+
+    domain: Domain = Domain(1337, CONTRACT)
+
+    def token(self, symbol: str) -> Token:
+        return Token(symbol, "0x0000000000000000000000000000000000000C0C", 6)
+
+
+def bind(agreement: Agreement) -> BoundAgreement:
+    return agreement.on(Place())
+
+
+@pytest.fixture
+def shelf(home: Path) -> Shelf:
+    return Shelf(home / "agreements")
+
+
+@pytest.fixture
+def unsigned(deal: Path) -> SignedAgreement:
+    return SignedAgreement.start(bind(Agreement.load(deal)))
+
+
+@pytest.fixture
+def other(deal: Path) -> SignedAgreement:
+    """Another deal under the same reference."""
+    agreement = Agreement.loads(DEAL.replace("A garden shed", "A larger shed"))
+    return SignedAgreement.start(bind(agreement))
+
+
+def test_keeps_what_is_put_there_for_its_owner_only(shelf: Shelf, unsigned: SignedAgreement):
+    shelf.put(unsigned)
+    (path,) = shelf.folder.iterdir()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert shelf.folder.stat().st_mode & 0o777 == 0o700
+    assert shelf.get(unsigned.id) == unsigned
+
+
+def test_keeps_the_signatures_of_both_copies(shelf: Shelf, unsigned: SignedAgreement):
+    shelf.put(unsigned.sign(DevSigner(1)))
+    both = shelf.put(unsigned.sign(DevSigner(2)))
+    assert set(both.signatures) == {"buyer", "supplier"}
+    assert shelf.get(unsigned.id) == both
+
+
+def test_finds_by_reference_id_and_first_digits(shelf: Shelf, unsigned: SignedAgreement):
+    shelf.put(unsigned)
+    digits = unsigned.id.hex()
+    for name in ("SHED-7", "shed-7", "0x" + digits, digits, digits[:4], "0x" + digits[:6].upper()):
+        assert shelf.find(name).id == unsigned.id
+
+
+def test_finds_by_file_with_the_signatures_beside_it(shelf: Shelf, deal: Path):
+    signed = SignedAgreement.start(bind(Agreement.load(deal))).sign(DevSigner(1))
+    signed.save(signed_path(deal))
+    assert shelf.find(str(deal), bind) == signed
+    assert shelf.find(str(signed_path(deal))) == signed
+
+
+def test_forgets_the_signatures_beside_a_file_that_has_changed(shelf: Shelf, deal: Path):
+    SignedAgreement.start(bind(Agreement.load(deal))).sign(DevSigner(1)).save(signed_path(deal))
+    deal.write_text(deal.read_text("utf-8").replace("Handed over", "Keys handed over"), "utf-8")
+    assert not shelf.find(str(deal), bind).signatures
+
+
+def test_lists_the_candidates_of_an_ambiguous_name(
+    shelf: Shelf, unsigned: SignedAgreement, other: SignedAgreement
+):
+    shelf.put(unsigned)
+    shelf.put(other)
+    with pytest.raises(UsageError) as caught:
+        shelf.find("SHED-7")
+    for signed in (unsigned, other):
+        assert f"0x{signed.id.hex()[:8]}…" in str(caught.value)
+    assert "first digits" in str(caught.value)
+
+
+def test_names_what_is_known_when_nothing_fits(shelf: Shelf, unsigned: SignedAgreement):
+    with pytest.raises(UsageError, match="give the path of its file once"):
+        shelf.find("PO-1")
+    shelf.put(unsigned)
+    with pytest.raises(UsageError, match="known here: SHED-7"):
+        shelf.find("PO-1")
+    with pytest.raises(UsageError, match="did you mean 'SHED-7'"):
+        shelf.find("SHED-8")
+
+
+def test_three_digits_are_too_few_for_an_id(shelf: Shelf, unsigned: SignedAgreement):
+    shelf.put(unsigned)
+    with pytest.raises(UsageError, match="there is no agreement"):
+        shelf.find(unsigned.id.hex()[:3])
+
+
+def test_refuses_a_file_that_does_not_exist(shelf: Shelf):
+    with pytest.raises(UsageError, match=r"nowhere\.yaml does not exist"):
+        shelf.find("nowhere.yaml", bind)
+
+
+def test_refuses_a_damaged_shelf_file(shelf: Shelf, unsigned: SignedAgreement):
+    shelf.put(unsigned)
+    (path,) = shelf.folder.iterdir()
+    path.write_text("{}", encoding="utf-8")
+    with pytest.raises(DocumentError, match="is damaged; remove it"):
+        shelf.cards()
+
+
+def test_refuses_a_shelf_file_whose_terms_were_changed(shelf: Shelf, unsigned: SignedAgreement):
+    shelf.put(unsigned)
+    (path,) = shelf.folder.iterdir()
+    fields = json.loads(path.read_text("utf-8"))
+    fields["terms"]["supplier"] = fields["terms"]["arbiter"]
+    path.write_text(json.dumps(fields), encoding="utf-8")
+    with pytest.raises(DocumentError, match="the terms are not those of the document"):
+        shelf.find("SHED-7")
