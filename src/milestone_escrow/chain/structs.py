@@ -1,0 +1,146 @@
+"""The protocol's records in the shapes that the contract takes and returns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from milestone_escrow.errors import UsageError
+from milestone_escrow.protocol.acts import Attestation
+from milestone_escrow.protocol.lifecycle import State, Status
+from milestone_escrow.protocol.terms import Milestone, Terms
+
+
+class OpenAgreement(Protocol):
+    """All that the contract's client needs to know of an agreement."""
+
+    @property
+    def id(self) -> bytes: ...
+
+    @property
+    def terms(self) -> Terms: ...
+
+    @property
+    def milestones(self) -> Sequence[Milestone]: ...
+
+
+def milestone_index(agreement: OpenAgreement, milestone: int | str) -> int:
+    """The index of a milestone, given as one or, where the agreement has a document, as its key.
+
+    Raises:
+        UsageError: there is no such milestone.
+    """
+    if isinstance(milestone, str):
+        document = getattr(agreement, "agreement", None)
+        if document is None:
+            raise UsageError(
+                f"without its document this agreement has no milestone '{milestone}'",
+                hint=f"name an index from 0 to {len(agreement.milestones) - 1}",
+            )
+        return int(document.index(milestone))
+    if not 0 <= milestone < len(agreement.milestones):
+        raise UsageError(
+            f"there is no milestone {milestone}",
+            hint=f"the agreement has {len(agreement.milestones)}, counted from 0",
+        )
+    return milestone
+
+
+def terms_tuple(terms: Terms) -> tuple[object, ...]:
+    """`Terms` for the ABI encoder, in the order of the Solidity struct."""
+    return (
+        terms.buyer,
+        terms.supplier,
+        terms.token,
+        terms.arbiter,
+        terms.verifiers,
+        terms.objection_period,
+        terms.review_period,
+        terms.arbitration_period,
+        terms.default_payee_bps,
+        terms.fee_recipient,
+        terms.fee_bps,
+        terms.document_hash,
+        terms.salt,
+    )
+
+
+def milestone_tuple(milestone: Milestone) -> tuple[object, ...]:
+    return (
+        milestone.amount,
+        milestone.deadline,
+        milestone.pays_on_silence,
+        milestone.verifier_set,
+        milestone.quorum,
+        milestone.requirements_hash,
+    )
+
+
+def milestone_tuples(milestones: Iterable[Milestone]) -> list[tuple[object, ...]]:
+    return [milestone_tuple(milestone) for milestone in milestones]
+
+
+def reference_tuple(agreement: OpenAgreement, index: int) -> tuple[object, ...]:
+    """`MilestoneRef`: the one milestone whole, of the others only their hashes."""
+    hashes = [
+        bytes(32) if at == index else milestone.hash()
+        for at, milestone in enumerate(agreement.milestones)
+    ]
+    return (hashes, index, milestone_tuple(agreement.milestones[index]))
+
+
+def attestation_tuple(attestation: Attestation) -> tuple[object, ...]:
+    return tuple(attestation.message().values())
+
+
+def read_terms(values: Mapping[str, Any]) -> Terms:
+    """`Terms` out of a decoded event."""
+    return Terms(
+        buyer=values["buyer"],
+        supplier=values["supplier"],
+        token=values["token"],
+        arbiter=values["arbiter"],
+        verifiers=tuple(values["verifiers"]),
+        objection_period=values["objectionPeriod"],
+        review_period=values["reviewPeriod"],
+        arbitration_period=values["arbitrationPeriod"],
+        default_payee_bps=values["defaultPayeeBps"],
+        fee_recipient=values["feeRecipient"],
+        fee_bps=values["feeBps"],
+        document_hash=values["documentHash"],
+        salt=values["salt"],
+    )
+
+
+def read_milestone(values: Mapping[str, Any]) -> Milestone:
+    return Milestone(
+        amount=values["amount"],
+        deadline=values["deadline"],
+        pays_on_silence=values["paysOnSilence"],
+        verifier_set=values["verifierSet"],
+        quorum=values["quorum"],
+        requirements_hash=values["requirementsHash"],
+    )
+
+
+def read_state(values: Mapping[str, Any]) -> State:
+    """`MilestoneState` out of a decoded answer."""
+    return State(
+        status=Status(values["status"]),
+        assignee=values["assignee"],
+        clock=values["clock"],
+        issued_at=values["issuedAt"],
+        sequence=values["sequence"],
+        pending=values["pending"],
+        paid=values["paid"],
+    )
+
+
+def bitmap(indices: Iterable[int]) -> int:
+    """A bit for each index."""
+    return sum(1 << index for index in set(indices))
+
+
+def indices(bits: int) -> tuple[int, ...]:
+    """The places of the bits that are set, in ascending order."""
+    return tuple(index for index in range(bits.bit_length()) if bits >> index & 1)
