@@ -270,7 +270,7 @@ def _currency(source: Source, model: AgreementFile) -> Denomination:
         raise source.error(
             ("payment", "price"),
             f"{symbol} is not a known token",
-            f"{suggest(symbol, DECIMALS)}, or add its `decimals: 18` to payment",
+            f"{suggest(symbol, DECIMALS)} Otherwise add its `decimals: 18` to payment",
         )
     return Denomination(symbol, decimals)
 

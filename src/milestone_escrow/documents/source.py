@@ -206,7 +206,7 @@ def _line(event: yaml.Event) -> int:
 
 
 _SYNTAX_HINTS = (
-    ("\\t", "indent with spaces, not tabs"),
+    ("cannot start any token", "indent with spaces, not tabs; quote text that starts with % @ `"),
     ("mapping values are not allowed", "put text that contains a colon in quotes"),
     ("could not find expected ':'", "put a colon and a space after the field's name"),
     ("did not find expected ':'", "put a colon and a space after the field's name"),
