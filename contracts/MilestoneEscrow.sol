@@ -37,7 +37,9 @@ contract MilestoneEscrow is IMilestoneEscrow, EIP712, ReentrancyGuardTransient {
         address assignee;
         uint32 clock;
         uint32 issuedAt;
-        uint32 sequence;
+        uint24 sequence; // 16 million changes, each of them a transaction
+        /// @dev Whether the second slot was ever written: elsewhere it is neither read nor written.
+        bool hasAmounts;
         uint128 pending;
         uint128 paid;
     }
@@ -327,11 +329,12 @@ contract MilestoneEscrow is IMilestoneEscrow, EIP712, ReentrancyGuardTransient {
             Milestone calldata milestone = milestones[i];
             Status status = word.statusOf(i);
             if (status != Status.Unfunded) revert WrongStatus(i, status, 1);
-            if (milestone.deadline == 0) {
+            uint256 deadline = milestone.deadline;
+            if (deadline == 0) {
                 deposits |= 1 << i;
                 word = word.withStatus(i, Status.Settled);
             } else {
-                _requireBefore(milestone.deadline);
+                _requireBefore(deadline);
                 word = word.withStatus(i, Status.Funded);
             }
             total += milestone.amount;
@@ -353,7 +356,18 @@ contract MilestoneEscrow is IMilestoneEscrow, EIP712, ReentrancyGuardTransient {
         position.index = ref.index;
         position.word = word;
         position.status = word.statusOf(ref.index);
-        if (word.hasDetails(ref.index)) position.details = _details[id][ref.index];
+        if (word.hasDetails(ref.index)) _load(position.details, _details[id][ref.index]);
+    }
+
+    function _load(Details memory details, Details storage stored) private view {
+        details.assignee = stored.assignee;
+        details.clock = stored.clock;
+        details.issuedAt = stored.issuedAt;
+        details.sequence = stored.sequence;
+        details.hasAmounts = stored.hasAmounts;
+        if (!details.hasAmounts) return;
+        details.pending = stored.pending;
+        details.paid = stored.paid;
     }
 
     function _idOf(bytes32 structHash) private view returns (bytes32) {
@@ -516,7 +530,17 @@ contract MilestoneEscrow is IMilestoneEscrow, EIP712, ReentrancyGuardTransient {
         ++position.details.sequence;
         _agreements[position.id] =
             position.word.withStatus(position.index, status).withDetails(position.index);
-        _details[position.id][position.index] = position.details;
+        Details memory details = position.details;
+        Details storage stored = _details[position.id][position.index];
+        bool writesAmounts = details.hasAmounts || details.pending != 0 || details.paid != 0;
+        stored.assignee = details.assignee;
+        stored.clock = details.clock;
+        stored.issuedAt = details.issuedAt;
+        stored.sequence = details.sequence;
+        stored.hasAmounts = writesAmounts;
+        if (!writesAmounts) return;
+        stored.pending = details.pending;
+        stored.paid = details.paid;
     }
 
     function _pay(

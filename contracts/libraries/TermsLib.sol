@@ -33,8 +33,9 @@ library TermsLib {
 
     /// @dev `hashStruct(Agreement)` from all milestones.
     function hash(Terms calldata terms, Milestone[] calldata milestones) internal pure returns (bytes32) {
-        bytes32[] memory hashes = new bytes32[](milestones.length);
-        for (uint256 i; i < milestones.length; ++i) {
+        uint256 count = milestones.length;
+        bytes32[] memory hashes = new bytes32[](count);
+        for (uint256 i; i < count; ++i) {
             hashes[i] = hash(milestones[i]);
         }
         return _hash(terms, hashes);
@@ -105,19 +106,22 @@ library TermsLib {
         }
         uint256 deadline = milestone.deadline;
         bool isDeposit = deadline == 0 && milestone.paysOnSilence;
-        if (!isDeposit && (deadline <= block.timestamp || deadline > block.timestamp + MAX_HORIZON)) {
-            revert IMilestoneEscrow.MilestoneOutOfBounds(
-                index, "deadline", deadline, block.timestamp + 1, block.timestamp + MAX_HORIZON
-            );
+        unchecked {
+            // The time of a block and twenty years are far from overflowing.
+            if (!isDeposit && (deadline <= block.timestamp || deadline > block.timestamp + MAX_HORIZON)) {
+                revert IMilestoneEscrow.MilestoneOutOfBounds(
+                    index, "deadline", deadline, block.timestamp + 1, block.timestamp + MAX_HORIZON
+                );
+            }
         }
         uint256 set = milestone.verifierSet;
         if (set >> verifierCount != 0) {
             revert IMilestoneEscrow.MilestoneOutOfBounds(index, "verifierSet", set, 0, (1 << verifierCount) - 1);
         }
         uint256 size = popCount(set);
-        uint256 least = size == 0 ? 0 : 1;
-        if (milestone.quorum < least || milestone.quorum > size) {
-            revert IMilestoneEscrow.MilestoneOutOfBounds(index, "quorum", milestone.quorum, least, size);
+        uint256 quorum = milestone.quorum;
+        if (quorum > size || (quorum == 0 && set != 0)) {
+            revert IMilestoneEscrow.MilestoneOutOfBounds(index, "quorum", quorum, size == 0 ? 0 : 1, size);
         }
     }
 
@@ -133,8 +137,10 @@ library TermsLib {
 
     /// @dev Sets are small: counting bit by bit beats a clever constant here.
     function popCount(uint256 set) internal pure returns (uint256 count) {
-        for (; set != 0; set &= set - 1) {
-            ++count;
+        unchecked {
+            for (; set != 0; set &= set - 1) {
+                ++count;
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ from tests.contracts.support.evm import GAS, Chain, Log, Receipt, Reverted
 STRANGER = to_checksum_address("0x" + "57" * 20)
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - the past participle says what happened
     """A transaction failed with one of the contract's custom errors."""
 
     def __init__(self, name: str, values: Mapping[str, Any]) -> None:
@@ -76,9 +76,7 @@ class Contract:
     artifact: Artifact
 
     @classmethod
-    def deploy(
-        cls, chain: Chain, artifact: Artifact, *args: Any, by: str = STRANGER
-    ) -> Contract:
+    def deploy(cls, chain: Chain, artifact: Artifact, *args: Any, by: str = STRANGER) -> Contract:
         types = [
             _type(item)
             for entry in artifact.abi
@@ -96,9 +94,7 @@ class Contract:
         signature = self._functions[function]
         return signature.hash[:4] + encode(signature.types, args)
 
-    def send(
-        self, function: str, *args: Any, by: str = STRANGER, gas: int = GAS
-    ) -> Outcome:
+    def send(self, function: str, *args: Any, by: str = STRANGER, gas: int = GAS) -> Outcome:
         """Raises Refused where the contract answers with a custom error, Reverted elsewhere."""
         with self._decoded_errors():
             receipt = self.chain.send(by, self.address, self.data(function, *args), gas)
@@ -135,11 +131,12 @@ class Contract:
             event = self._events.get(log.topics[0]) if log.address == self.address else None
             if event is None:
                 continue
-            plain = [t for t, indexed in zip(event.types, event.indexed, strict=True) if not indexed]
+            kinds = tuple(zip(event.types, event.indexed, strict=True))
+            plain = [kind for kind, indexed in kinds if not indexed]
             data, topics = iter(decode(plain, log.data)), iter(log.topics[1:])
             values = [
                 decode([kind], next(topics))[0] if indexed else next(data)
-                for kind, indexed in zip(event.types, event.indexed, strict=True)
+                for kind, indexed in kinds
             ]
             yield Event(event.name, dict(zip(event.names, _checksummed(values), strict=True)))
 

@@ -32,7 +32,7 @@ def verifier_names() -> tuple[str, ...]:
 
 
 def make_terms(token: str, **changes: Any) -> Terms:
-    """Buyer, supplier, an arbiter, three verifiers; no objection period, a review period, no fee."""
+    """Three verifiers and an arbiter; no objection period, a review period, no fee."""
     terms = Terms(
         buyer=person("buyer").address,
         supplier=person("supplier").address,

@@ -7,10 +7,10 @@ snapshot is a hash, and a test that goes back in time copies nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from eth.constants import BLANK_ROOT_HASH, CREATE_CONTRACT_ADDRESS
 from eth.db.atomic import AtomicDB
-from eth.vm.base import VM
 from eth.vm.execution_context import ExecutionContext
 from eth.vm.forks import CancunVM, PragueVM
 from eth.vm.spoof import SpoofTransaction
@@ -21,10 +21,10 @@ GENESIS = 1_800_000_000
 
 CHAIN_ID = 31_337
 GAS = 15_000_000
-FORKS: dict[str, type[VM]] = {"cancun": CancunVM, "prague": PragueVM}
+FORKS: dict[str, Any] = {"cancun": CancunVM, "prague": PragueVM}
 
 
-class Reverted(Exception):
+class Reverted(Exception):  # noqa: N818 - the past participle says what happened
     """A transaction failed; `data` is what it answered."""
 
     def __init__(self, data: bytes, reason: str = "") -> None:
@@ -88,25 +88,29 @@ class Chain:
         state.persist()
         self.root = state.state_root
 
-    def _execute(self, sender: str, to: bytes, data: bytes, gas: int):  # type: ignore[no-untyped-def]
+    def _execute(self, sender: str, to: bytes, data: bytes, gas: int) -> tuple[Any, Any, int]:
         state = self._state()
         origin = to_canonical_address(sender)
-        unsigned = FORKS[self.fork].get_transaction_builder().create_unsigned_transaction(
-            nonce=state.get_nonce(origin), gas_price=0, gas=gas, to=to, value=0, data=data
+        unsigned = (
+            FORKS[self.fork]
+            .get_transaction_builder()
+            .create_unsigned_transaction(
+                nonce=state.get_nonce(origin), gas_price=0, gas=gas, to=to, value=0, data=data
+            )
         )
         transaction = SpoofTransaction(unsigned, from_=origin)
         computation = state.apply_transaction(transaction)
         used = FORKS[self.fork].finalize_gas_used(transaction, computation)
         return state, computation, used
 
-    def _keep(self, state, computation) -> None:  # type: ignore[no-untyped-def]
+    def _keep(self, state: Any, computation: Any) -> None:
         if computation.is_error:
             raise Reverted(computation.output, str(computation.error))
         state.lock_changes()
         state.persist()
         self.root = state.state_root
 
-    def _state(self):  # type: ignore[no-untyped-def]
+    def _state(self) -> Any:
         context = ExecutionContext(
             coinbase=b"\xcb" * 20,
             timestamp=self.now,

@@ -56,7 +56,7 @@ class World:
         return Contract.deploy(self.chain, self.artifacts[name], *args)
 
     def add_token(self, token: Contract) -> Contract:
-        """Gives the buyer plenty of it, approved; the escrow's books of it are checked at the end."""
+        """Gives the buyer plenty, approved; the escrow's books of it are checked at the end."""
         buyer = account("buyer")
         token.send("mint", buyer, RICH)
         token.send("approve", self.escrow.address, 2**256 - 1, by=buyer)
@@ -107,9 +107,7 @@ class World:
         return outcome
 
     def fund(self, deal: Deal, chosen: int, *, by: str = "buyer") -> Outcome:
-        return self.escrow.send(
-            "fund", deal.abi_terms, deal.abi_milestones, chosen, by=account(by)
-        )
+        return self.escrow.send("fund", deal.abi_terms, deal.abi_milestones, chosen, by=account(by))
 
     def attest(
         self,
@@ -192,14 +190,18 @@ class World:
         by: str = "buyer",
         gas: int = GAS,
     ) -> Outcome:
-        return self._send(deal, index, "resolve", (to_payee, to_buyer, until, buyer, payee), by, gas)
+        return self._send(
+            deal, index, "resolve", (to_payee, to_buyer, until, buyer, payee), by, gas
+        )
 
     def finalize(
         self, deal: Deal, index: int = 0, *, by: str = "stranger", gas: int = GAS
     ) -> Outcome:
         return self._send(deal, index, "finalize", (), by, gas)
 
-    def withdraw(self, who: str, *, token: str = "", by: str = "stranger", gas: int = GAS) -> Outcome:
+    def withdraw(
+        self, who: str, *, token: str = "", by: str = "stranger", gas: int = GAS
+    ) -> Outcome:
         token = token or self.token.address
         return self.escrow.send("withdraw", token, account(who), by=account(by), gas=gas)
 

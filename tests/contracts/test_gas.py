@@ -1,0 +1,60 @@
+"""What each verb costs, to the unit, and under its bound. A change here is a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from bench.gas import DOCUMENT, TARGETS, document, rows_of
+from bench.harness import Row
+from milestone_escrow.chain.compiler import Artifact
+from tests.contracts.support.gas import measure
+
+EXACT = {
+    "plain transfer": 34_126,
+    "open + fund, 3 milestones": 107_152,
+    "open + fund, 10 milestones": 143_810,
+    "open + fund, 60 milestones": 405_989,
+    "attested release, 4 milestones, 1 of 3": 71_881,
+    "attested release, 4 milestones, 2 of 3": 77_450,
+    "attested release, 4 milestones, 3 of 3": 83_043,
+    "buyer approves a milestone": 62_107,
+    "open a dispute": 65_512,
+    "ruling that splits between two parties": 72_838,
+    "settlement by two signatures, split": 81_193,
+    "submit": 64_823,
+    "finalize, refund": 60_032,
+    "3 milestones by 1 verifier, start to end": 320_977,
+    "each further signer": 5_593,
+}
+
+
+@pytest.fixture(scope="module")
+def rows(artifacts: Mapping[str, Artifact]) -> list[Row]:
+    return rows_of(artifacts)
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_costs_exactly(rows: list[Row], name: str) -> None:
+    (row,) = (row for row in rows if row.name == name)
+    assert row.value == EXACT[name]
+
+
+def test_every_figure_is_exact(rows: list[Row]) -> None:
+    assert {row.name for row in rows} - set(EXACT) == {"size of the core"}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_stays_under_its_bound(rows: list[Row], name: str) -> None:
+    (row,) = (row for row in rows if row.name == name)
+    assert row.value <= TARGETS[name][0]
+
+
+def test_cancun_costs_the_same(artifacts: Mapping[str, Artifact]) -> None:
+    figures = measure(artifacts, "cancun")
+    assert figures == {name: gas for name, gas in EXACT.items() if name in figures}
+
+
+def test_the_documented_figures_are_current(rows: list[Row]) -> None:
+    assert DOCUMENT.read_text(encoding="utf-8") == document(rows), "run `python -m bench.gas`"
