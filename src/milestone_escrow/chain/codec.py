@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from eth_hash.auto import keccak
 
 from milestone_escrow.chain.artifact import load
-from milestone_escrow.errors import ChainError
+from milestone_escrow.errors import ChainError, UsageError
 
 Parameter: TypeAlias = Mapping[str, Any]
 Values: TypeAlias = dict[str, Any]
@@ -36,11 +36,19 @@ class Interface:
         self.events = {entry.key: entry for kind, entry in entries if kind == "event"}
 
     def call(self, name: str, *values: object) -> bytes:
-        """The calldata of a function."""
+        """The calldata of a function.
+
+        Raises:
+            UsageError: a value does not fit its type.
+        """
         from eth_abi.abi import encode
+        from eth_abi.exceptions import EncodingError
 
         function = self.functions[name]
-        return function.key + encode([_type(p) for p in function.inputs], values)
+        try:
+            return function.key + encode([_type(p) for p in function.inputs], values)
+        except EncodingError as error:
+            raise UsageError(f"a value given to {name} does not fit: {error}") from None
 
     def answer(self, name: str, output: bytes) -> tuple[Any, ...]:
         """What a function returned.

@@ -192,6 +192,27 @@ class EmbeddedChain:
         except ValidationError as error:
             raise RpcError(str(error)) from None
 
+    def send_from(
+        self, account: int, to: bytes, data: bytes = b"", *, value: int = 0, gas: int | None = None
+    ) -> MinedTransaction:
+        """Send from the account of a private key from 1 to 20, which the chain may sign for.
+
+        Raises:
+            RpcError: it would fail; nothing is sent then.
+        """
+        from eth_keys.datatypes import PrivateKey
+
+        sender = self.accounts[account - 1]
+        call = Call(to=to, data=data, sender=sender, value=value)
+        unsigned = self._unsigned(
+            call,
+            self.state().get_nonce(sender),
+            gas or self.estimate(call),
+            fee=2 * self.head.header.base_fee_per_gas + 1,
+        )
+        signed = unsigned.as_signed_transaction(PrivateKey(account.to_bytes(32, "big")))
+        return self._mine((signed,)).transactions[0]
+
     def snapshot(self) -> int:
         """Remember everything; returns the snapshot's number."""
         self._snapshots.append((len(self._blocks), self._earliest, self._offset))
@@ -281,17 +302,7 @@ class EmbeddedChain:
             self._chain.chaindb.db, header, vm.chain_context, (header.hash, *vm.previous_hashes)
         )
         gas = min(call.gas or GAS_LIMIT, GAS_LIMIT)
-        unsigned = self._chain.get_transaction_builder().new_unsigned_dynamic_fee_transaction(
-            chain_id=self.chain_id,
-            nonce=state.get_nonce(call.sender),
-            max_priority_fee_per_gas=0,
-            max_fee_per_gas=0,
-            gas=gas,
-            to=call.to,
-            value=call.value,
-            data=call.data,
-            access_list=(),
-        )
+        unsigned = self._unsigned(call, state.get_nonce(call.sender), gas, fee=0)
         if unsigned.intrinsic_gas > gas:
             raise RpcError(f"intrinsic gas too low: have {gas}, want {unsigned.intrinsic_gas}")
         try:
@@ -300,6 +311,19 @@ class EmbeddedChain:
             raise RpcError(str(error)) from None
         used = gas - done.get_gas_remaining() + done.data_floor_gas
         return CallResult(done.output, _error_of(done), used)
+
+    def _unsigned(self, call: Call, nonce: int, gas: int, *, fee: int) -> Any:
+        return self._chain.get_transaction_builder().new_unsigned_dynamic_fee_transaction(
+            chain_id=self.chain_id,
+            nonce=nonce,
+            max_priority_fee_per_gas=min(fee, 1),
+            max_fee_per_gas=fee,
+            gas=gas,
+            to=call.to,
+            value=call.value,
+            data=call.data,
+            access_list=(),
+        )
 
     def estimate(self, call: Call, number: int | None = None) -> int:
         """Gas that suffices, from a single run: more than a contract call needs, never less."""

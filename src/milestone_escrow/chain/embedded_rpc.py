@@ -167,6 +167,15 @@ def _send_raw(chain: EmbeddedChain, raw: str) -> str:
     return hexed(chain.send_raw(_bytes(raw)))
 
 
+@_method("eth_sendTransaction")
+def _send(chain: EmbeddedChain, transaction: Mapping[str, object]) -> str:
+    call = _read_call(transaction)
+    if call.sender not in chain.accounts:
+        raise RpcError(f"{hexed(call.sender)} is not an account of this node: sign it yourself")
+    account = chain.accounts.index(call.sender) + 1
+    return hexed(chain.send_from(account, call.to, call.data, value=call.value, gas=call.gas).hash)
+
+
 @_method("eth_getTransactionByHash")
 def _transaction(chain: EmbeddedChain, transaction: str) -> dict[str, object] | None:
     found = chain.find(_bytes(transaction, 32))

@@ -29,20 +29,24 @@ class Attempt:
 
     def clock_hint(self) -> str:
         """What silence leads to for this milestone, and when: "from … anyone can `finalize`"."""
+        step = self.silence()
+        return f"from {step[0]} anyone can `finalize`, which pays {step[1]}" if step else ""
+
+    def silence(self) -> tuple[str, str] | None:
+        """When time decides, and what that pays."""
         agreement = self.wording.agreement
         if agreement is None or self.index is None or self.state is None:
-            return ""
+            return None
         steps = silence(agreement.terms, agreement.milestones[self.index], self.state)
         if not steps:
-            return ""
+            return None
         split = steps[0].split
         parts = [
             f"{self.wording.amount(units)} to the {who}"
             for units, who in ((split.to_payee, "payee"), (split.to_buyer, "buyer"))
             if units
         ]
-        when = self.wording.time(steps[0].at)
-        return f"from {when} anyone can `finalize`, which pays {' and '.join(parts)}"
+        return self.wording.time(steps[0].at), " and ".join(parts) or "nothing"
 
 
 Sentence: TypeAlias = tuple[str, str]
@@ -151,11 +155,11 @@ def _unknown(v: Values, a: Attempt) -> Sentence:
 def _status(v: Values, a: Attempt) -> Sentence:
     current, allowed = Status(v["current"]), v["allowed"]
     name = a.wording.milestone(v["milestone"])
+    if current is Status.UNFUNDED:
+        return f"{name} is not funded, there is nothing to {a.verb}", "fund it first with `fund`"
     message = f"{name} is {STATUS_WORDS[current]}, but `{a.verb}` needs {status_words(allowed)}"
     if current is Status.SETTLED:
         return message, "it is final: nothing more can happen to it"
-    if current is Status.UNFUNDED:
-        return message, "fund it first with `fund`"
     if a.verb == "rule":
         return message, "the arbiter rules only on what a party has disputed"
     if a.verb == "fund":
@@ -174,8 +178,9 @@ def _too_late(v: Values, a: Attempt) -> Sentence:
 
 @_rule("TooEarly")
 def _too_early(v: Values, a: Attempt) -> Sentence:
-    until = a.wording.time(v["end"])
-    return f"the window is open until {until}; there is nothing to finalize before", a.clock_hint()
+    message = f"the window is open until {a.wording.time(v['end'])}, nothing to finalize before"
+    step = a.silence()
+    return message, f"then `finalize` pays {step[1]}" if step else "wait until then"
 
 
 @_rule("NotAuthorized")

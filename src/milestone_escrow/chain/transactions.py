@@ -70,9 +70,13 @@ class Receipt:
 class Transactor:
     """Sends transactions to one node of one chain."""
 
-    def __init__(self, node: Node, chain_id: int, *, timeout: float = 180) -> None:
+    def __init__(
+        self, node: Node, chain_id: int, contract: Address = "", *, timeout: float = 180
+    ) -> None:
+        """`contract` is whose events receipts show; `timeout` how many seconds to wait for one."""
         self._node = node
         self._chain_id = chain_id
+        self._contract = contract.lower()
         self._timeout = timeout
 
     def prepare(
@@ -151,7 +155,8 @@ class Transactor:
         block = int(raw["blockNumber"], 16)
         at = _time(self._node.request("eth_getBlockByNumber", [raw["blockNumber"], False]))
         used = int(raw["gasUsed"], 16)
-        found = [read_event(log, at) for log in raw["logs"]]
+        own = [log for log in raw["logs"] if log["address"].lower() == self._contract]
+        found = [read_event(log, at) for log in own]
         return Receipt(
             transaction=raw["transactionHash"],
             block=block,
