@@ -221,7 +221,7 @@ def _items(trees: Tree, names: Names, where: Where) -> tuple[Requirement, ...]:
 def _one(tree: Tree, names: Names, where: Where) -> Requirement:
     try:
         if isinstance(tree, str):
-            return _sentence(" ".join(tree.split()), names)
+            return _sentence(" ".join(tree.split()).replace(" ,", ","), names)
         if isinstance(tree, dict) and len(tree) == 1:
             ((name, inner),) = tree.items()
             return _combination(name, inner, names, where)

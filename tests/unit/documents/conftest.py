@@ -97,7 +97,7 @@ class KeySigner:
 
 @dataclass(frozen=True)
 class FakeDeployment:
-    domain: Domain = Domain(31337, CONTRACT)
+    domain: Domain
 
     def token(self, symbol: str) -> Token:
         return Token(symbol, USDC, 6)
@@ -151,7 +151,7 @@ def agreement(load: Callable[..., Agreement]) -> Agreement:
 
 @pytest.fixture
 def deployment() -> FakeDeployment:
-    return FakeDeployment()
+    return FakeDeployment(Domain(31337, CONTRACT))
 
 
 @pytest.fixture

@@ -114,8 +114,13 @@ CASES = {
         36, "milestones.1.pays", "comes to nothing", "pay at least one unit",
     ),
     "nothing left for the rest": (
-        "pays: 40 %", "pays: 40 %\n    due: 2027-04-01\n  - key: more\n    title: x\n    pays: rest",
+        "pays: 40 %",
+        "pays: 40 %\n    due: 2027-04-01\n  - key: more\n    title: x\n    pays: rest",
         34, "milestones", "leaves nothing for the rest", "lower a part",
+    ),
+    "the rest twice": (
+        "pays: 50 %\n", "pays: rest\n    description: x\n  - {key: b, title: B, pays: rest}\n",
+        40, "milestones.2", "takes the rest, like another", "one milestone can",
     ),
     "no money": (
         "    pays: 50 %\n", "", 36, "milestones.1", "says nothing about money", "pays: 30 %",
@@ -238,7 +243,12 @@ def test_names_line_field_and_fix(case: str, refusal: Refusal) -> None:
 YAML_CASES = {
     "tab": ("  law: German law", "\tlaw: German law", 51, "spaces, not tabs"),
     "colon": ("title: Forty", "title: Tables: Forty", 2, "in quotes"),
-    "open bracket": ("requires: [inspection_report", "requires: [[inspection_report", 43, "bracket"),
+    "open bracket": (
+        "requires: [inspection_report",
+        "requires: [[inspection_report",
+        43,
+        "bracket",
+    ),
     "anchor": ("title: Forty", "title: &x Forty", 2, "quote it"),
     "alias": ("title: Forty oak tables for a school", "title: *x", 2, "quote it"),
     "tag": ("title: Forty", "title: !!python/name:os.system Forty", 2, "quote the value"),

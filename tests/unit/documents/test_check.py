@@ -1,0 +1,278 @@
+"""What a careful reader would say before anyone signs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date
+
+import pytest
+
+from milestone_escrow.documents.agreement import Agreement
+from milestone_escrow.documents.render import render_report
+from milestone_escrow.documents.report import Finding, Level, Report, SilenceOf
+from milestone_escrow.documents.when import DAY, end_of_day
+
+Load = Callable[..., Agreement]
+
+SUPPLIER = "0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF"
+INSPECTOR = "0x6813Eb9362372EEF6200f3b1dbC3f819671cBA69"
+ARBITER = "  arbiter: {name: Dr. A. Brandt, account: 0xE57bFE9F44b819898F47BF37E5AF72a0783e1141}\n"
+PAYS = "    pays: 50 %\n"
+
+
+def found(report: Report, code: str) -> Finding:
+    matching = [finding for finding in report.findings if finding.code == code]
+    assert matching, f"no {code} among {[finding.code for finding in report.findings]}"
+    return matching[0]
+
+
+def silence_of(report: Report, role: str) -> SilenceOf:
+    return next(silence for silence in report.silence if silence.role == role)
+
+
+def test_a_good_agreement_has_no_findings(agreement: Agreement) -> None:
+    report = agreement.check()
+    assert report.findings == ()
+    assert report.ok
+
+
+# what is edited, the finding's level, code, field, line, words and fix
+CASES = {
+    "supplier verifies": (
+        [(INSPECTOR, SUPPLIER)],
+        Level.ERROR, "payee-alone", "milestones.1.verified_by", 41, "supplier alone",
+        "somebody else",
+    ),
+    "two roles": (
+        [(INSPECTOR, SUPPLIER)],
+        Level.ERROR, "two-roles", "parties.verifiers.inspector.account", 15,
+        "inspector has the same account as supplier", "of its own",
+    ),
+    "arbiter is the buyer": (
+        [("0xE57bFE9F44b819898F47BF37E5AF72a0783e1141",
+        "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf")],
+        Level.ERROR, "two-roles", "parties.arbiter.account", 18, "as buyer", "of its own",
+    ),
+    "buyer is the supplier": (
+        [("0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf", SUPPLIER)],
+        Level.ERROR, "two-roles", "parties.supplier.account", 13, "as buyer", "of its own",
+    ),
+    "due before the agreement": (
+        [("date: 2027-01-14", "date: 2027-03-16")],
+        Level.ERROR, "date-past", "milestones.1.due", 39, "is past", "in the future",
+    ),
+    "test keys on a main network": (
+        [("network: sandbox", "network: base")],
+        Level.ERROR, "test-key", "parties.buyer.account", 10, "publicly known", "replace it",
+    ),
+    "test keys on a test network": (
+        [("network: sandbox", "network: sepolia")],
+        Level.WARNING, "test-key", "parties.buyer.account", 10, "publicly known", "replace it",
+    ),
+    "short objection period": (
+        [("objection_period: 2 days", "objection_period: 47 hours")],
+        Level.WARNING, "short-window", "rules.objection_period", 27, "1 day 23 hours", "2 days",
+    ),
+    "no objection period": (
+        [("objection_period: 2 days", "objection_period: off")],
+        Level.NOTE, "no-objection", "rules.objection_period", 27, "pays at once", "2 days",
+    ),
+    "short review period": (
+        [("review_period: off", "review_period: 1 day")],
+        Level.WARNING, "short-window", "rules.review_period", 28, "review period of 1 day",
+        "2 days",
+    ),
+    "refund right after due": (
+        [(PAYS, f"{PAYS}    refund_after: 1 day past due\n")],
+        Level.WARNING, "short-window", "milestones.1", 36, "a little late is lost", "30 days",
+    ),
+    "weak quorum": (
+        [("verified_by: inspector", "verified_by: 1 of inspector, bank")],
+        Level.WARNING, "weak-quorum", "milestones.1", 36, "half or less", "2 of 2",
+    ),
+    "nobody verifies": (
+        [("verified_by: inspector", "verified_by: nobody")],
+        Level.WARNING, "only-buyer", "milestones.1", 36, "only the buyer", "review_period",
+    ),
+    "unused verifier": (
+        [("verified_by: 2 of 3", "verified_by: 2 of inspector, bank")],
+        Level.WARNING, "unused-verifier", "parties.verifiers.forwarder", 16, "verifies no",
+        "remove it",
+    ),
+    "no arbiter": (
+        [(ARBITER, "")],
+        Level.WARNING, "no-arbiter", "parties.arbiter", 7, "no arbiter", "both sides trust",
+    ),
+    "large deposit": (
+        [("deposit: 10 %", "deposit: 40 %"), ("pays: 50 %", "pays: 20 %")],
+        Level.WARNING, "large-deposit", "milestones", 34, "40 % of the price", "lower",
+    ),
+    "nothing to show": (
+        [("    requires: [inspection_report from inspector]\n", "")],
+        Level.WARNING, "vague", "milestones.1", 36, "what must be shown", "requires",
+    ),
+    "nobody responsible": (
+        [("    responsible: supplier\n", "")],
+        Level.WARNING, "vague", "milestones.1", 36, "nobody as responsible",
+        "responsible: supplier",
+    ),
+    "no due date": (
+        [("    due: 2027-03-15\n", "    refund_after: 2027-04-15\n")],
+        Level.WARNING, "vague", "milestones.1", 36, "no due date", "due:",
+    ),
+    "short title": (
+        [("Forty tables built and oiled", "Tables built")],
+        Level.WARNING, "vague", "milestones.1", 36, "only called 'Tables built'",
+        "what is finished",
+    ),
+    "wrong order": (
+        [("due: 2027-04-10", "due: 2027-03-10")],
+        Level.WARNING, "order", "milestones.2.due", 46, "due before it", "15 Mar 2027 or later",
+    ),
+    "the supplier's evidence": (
+        [("inspection_report from inspector", "photos from supplier")],
+        Level.NOTE, "own-evidence", "milestones.1.requires", 42, "comes from the supplier",
+        "as well",
+    ),
+    "no clauses": (
+        [("clauses:\n  law: German law\n", "")],
+        Level.NOTE, "no-clauses", "clauses", 1, "no clauses", "attach",
+    ),
+    "no checksum": (
+        [(INSPECTOR, INSPECTOR.lower())],
+        Level.NOTE, "no-checksum", "parties.verifiers.inspector.account", 15, "unnoticed",
+        INSPECTOR,
+    ),
+    "too far away": (
+        [("due: 2027-04-10", "due: 2047-04-10")],
+        Level.ERROR, "terms", "milestones", 34, "the contract would refuse it", "correct it",
+    ),
+    "many milestones": (
+        [("  - deposit: 10 %\n", "  - weekly: {payments: 11, of: rest, first: 2027-02-01}\n")],
+        Level.WARNING, "many-milestones", "milestones", 34, "13 milestones", "keep to 12",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_finds(case: str, load: Load) -> None:
+    edits, level, code, where, line, words, fix = CASES[case]
+    agreement = load(*edits)
+    report = agreement.check()
+    finding = found(report, code)
+    assert (finding.level, finding.where, finding.line) == (level, where, line)
+    assert words in finding.text
+    assert fix in finding.fix
+    assert report.ok == (level is not Level.ERROR)
+    assert words.split()[0] in render_report(report)
+
+
+def test_dates_are_past_from_their_last_second_on(agreement: Agreement) -> None:
+    due = agreement.milestone("built").due_at
+    assert agreement.check(now=due - 1).ok
+    assert found(agreement.check(now=due), "date-past").where == "milestones.1.due"
+
+
+def test_what_is_said_of_a_whole_series_is_said_once(load: Load) -> None:
+    entry = "  - weekly: {payments: 10, of: rest, first: 2027-02-01}\n    verified_by: nobody\n"
+    report = load(("  - deposit: 10 %\n", entry)).check()
+    alone = [f for f in report.findings if f.code == "only-buyer"]
+    assert len(alone) == 1
+    assert "and 9 more" in alone[0].text
+
+
+def test_says_who_alone_can_cause_a_payment_or_a_refund(agreement: Agreement) -> None:
+    deposit, built, delivered = agreement.check().who_alone
+    assert (deposit.pays_alone, deposit.refunds_alone) == (("buyer",), ())
+    assert built.pays_alone == ("buyer", "inspector")
+    assert built.refunds_alone == ("supplier", "inspector", "the clock")
+    assert delivered.pays_alone == ("buyer",)
+    assert "2 of inspector, forwarder, bank" in [actor.who for actor in delivered.payment]
+
+
+def test_says_that_the_supplier_alone_is_paid_through_its_own_verifier(load: Load) -> None:
+    report = load((INSPECTOR, SUPPLIER)).check()
+    assert "supplier" in report.who_alone[1].pays_alone
+
+
+def test_says_that_submissions_and_clocks_pay(load: Load) -> None:
+    submitting = load(("review_period: off", "review_period: 14 days")).check()
+    assert "supplier" in submitting.who_alone[1].pays_alone
+    paying = load(("if_nothing_proven: refund buyer", "if_nothing_proven: pay supplier")).check()
+    assert "the clock" in paying.who_alone[1].pays_alone
+    assert "the clock" not in paying.who_alone[1].refunds_alone
+
+
+def test_says_that_without_an_arbiter_an_objection_alone_takes_the_agreed_share(load: Load) -> None:
+    report = load((ARBITER, ""), ("review_period: off", "review_period: 14 days")).check()
+    assert "buyer" in report.who_alone[1].refunds_alone
+    assert "take back 50 %" in found(report, "no-arbiter").text
+
+
+def test_says_what_happens_if_everybody_goes_silent(agreement: Agreement) -> None:
+    report = agreement.check()
+    deposit, built, delivered = silence_of(report, "everybody").outcomes
+    assert (deposit.at, deposit.to_payee) == (agreement.starts_at, 1_000_000_000)
+    assert (built.to_payee, built.to_buyer) == (0, 5_000_000_000)
+    assert built.at == agreement.milestone("built").deadline
+    assert "returns 5,000.00 USDC to Schulamt Nord after 14 Apr 2027, 23:59 CEST" in built.text
+    assert report.settled_by == delivered.at
+
+
+def test_says_whose_silence_leaves_a_milestone_to_the_clock(agreement: Agreement) -> None:
+    report = agreement.check()
+    assert [o.milestone for o in silence_of(report, "inspector").outcomes] == ["built"]
+    assert silence_of(report, "bank").outcomes == ()
+    assert "suffice for delivered" in silence_of(report, "bank").text
+    verifiers = silence_of(report, "verifiers").outcomes
+    assert [o.milestone for o in verifiers] == ["built", "delivered"]
+
+
+def test_says_what_a_silent_arbiter_leaves(agreement: Agreement) -> None:
+    built = silence_of(agreement.check(), "arbiter").outcomes[0]
+    assert built.to_payee == built.to_buyer == 2_500_000_000
+    assert built.at == agreement.milestone("built").deadline + 30 * DAY
+
+
+def test_says_that_certificates_pay_without_the_buyer(agreement: Agreement) -> None:
+    deposit, built, _ = silence_of(agreement.check(), "buyer").outcomes
+    assert deposit.to_payee == 0
+    assert built.text == "pays 5,000.00 USDC 2 days after inspector accepted"
+
+
+def test_exposure_follows_deposit_work_and_payment(agreement: Agreement) -> None:
+    points = agreement.check().exposure
+    assert [(p.event, p.buyer // 10**6, p.supplier // 10**6) for p in points] == [
+        ("deposit is paid", 1_000, 0),
+        ("built is due", 0, 4_555),
+        ("built is paid", 444, 0),
+        ("delivered is due", 0, 4_000),
+        ("delivered is paid", 0, 0),
+    ]
+    assert points[1].at == end_of_day(date(2027, 3, 15), agreement.timezone)
+    assert points[2].at == points[1].at + 2 * DAY
+    assert all(p.paid + p.held == agreement.price for p in points)
+
+
+def test_retainage_leaves_the_supplier_ahead(load: Load) -> None:
+    retainage = "retainage: {withheld: 10 %, released: all after 365 days}\nclauses:"
+    report = load(
+        ("  - deposit: 10 %\n", ""), ("pays: 50 %", "pays: 60 %"), ("clauses:", retainage)
+    ).check()
+    assert [p.supplier // 10**6 for p in report.exposure] == [6_000, 600, 4_600, 1_000, 0]
+
+
+def test_the_report_is_json_with_amounts_as_text(agreement: Agreement) -> None:
+    data = json.loads(json.dumps(agreement.check().to_json()))
+    assert data["ok"] is True
+    everybody = next(s for s in data["silence"] if s["role"] == "everybody")
+    assert everybody["outcomes"][1]["to_buyer"] == "5000000000"
+
+
+def test_the_report_reads_as_text_without_control_codes(agreement: Agreement) -> None:
+    text = render_report(agreement.check())
+    assert "no errors, no warnings" in text
+    assert "as if nobody acts: built, delivered" in text
+    assert all(c.isprintable() or c == "\n" for c in text)
+    assert max(map(len, text.splitlines())) <= 100
