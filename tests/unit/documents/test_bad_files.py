@@ -119,8 +119,9 @@ CASES = {
         34, "milestones", "leaves nothing for the rest", "lower a part",
     ),
     "the rest twice": (
-        "pays: 50 %\n", "pays: rest\n    description: x\n  - {key: b, title: B, pays: rest}\n",
-        40, "milestones.2", "takes the rest, like another", "one milestone can",
+        "deposit: 10 %\n",
+        "deposit: 10 %\n  - {key: a, title: A, pays: rest}\n  - {key: b, title: B, pays: rest}\n",
+        37, "milestones.2", "takes the rest, like another", "one milestone can",
     ),
     "no money": (
         "    pays: 50 %\n", "", 36, "milestones.1", "says nothing about money", "pays: 30 %",
