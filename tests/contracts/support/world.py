@@ -207,8 +207,12 @@ class World:
 
     def state(self, deal: Deal, index: int = 0) -> State:
         """What the contract remembers of a milestone."""
-        status, *rest = self.escrow.call("milestoneStates", deal.id, index + 1)[index]
-        return State(Status(status), *rest)
+        return self.states(deal)[index]
+
+    def states(self, deal: Deal) -> list[State]:
+        """The same of all its milestones."""
+        found = self.escrow.call("milestoneStates", deal.id, len(deal.milestones))
+        return [State(Status(status), *rest) for status, *rest in found]
 
     def balance(self, who: str, token: Contract | None = None) -> int:
         return int((token or self.token).call("balanceOf", account(who)))
@@ -243,8 +247,7 @@ class World:
         for deal in deals:
             terms = deal.terms
             accounts |= {terms.buyer, terms.supplier, terms.fee_recipient}
-            for index, milestone in enumerate(deal.milestones):
-                state = self.state(deal, index)
+            for milestone, state in zip(deal.milestones, self.states(deal), strict=True):
                 held += milestone.amount - state.paid if state.status.holds else 0
         credited = sum(int(self.escrow.call("creditOf", token, who)) for who in accounts)
         return int(self.tokens[token].call("balanceOf", self.escrow.address)), held + credited
