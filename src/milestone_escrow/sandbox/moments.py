@@ -92,7 +92,12 @@ def moment_after(moment: Later | Around, now: int, dues: Mapping[str, date], zon
     today = day_of(now, zone)
     if day < today:
         raise UsageError(f"the story is at {today} already and cannot go back to {day}")
-    return max(now, int(datetime.combine(day, OPENING, zone).timestamp()))
+    return max(now, opening_of(day, zone))
+
+
+def opening_of(day: date, zone: ZoneInfo) -> int:
+    """Unix seconds at which a day's work begins."""
+    return int(datetime.combine(day, OPENING, zone).timestamp())
 
 
 def _whole_days(text: str, *, before: bool) -> CalendarPeriod:
