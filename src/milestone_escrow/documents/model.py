@@ -366,8 +366,8 @@ def _where(item: ErrorDetails) -> Where:
 
 
 def _unknown_hint(name: str, known: list[str]) -> str:
-    if name[:1].isdigit():
-        return "put amounts inside { } in quotes"
+    if name[:1].isdigit() or " " in name:
+        return "a comma inside { } starts a new field: put the whole value in quotes"
     return suggest(name, known)
 
 

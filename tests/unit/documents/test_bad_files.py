@@ -22,6 +22,10 @@ CASES = {
     "unknown section": (
         "clauses:", "clause:", 50, "clause", "is not a known field", "'clauses'",
     ),
+    "amount without quotes": (
+        "  fee: none\n", "  fee: none\nretainage: {withheld: 10 %, released: half, half later}\n",
+        24, "retainage.half later", "is not a known field", "the whole value in quotes",
+    ),
     "missing field": (
         "timezone: Europe/Berlin\n", "", 1, "timezone", "is missing", "add `timezone: …`",
     ),
