@@ -225,7 +225,8 @@ def _logs(chain: EmbeddedChain, query: Mapping[str, object]) -> list[dict[str, o
         blocks = [_existing(chain, number) for number in range(first, last + 1)]
     addresses = [_bytes(text, 20) for text in _alternatives(query.get("address"))]
     wanted = query.get("topics") or []
-    assert isinstance(wanted, list)
+    if not isinstance(wanted, list):
+        raise ValueError("topics must be a list")
     topics = [[_bytes(text, 32) for text in _alternatives(choice)] for choice in wanted]
     return [
         view

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from milestone_escrow.chain.codec import interface
@@ -11,25 +10,15 @@ from milestone_escrow.chain.events import AgreementOpened, Event, PayoutCredited
 from milestone_escrow.chain.networks import Network
 from milestone_escrow.chain.rpc import Node
 from milestone_escrow.chain.status import AgreementStatus, describe
-from milestone_escrow.chain.structs import OpenAgreement, read_state
+from milestone_escrow.chain.structs import OpenAgreement, OpenedAgreement, read_state
 from milestone_escrow.chain.tokens import allowance_of, balance_of
 from milestone_escrow.chain.transactions import read_logs
 from milestone_escrow.errors import ContractError
 from milestone_escrow.protocol.eip712 import Address, Domain
 from milestone_escrow.protocol.lifecycle import State
-from milestone_escrow.protocol.terms import Milestone, Terms
 from milestone_escrow.protocol.token import Token
 
 CONTRACT = "MilestoneEscrow"
-
-
-@dataclass(frozen=True, slots=True)
-class OpenedAgreement:
-    """An agreement as the chain knows it, without its document."""
-
-    id: bytes
-    terms: Terms
-    milestones: tuple[Milestone, ...]
 
 
 class Reader:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from milestone_escrow.errors import UsageError
@@ -22,6 +23,15 @@ class OpenAgreement(Protocol):
 
     @property
     def milestones(self) -> Sequence[Milestone]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedAgreement:
+    """An agreement as the chain knows it, without its document."""
+
+    id: bytes
+    terms: Terms
+    milestones: tuple[Milestone, ...]
 
 
 def milestone_index(agreement: OpenAgreement, milestone: int | str) -> int:
