@@ -99,7 +99,7 @@ def _milestone(agreement: Agreement, m: PlannedMilestone, width: int) -> Iterato
     facts.append(f"verified by {m.verified_by}" if m.quorum else "no verifiers")
     yield gap + ", ".join(facts)
     if m.withheld:
-        yield f"{gap}{agreement.amount(m.withheld)} of it withheld, released later"
+        yield f"{gap}after {agreement.amount(m.withheld)} withheld, which is released later"
     if m.description:
         yield from _wrapped(m.description, gap)
     for item in m.requirements.items:

@@ -106,6 +106,20 @@ def test_refuses_dates_in_another_order(text: str) -> None:
         read_date(text)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["localtime", "right/Europe/Berlin", "../etc/passwd", "", "Europe", "Europe/../UTC", "CEST"],
+)
+def test_refuses_what_only_some_machines_know(name: str) -> None:
+    with pytest.raises(UsageError, match="not an IANA time zone"):
+        read_zone(name)
+
+
+@given(zones)
+def test_knows_every_zone(zone: ZoneInfo) -> None:
+    assert read_zone(zone.key) == zone
+
+
 def test_refuses_unknown_zones_with_the_nearest_one() -> None:
     with pytest.raises(UsageError, match="'Asia/Kolkata'"):
         read_zone("Asia/Kolkatta")
