@@ -113,6 +113,11 @@ class EmbeddedChain:
         """The time of the latest block, which calls and verbs see."""
         return self.head.timestamp
 
+    @property
+    def time(self) -> int:
+        """What time it is: that of the next block, were it mined now."""
+        return max(self.now, self._due())
+
     def warp(self, seconds: int) -> int:
         """Let time pass and mine a block; returns the new time."""
         self.skip(seconds)
@@ -128,7 +133,7 @@ class EmbeddedChain:
         if seconds < 0:
             raise ChainError(f"time cannot go back by {-seconds} seconds", hint="warp forward")
         if seconds:
-            self.set_next_time(max(self._due(), self.now) + seconds)
+            self.set_next_time(self.time + seconds)
 
     def set_next_time(self, timestamp: int) -> None:
         """The next block's time, from which a clock goes on."""

@@ -19,7 +19,7 @@ def close(player: Player) -> Outcome:
     reported = world.escrow.states(bound)
     keys = [milestone.key for milestone in agreement.milestones]
     rebuilt = replay(events).states
-    sent = [beat for beat in player.beats if beat.gas]
+    sent = tuple(world.transactions())
     return Outcome(
         agreement_id=bound.id,
         shares=tuple(_share(player, index, events) for index in range(len(keys))),
@@ -28,7 +28,7 @@ def close(player: Player) -> Outcome:
         contract_balance=world.balance(bound.token, world.escrow.contract),
         events=len(events),
         transactions=len(sent),
-        gas=sum(beat.gas for beat in sent),
+        gas=sum(transaction.gas_used for transaction in sent),
         unsettled=tuple(
             key
             for key, state in zip(keys, reported, strict=True)

@@ -7,10 +7,19 @@ from collections.abc import Sequence
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.protocol.eip712 import Address
 
+# Longer forms first: "Co. Ltd" would otherwise leave its "Co." behind.
+_FORMS = (
+    "Pvt Ltd", "Pte Ltd", "Co. Ltd", "Ltd", "GmbH", "Inc.", "Inc", "LLC", "AG", "OÜ", "Oy", "SA",
+)  # fmt: skip
+
 
 def short(name: str) -> str:
-    """ "Nordlicht Teppiche GmbH" of "Nordlicht Teppiche GmbH, Hamburg"."""
-    return name.split(",")[0].strip() or name
+    """ "Nordlicht Teppiche" of "Nordlicht Teppiche GmbH, Hamburg"."""
+    first = name.split(",")[0].strip()
+    for form in _FORMS:
+        if first.endswith(f" {form}"):
+            return first.removesuffix(form).strip()
+    return first or name
 
 
 def person(agreement: Agreement, account: Address) -> str:

@@ -84,7 +84,7 @@ class Player:
 
     def _set_up(self) -> Iterator[Beat]:
         world, token, people = self.world, self.bound.token, self.agreement.people
-        what = f"puts the escrow contract and test {token.symbol} on a chain of its own"
+        what = f"deploys the escrow contract and test {token.symbol}"
         yield Beat(world.now, "The demo", what, gas=world.deployment_gas)
         receipt = world.mint(people["buyer"], token, self.agreement.price)
         price = self.tell.amount(self.agreement.price)
@@ -183,7 +183,7 @@ class Player:
     def _hand_in(self, step: Step) -> Iterator[Beat]:
         key = step.milestones[0]
         files = self.desk.take(key, step.evidence)
-        what = f"{self.tell.does(step.by, 'hand')} in for {key} {self.tell.kinds(files)}"
+        what = f"{self.tell.does(step.by, 'hand in')} {self.tell.files(files, key)}"
         yield Beat(self.world.now, self.tell.names(step.by), what, key, note=step.note)
 
     def _attest(self, step: Step) -> Iterator[Beat]:
@@ -191,9 +191,9 @@ class Player:
         who, planned = self.tell.names(step.by), self.agreement.milestone(key)
         files, lacks = self.desk.check(key, step.evidence, frozenset(step.by), self._settled())
         if files.files:
-            found = f"missing {'; '.join(lacks)}" if lacks else "all that is required is there"
+            found = f"still missing: {'; '.join(lacks)}" if lacks else "complete"
             count = counted(len(files.files), "file")
-            check = f"{self.tell.does(step.by, 'check')} {count} by SHA-256: {found}"
+            check = f"{self.tell.does(step.by, 'check')} {count} by their SHA-256, {found}"
             yield Beat(self.world.now, who, check, key)
         if verdict is Verdict.ACCEPTED and lacks:
             raise UsageError(f"'{key}' is accepted although this is missing: {'; '.join(lacks)}")
@@ -224,7 +224,8 @@ class Player:
         key = step.milestones[0]
         files = self.desk.take(key, step.evidence)
         receipt = self._as(step.by[0]).submit(self.bound, key, words_hash(words_of(files)))
-        what = f"{self.tell.does(step.by, 'submit')} {key} for review, {self.tell.kinds(files)}"
+        what = f"{self.tell.does(step.by, 'submit')} {key} for review, with"
+        what = f"{what} {counted(len(files.files), 'file')} as evidence"
         yield self._beat(self.tell.names(step.by), what, receipt, key, step.note)
 
     def _dispute(self, step: Step) -> Iterator[Beat]:

@@ -39,10 +39,10 @@ class Teller:
     def amount(self, units: int) -> str:
         return self.agreement.amount(units)
 
-    def kinds(self, files: Manifest) -> str:
-        """ "13 files: inspection report and photos"."""
+    def files(self, files: Manifest, key: str) -> str:
+        """ "13 files for manufactured: inspection report and photos"."""
         kinds = sorted({file.kind.replace("_", " ") for file in files.files})
-        return f"{counted(len(files.files), 'file')}: {listed(kinds)}"
+        return f"{counted(len(files.files), 'file')} for {key}: {listed(kinds)}"
 
     def movements(self, event: Event) -> Iterator[Movement]:
         """The money that an event moved, payee first."""

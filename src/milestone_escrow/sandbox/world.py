@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from milestone_escrow.chain.client import Escrow
-from milestone_escrow.chain.embedded import EmbeddedChain
+from milestone_escrow.chain.embedded import EmbeddedChain, MinedTransaction
 from milestone_escrow.chain.transactions import Receipt
 from milestone_escrow.errors import UsageError
 from milestone_escrow.keys.signers import DevSigner
@@ -20,7 +21,7 @@ STRANGER = 19
 
 @dataclass(frozen=True)
 class World:
-    """One embedded chain with its contract; `deployment` says what installing it used."""
+    """One embedded chain with its contract; `deployment_gas` is what installing it used."""
 
     chain: EmbeddedChain
     escrow: Escrow
@@ -30,14 +31,18 @@ class World:
     def start(cls, at: int) -> World:
         """A chain that begins at this Unix time, with contract and test USDC on it."""
         chain = EmbeddedChain(at)
-        escrow = Escrow.embedded(chain=chain)
-        blocks = (chain.block(number) for number in range(1, chain.head.number + 1))
-        gas = sum(tx.gas_used for block in blocks if block for tx in block.transactions)
-        return cls(chain, escrow, gas)
+        world = cls(chain, Escrow.embedded(chain=chain), 0)
+        return replace(world, deployment_gas=sum(tx.gas_used for tx in world.transactions()))
 
     @property
     def now(self) -> int:
         return self.chain.now
+
+    def transactions(self) -> Iterator[MinedTransaction]:
+        """Everything that was ever sent here, in order."""
+        for number in range(self.chain.head.number + 1):
+            if block := self.chain.block(number):
+                yield from block.transactions
 
     @cached_property
     def keys(self) -> dict[Address, DevSigner]:
