@@ -106,8 +106,9 @@ class World:
         self.deals[deal.id] = deal
         return outcome
 
-    def fund(self, deal: Deal, chosen: int, *, by: str = "buyer") -> Outcome:
-        return self.escrow.send("fund", deal.abi_terms, deal.abi_milestones, chosen, by=account(by))
+    def fund(self, deal: Deal, chosen: int, *, by: str = "buyer", gas: int = GAS) -> Outcome:
+        arguments = (deal.abi_terms, deal.abi_milestones, chosen)
+        return self.escrow.send("fund", *arguments, by=account(by), gas=gas)
 
     def attest(
         self,
