@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,8 +23,10 @@ HOST = "127.0.0.1"
 PORT = 8547
 MAX_BODY = 2_000_000
 MAX_BATCH = 200
+MAX_DEPTH = 32
 
 _PARSE_ERROR, _INVALID_REQUEST, _INTERNAL = -32700, -32600, -32603
+_STRING = re.compile(rb'"(?:\\.|[^"\\])*"', re.DOTALL)
 _log = logging.getLogger(__name__)
 
 
@@ -59,10 +62,11 @@ class RpcServer:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop serving and free the port."""
-        if self._thread:
+        """Stop serving and free the port; a second time does nothing."""
+        thread, self._thread = self._thread, None
+        if thread:
             self._http.shutdown()
-            self._thread.join()
+            thread.join()
         self._http.server_close()
 
     def __enter__(self) -> RpcServer:
@@ -81,7 +85,7 @@ class RpcServer:
     def answer(self, body: bytes) -> object | None:
         """The JSON-RPC answer to a request's body; None where nothing is to be answered."""
         try:
-            message = json.loads(body)
+            message = json.loads(body) if _is_shallow(body) else None
         except ValueError:
             return _error(None, _PARSE_ERROR, "this is not JSON")
         if not isinstance(message, list):
@@ -168,6 +172,22 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class' name)
         _log.debug(format, *args)
+
+
+def _is_shallow(body: bytes) -> bool:
+    """Whether JSON is nested as little as requests are.
+
+    py-evm raises Python's recursion limit so far that deeper JSON ends the whole process.
+    """
+    depth = 0
+    for byte in _STRING.sub(b"", body):
+        if byte in b"[{":
+            depth += 1
+        elif byte in b"]}":
+            depth -= 1
+        if depth > MAX_DEPTH:
+            return False
+    return True
 
 
 def _error(number: object, code: int, message: str, data: str | None = None) -> dict[str, object]:
