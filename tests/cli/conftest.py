@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from milestone_escrow.cli import cli
-from tests.cli.deal import DEAL
+from milestone_escrow.cli import cli, context
+from milestone_escrow.documents.agreement import Agreement
+from milestone_escrow.sandbox.world import World
+from tests.cli.deal import DEAL, START
 
 
 @dataclass(frozen=True)
@@ -64,3 +66,38 @@ def deal(home: Path) -> Path:
     path = Path("shed.yaml").resolve()
     path.write_text(DEAL, encoding="utf-8")
     return path
+
+
+@pytest.fixture(scope="session")
+def chain() -> World:
+    """One chain for all tests, at the agreement's date; each test goes back to its start."""
+    world = World.start(START)
+    agreement = Agreement.loads(DEAL)
+    token = world.escrow.token("USDC")
+    for role in ("buyer", "supplier"):
+        world.mint(agreement.people[role], token, 50_000 * 10**6)
+    return world
+
+
+@pytest.fixture
+def world(chain: World, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A sandbox with test money, as if it ran in another terminal."""
+    snapshot = chain.chain.snapshot()
+    monkeypatch.setattr(context, "running_sandbox", lambda home: chain.chain)
+    yield chain
+    assert chain.chain.revert(snapshot)
+
+
+@pytest.fixture
+def signed(escrow: Run, deal: Path, world: World) -> Path:
+    """The deal, signed by both sides."""
+    for role in ("buyer", "supplier"):
+        assert escrow("agreement", "sign", str(deal), "--as", role, "--yes").status == 0
+    return deal
+
+
+@pytest.fixture
+def opened(escrow: Run, signed: Path) -> Path:
+    """The deal, open and with every milestone funded."""
+    assert escrow("open", str(signed), "--fund", "all", "--yes").status == 0
+    return signed

@@ -40,3 +40,6 @@ milestones:
 
 BUYER = "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf"
 SUPPLIER = "0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF"
+
+# 1 March 2027, 09:00 in Berlin: the morning of the agreement's date.
+START = 1_803_888_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,19 +13,18 @@ from milestone_escrow.documents.shelf import Shelf
 from milestone_escrow.documents.signed import SignedAgreement, signed_path
 from milestone_escrow.errors import DocumentError, UsageError
 from milestone_escrow.keys import DevSigner
+from milestone_escrow.protocol.devchain import SANDBOX_CHAIN_ID
 from milestone_escrow.protocol.eip712 import Domain
 from milestone_escrow.protocol.token import Token
-
 from tests.cli.deal import DEAL
 
 CONTRACT = "0x00000000000000000000000000000000000000E5"
 
 
-@dataclass(frozen=True)
 class Place:
     """A deployment, as far as an agreement needs to know it."""
 
-    domain: Domain = Domain(1337, CONTRACT)
+    domain = Domain(SANDBOX_CHAIN_ID, CONTRACT)
 
     def token(self, symbol: str) -> Token:
         return Token(symbol, "0x0000000000000000000000000000000000000C0C", 6)
@@ -34,6 +32,11 @@ class Place:
 
 def bind(agreement: Agreement) -> BoundAgreement:
     return agreement.on(Place())
+
+
+def same(one: SignedAgreement | None, other: SignedAgreement) -> bool:
+    """The lines of the file are not kept; everything that is signed is."""
+    return one is not None and one.to_json() == other.to_json()
 
 
 @pytest.fixture
@@ -58,14 +61,14 @@ def test_keeps_what_is_put_there_for_its_owner_only(shelf: Shelf, unsigned: Sign
     (path,) = shelf.folder.iterdir()
     assert path.stat().st_mode & 0o777 == 0o600
     assert shelf.folder.stat().st_mode & 0o777 == 0o700
-    assert shelf.get(unsigned.id) == unsigned
+    assert same(shelf.get(unsigned.id), unsigned)
 
 
 def test_keeps_the_signatures_of_both_copies(shelf: Shelf, unsigned: SignedAgreement):
     shelf.put(unsigned.sign(DevSigner(1)))
     both = shelf.put(unsigned.sign(DevSigner(2)))
     assert set(both.signatures) == {"buyer", "supplier"}
-    assert shelf.get(unsigned.id) == both
+    assert same(shelf.get(unsigned.id), both)
 
 
 def test_finds_by_reference_id_and_first_digits(shelf: Shelf, unsigned: SignedAgreement):
@@ -78,8 +81,8 @@ def test_finds_by_reference_id_and_first_digits(shelf: Shelf, unsigned: SignedAg
 def test_finds_by_file_with_the_signatures_beside_it(shelf: Shelf, deal: Path):
     signed = SignedAgreement.start(bind(Agreement.load(deal))).sign(DevSigner(1))
     signed.save(signed_path(deal))
-    assert shelf.find(str(deal), bind) == signed
-    assert shelf.find(str(signed_path(deal))) == signed
+    assert same(shelf.find(str(deal), bind), signed)
+    assert same(shelf.find(str(signed_path(deal))), signed)
 
 
 def test_forgets_the_signatures_beside_a_file_that_has_changed(shelf: Shelf, deal: Path):

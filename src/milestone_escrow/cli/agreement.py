@@ -94,7 +94,7 @@ def show(session: Session, agreement: str) -> None:
 )
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @signs
-def sign(session: Session, agreement: str, output: Path | None, yes: bool) -> None:
+def sign(session: Session, agreement: str, output: Path | None) -> None:
     """Sign as buyer or supplier, or confirm your account as a verifier or the arbiter.
 
     The signature is added to NAME.signed.json beside the agreement, which you send to the other
@@ -108,5 +108,4 @@ def sign(session: Session, agreement: str, output: Path | None, yes: bool) -> No
     """
     from milestone_escrow.cli.signing import sign_agreement
 
-    session.yes = yes
     sign_agreement(session, agreement, output)

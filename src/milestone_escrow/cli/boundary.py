@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import click
 
@@ -15,17 +16,26 @@ from milestone_escrow.errors import EscrowError
 
 INTERRUPTED = 130
 
+_sending = ContextVar("sending", default=False)
+
+
+def sending() -> None:
+    """From here on an interruption may leave a transaction behind."""
+    _sending.set(True)
+
 
 @contextmanager
 def catching(arguments: Sequence[str]) -> Iterator[None]:
     """Turn every exception of a command into a sentence on stderr, and exit."""
     as_json = "--json" in arguments
+    _sending.set(False)
     try:
         yield
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, EOFError, click.Abort):
-        _tell("stopped; nothing was sent", as_json=as_json)
+        sent = "a transaction may be on its way: look at `escrow status` before you try again"
+        _tell(f"stopped; {sent if _sending.get() else 'nothing was sent'}", as_json=as_json)
         sys.exit(INTERRUPTED)
     except click.ClickException as error:
         _tell(_sentence(error), as_json=as_json)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +18,8 @@ from milestone_escrow.cli.home import Home
 from milestone_escrow.errors import ChainError, UsageError
 
 if TYPE_CHECKING:
+    from milestone_escrow.chain.client import Escrow
+    from milestone_escrow.chain.connection import Endpoint
     from milestone_escrow.chain.networks import Network
     from milestone_escrow.documents.agreement import Agreement
     from milestone_escrow.documents.bound import BoundAgreement
@@ -102,15 +104,6 @@ class Session:
 
         return Shelf(self.home.agreements)
 
-    @cached_property
-    def sandbox(self) -> dict[str, Any] | None:
-        """What a running sandbox says about itself: url, chain id, contract, token."""
-        try:
-            found = json.loads(self.home.sandbox.read_text("utf-8"))
-        except (OSError, ValueError):
-            return None
-        return found if isinstance(found, dict) and "url" in found else None
-
     def place(self, name: str | None) -> Place:
         """The network of that name with the contract that is known there; --network wins.
 
@@ -122,11 +115,9 @@ class Session:
 
         chosen = network(self.network or name or SANDBOX, self.home.root)
         require_allowed(chosen, self.mainnet)
-        if chosen.name == SANDBOX and self.sandbox:
-            chosen = replace(chosen, rpc=str(self.sandbox["url"]))
         if not chosen.contract and (found := read_deployment(chosen, self.home.root)):
             chosen = replace(chosen, contract=found.address)
-        return Place(replace(chosen, rpc=self.rpc) if self.rpc else chosen)
+        return Place(chosen)
 
     def place_of(self, signed: SignedAgreement | BoundAgreement) -> Place:
         """The network that an agreement is bound to, by chain and contract.
@@ -156,6 +147,40 @@ class Session:
         found = self.place(name).network
         return Place(replace(found, contract=domain.verifying_contract))
 
+    def connect(self, signed: SignedAgreement) -> Escrow:
+        """The contract that an agreement is bound to, checked to be the real one.
+
+        Raises:
+            UsageError: no network for it, or no sandbox is running.
+            ChainError: no node, another chain, or no such contract there.
+        """
+        from milestone_escrow.chain.client import Escrow
+
+        network = self.place_of(signed).network
+        return Escrow.connect(
+            network,
+            rpc=self.endpoint(network),
+            contract=network.contract,
+            mainnet=self.mainnet,
+            state=self.home.root,
+        )
+
+    def endpoint(self, network: Network) -> Endpoint | None:
+        """Where the network's node is; None where its own address will do.
+
+        Raises:
+            UsageError: the sandbox is meant, and none is running.
+        """
+        if self.rpc or network.name != SANDBOX:
+            return self.rpc
+        running = running_sandbox(self.home)
+        if running is None:
+            raise UsageError(
+                "no sandbox is running",
+                hint="start one with `escrow sandbox` in another terminal",
+            )
+        return running
+
     # What
 
     def find(self, name: str) -> SignedAgreement:
@@ -168,15 +193,26 @@ class Session:
 
     def now(self) -> int:
         """The time that counts: a running sandbox's own, elsewhere the world's."""
-        if self.sandbox and self.network in (None, SANDBOX):
-            from milestone_escrow.chain.rpc import HttpNode
+        from milestone_escrow.chain.connection import reach
+        from milestone_escrow.chain.networks import network
 
+        running = running_sandbox(self.home) if self.network in (None, SANDBOX) else None
+        if running is not None:
             try:
-                node = HttpNode(str(self.sandbox["url"]), timeout=5)
+                node = reach(network(SANDBOX), running)
                 return int(node.request("eth_getBlockByNumber", ["latest", False])["timestamp"], 16)
             except ChainError:
                 pass
         return int(time.time())
+
+
+def running_sandbox(home: Home) -> Endpoint | None:
+    """The node of a running sandbox, as it says itself; None where there is none."""
+    try:
+        found = json.loads(home.sandbox.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return str(found["url"]) if isinstance(found, dict) and "url" in found else None
 
 
 def has_terminal() -> bool:

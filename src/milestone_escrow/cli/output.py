@@ -55,12 +55,12 @@ def terminal_width() -> int:
 
 
 def paragraph(text: str, indent: str = "") -> str:
-    """Text wrapped to the terminal."""
+    """Text wrapped to the terminal; further lines hang two further in."""
     return textwrap.fill(
         text,
         max(terminal_width(), 40),
         initial_indent=indent,
-        subsequent_indent=indent,
+        subsequent_indent=f"{indent}  ",
         break_long_words=False,
         break_on_hyphens=False,
     )

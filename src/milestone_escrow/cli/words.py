@@ -25,6 +25,7 @@ from milestone_escrow.protocol.lifecycle import (
     silence,
 )
 from milestone_escrow.protocol.terms import Milestone, Terms
+from milestone_escrow.sandbox.names import short
 
 NOTHING = Split(0, 0)
 
@@ -95,7 +96,7 @@ def person(bound: BoundAgreement, account: Address) -> str:
     if account == ZERO_ADDRESS:
         return "nobody"
     roles = bound.agreement.roles(account)
-    return bound.agreement.name(roles[0]) if roles else account
+    return short(bound.agreement.name(roles[0])) if roles else account
 
 
 def holders(standing: Standing, role: Role) -> tuple[Address, ...]:

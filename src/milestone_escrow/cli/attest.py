@@ -1,0 +1,96 @@
+"""`escrow attest`: a verifier's signed verdict on a milestone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from milestone_escrow.cli.context import Session
+from milestone_escrow.cli.options import sends
+from milestone_escrow.errors import UsageError
+
+
+@click.command(short_help="Sign a verdict on a milestone as its verifier.")
+@click.argument("names", nargs=-1, metavar="AGREEMENT MILESTONE")
+@click.option("--accept", is_flag=True, help="It is done: pay it.")
+@click.option("--amount", metavar="PART", help="How much of it is done so far: 60%, 12,000.00.")
+@click.option("--return", "returned", metavar="REASON", help="Not yet: do it again. Pays nobody.")
+@click.option("--reject", "rejected", metavar="REASON", help="It failed: give the money back.")
+@click.option(
+    "--evidence",
+    multiple=True,
+    metavar="FILE",
+    help="A file or folder that was looked at; may be repeated.",
+)
+@click.option(
+    "--sign-only",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the signature to FILE and send nothing; needs no node.",
+)
+@click.option("--submit", is_flag=True, help="Send what others have signed: name their FILEs.")
+@click.option("--valid-for", metavar="TIME", default="30 days", help="How long it may be used.")
+@sends
+def attest(
+    session: Session,
+    names: tuple[str, ...],
+    accept: bool,
+    amount: str | None,
+    returned: str | None,
+    rejected: str | None,
+    evidence: tuple[str, ...],
+    sign_only: Path | None,
+    submit: bool,
+    valid_for: str,
+) -> None:
+    """Sign a verdict on a milestone as its verifier; when enough have signed, it is sent.
+
+    Signatures that are still too few are kept, and the next verifier on this machine completes
+    them. On another machine, sign to a file with --sign-only: a second verifier continues the
+    same file, or somebody sends all files with --submit, in any order.
+
+    --amount is what is done so far in all, not what is new. --reject asks twice.
+
+    \b
+    Examples:
+      escrow attest PO-2027-0114 manufactured --accept --evidence inspection.pdf
+      escrow attest PO-2027-0114 manufactured --accept --amount 60%
+      escrow attest PO-2027-0114 packed --return "Carton 14 is open" --as inspector
+      escrow attest deal.signed.json departed --accept --sign-only departed.json
+      escrow attest --submit departed.json departed-2.json
+    """
+    from milestone_escrow.cli import attesting
+    from milestone_escrow.protocol.acts import Verdict
+
+    if submit:
+        if accept or amount or returned or rejected or evidence or sign_only:
+            raise UsageError("--submit sends what is signed", hint="name only the files")
+        attesting.submit_files(session, [Path(name) for name in names])
+        return
+    if len(names) != 2:
+        raise UsageError(
+            "this needs an agreement and a milestone",
+            hint="as in `escrow attest PO-2027-0114 packed --accept`",
+        )
+    given = [accept, returned is not None, rejected is not None]
+    if sum(given) != 1:
+        raise UsageError(
+            "this needs one verdict", hint="--accept, --return REASON or --reject REASON"
+        )
+    if amount and not accept:
+        raise UsageError("--amount belongs to --accept", hint="leave it out")
+    verdicts = (Verdict.ACCEPTED, Verdict.RETURNED, Verdict.REJECTED)
+    wish = attesting.Wish(
+        verdict=verdicts[given.index(True)],
+        part=amount,
+        reason=returned or rejected or "",
+        evidence=evidence,
+        valid_for=valid_for,
+    )
+    if not accept and not wish.reason.strip():
+        raise UsageError("the reason is empty", hint="say in a sentence what is wrong")
+    if sign_only:
+        attesting.sign_to_file(session, *names, wish, sign_only)
+    else:
+        attesting.sign_and_send(session, *names, wish)

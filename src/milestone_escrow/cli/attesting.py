@@ -1,0 +1,340 @@
+"""What `escrow attest` does: sign, collect the quorum, send."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from milestone_escrow.cli.context import Session
+from milestone_escrow.cli.desk import Desk, desk_of, milestone_index, take_up
+from milestone_escrow.cli.home import write
+from milestone_escrow.cli.outcome import show_outcome
+from milestone_escrow.cli.output import bold, command, good
+from milestone_escrow.cli.records import forget, keep, kept, remember_words
+from milestone_escrow.cli.sending import Intent, carry_out
+from milestone_escrow.cli.shares import share
+from milestone_escrow.cli.signers import choose, names_at_hand
+from milestone_escrow.cli.words import Standing, amount, only, person, require, when
+from milestone_escrow.documents.collected import (
+    CollectedAttestation,
+    agreement_id_in,
+    load_attestation,
+    merged,
+    words_hash,
+    words_of,
+)
+from milestone_escrow.documents.evidence import manifest
+from milestone_escrow.documents.money import format_amount
+from milestone_escrow.documents.when import parse_duration
+from milestone_escrow.errors import EscrowError, UsageError
+from milestone_escrow.protocol.acts import Attestation, Verdict
+from milestone_escrow.protocol.lifecycle import Role, State, Verb, fee
+from milestone_escrow.protocol.terms import MIN_REJECTION_PERIOD
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A verdict as it was asked for on the command line."""
+
+    verdict: Verdict
+    part: str | None
+    reason: str
+    evidence: Sequence[str]
+    valid_for: str
+
+
+def sign_and_send(session: Session, name: str, key: str, wish: Wish) -> None:
+    """Sign; send once enough have signed, else keep the signature for the next verifier."""
+    desk, standing = take_up(
+        session, name, key, Verb.ATTEST, Role.VERIFIERS, doing="attested", does="attests it",
+        not_again=lambda standing: _have_signed(session, standing, wish),
+    )  # fmt: skip
+    collected = _continue_or_start(session, standing, wish, standing.now)
+    if desk.signer.address in collected.signatures:
+        raise _signed_already(collected, desk)
+    collected = collected.sign(desk.signer)
+    if wish.verdict is not Verdict.RETURNED and collected.is_complete:
+        _send(session, desk, standing, collected)
+    else:
+        _keep(session, desk, standing, collected)
+
+
+def sign_to_file(session: Session, name: str, key: str, wish: Wish, file: Path) -> None:
+    """Sign without a node; a file that is there already is continued."""
+    signed = session.find(name)
+    index = milestone_index(signed.bound, key)
+    planned = signed.agreement.milestones[index]
+    standing = Standing(signed.bound, planned, State(), session.now())
+    if not planned.quorum:
+        raise EscrowError(f"'{key}' cannot be attested: the agreement names no verifier for it")
+    collected = _start(standing, wish, session.now())
+    if file.exists():
+        collected = _same(load_attestation(file, signed.bound), collected, wish, str(file))
+    left = tuple(a for a in collected.verifiers if a not in collected.signatures)
+    signer = choose(session, signed.bound, signed.domain.chain_id, left)
+    if signer.address in collected.signatures:
+        raise EscrowError(f"{person(signed.bound, signer.address)} has signed {file} already")
+    if signer.address not in collected.verifiers:
+        raise only(standing, Role.VERIFIERS, "attests it", signer.address)
+    collected = collected.sign(signer)
+    session.say(bold(f"attest {signed.agreement.reference}, '{key}', to {file}"))
+    session.say(f"  signs as {person(signed.bound, signer.address)}: {_verdict(collected)}\n")
+    _confirm(session, wish.verdict, "Sign it?")
+    write(file, collected.dumps())
+    session.say(f"{good('Signed')}: {_count(collected)}. Nothing was sent.")
+    if collected.is_complete and wish.verdict is not Verdict.RETURNED:
+        session.say(f"\nNext\n  anyone sends it:\n    {command(f'escrow attest --submit {file}')}")
+    elif wish.verdict is not Verdict.RETURNED:
+        session.say(f"Send {file} to the next verifier, who continues it, or to whoever sends it.")
+    session.emit({"file": str(file), **as_json(collected)})
+
+
+def submit_files(session: Session, files: Sequence[Path]) -> None:
+    """Send what others have signed, out of one or several files."""
+    if not files:
+        raise UsageError("no file is named", hint="as in `escrow attest --submit departed.json`")
+    agreement_id = agreement_id_in(files[0])
+    signed = session.shelf.get(agreement_id)
+    if signed is None:
+        raise UsageError(
+            f"{files[0]} is about an agreement not known here (0x{agreement_id.hex()[:8]}…)",
+            hint="look at its file once: `escrow status FILE.signed.json`",
+        )
+    collected = merged([load_attestation(file, signed.bound) for file in files])
+    desk = desk_of(session, signed)
+    desk.require_open()
+    standing = desk.standing(collected.planned.key)
+    if collected.attestation.verdict is Verdict.RETURNED:
+        raise EscrowError(
+            f"'{standing.key}' was returned for rework, which the contract need not know",
+            hint="show the file to the supplier",
+        )
+    require(standing, Verb.ATTEST, Role.VERIFIERS, doing="attested")
+    if not collected.is_complete:
+        names = ", ".join(person(signed.bound, account) for account in collected.waiting_for)
+        raise EscrowError(
+            f"{_count(collected)}, which is not enough", hint=f"collect a signature of {names}"
+        )
+    signer = choose(session, signed.bound, signed.domain.chain_id)
+    _send(session, desk.acting(signer), standing, collected)
+
+
+def _continue_or_start(
+    session: Session, standing: Standing, wish: Wish, now: int
+) -> CollectedAttestation:
+    """The attestation that waits here for this verdict, or a new one."""
+    fresh = _start(standing, wish, now)
+    for waiting in kept(session.home, standing.bound, standing.key):
+        attestation = waiting.attestation
+        usable = standing.state.issued_at < attestation.issued_at and now <= attestation.valid_until
+        if not usable:
+            forget(session.home, waiting)
+            continue
+        if (attestation.verdict, attestation.amount) == (wish.verdict, fresh.attestation.amount):
+            return _same(waiting, fresh, wish, "the signature that waits here")
+    return fresh
+
+
+def _start(standing: Standing, wish: Wish, now: int) -> CollectedAttestation:
+    files = manifest(wish.evidence) if wish.evidence else None
+    words = words_of(files, wish.reason)
+    accepted = wish.verdict is Verdict.ACCEPTED
+    attestation = Attestation(
+        agreement_id=standing.bound.id,
+        milestone=standing.planned.index,
+        verdict=wish.verdict,
+        amount=share(standing, wish.part, standing.milestone.amount) if accepted else 0,
+        evidence_hash=words_hash(words),
+        issued_at=now,
+        valid_until=now + parse_duration(wish.valid_for),
+    )
+    return CollectedAttestation(standing.bound, attestation, words, {})
+
+
+def _same(
+    waiting: CollectedAttestation, fresh: CollectedAttestation, wish: Wish, where: str
+) -> CollectedAttestation:
+    """The waiting attestation, if it says what the second verifier wants to say, too.
+
+    Evidence that the second one names must be the same; without any, theirs is shown and signed.
+    """
+    old, new = waiting.attestation, fresh.attestation
+    if (old.verdict, old.milestone, old.amount) != (new.verdict, new.milestone, new.amount):
+        raise EscrowError(
+            f"{where} says otherwise: {_verdict(waiting)}",
+            hint="agree on one verdict, or write to another file",
+        )
+    if (wish.evidence or wish.reason) and old.evidence_hash != new.evidence_hash:
+        raise EscrowError(
+            f"{where} is about other evidence or another reason: {_evidence(waiting)}",
+            hint="look at the same files, or leave --evidence out to sign theirs",
+        )
+    return waiting
+
+
+def _have_signed(session: Session, standing: Standing, wish: Wish) -> tuple[str, ...]:
+    """Who needs not be asked for another signature of the same verdict."""
+    now = standing.now
+    return tuple(
+        account
+        for waiting in kept(session.home, standing.bound, standing.key)
+        if waiting.attestation.verdict is wish.verdict
+        and standing.state.issued_at < waiting.attestation.issued_at
+        and now <= waiting.attestation.valid_until
+        for account in waiting.signatures
+    )
+
+
+def _send(
+    session: Session, desk: Desk, standing: Standing, collected: CollectedAttestation
+) -> None:
+    attestation = collected.attestation
+    again = attestation.verdict is Verdict.REJECTED
+    intent = Intent(
+        doing=desk.doing("attest"),
+        will=[f"'{standing.key}': {_verdict(collected)}", *_consequence(standing, attestation)],
+        prepare=lambda: desk.verbs.attest(desk.bound, attestation, collected.signatures),
+        question="Reject it, really?" if again else "",
+        facts={"milestone": standing.key, **as_json(collected)},
+    )
+    receipts = carry_out(session, desk, intent)
+    if receipts:
+        forget(session.home, collected)
+        remember_words(session.home, attestation.evidence_hash, collected.words)
+    show_outcome(session, desk, intent, receipts, [standing.key])
+
+
+def _keep(
+    session: Session, desk: Desk, standing: Standing, collected: CollectedAttestation
+) -> None:
+    """Too few have signed, or it is a return for rework, which is never sent."""
+    returned = collected.attestation.verdict is Verdict.RETURNED
+    session.say(bold(desk.doing("attest")))
+    session.say(f"  '{standing.key}': {_verdict(collected)}")
+    if returned:
+        session.say("  changes nothing on chain: the milestone goes on and can be accepted later")
+    else:
+        session.say(f"  is not sent yet: {_count(collected)}")
+    if session.dry_run:
+        session.say("\nNothing was signed: this was a dry run.")
+        session.emit({**as_json(collected), "sent": False})
+        return
+    session.say()
+    _confirm(session, collected.attestation.verdict, "Sign it?")
+    path = keep(session.home, collected)
+    remember_words(session.home, collected.attestation.evidence_hash, collected.words)
+    session.say(f"{good('Signed')}, and kept here:\n  {path}")
+    if returned:
+        session.say("Send that file to the supplier, so that they know what is missing.")
+    else:
+        _say_who_is_next(session, desk, standing, collected)
+    session.emit(
+        {"milestone": standing.key, "file": str(path), **as_json(collected), "sent": False}
+    )
+
+
+def _say_who_is_next(
+    session: Session, desk: Desk, standing: Standing, collected: CollectedAttestation
+) -> None:
+    names = names_at_hand(session, desk.bound, desk.network)
+    session.say("\nNext")
+    for account in collected.waiting_for:
+        line = f"escrow attest {desk.name} {standing.key} {_again(collected)}"
+        line += f" --as {names[account]}" if account in names else ""
+        session.say(f"  {person(desk.bound, account)} signs too:\n    {command(line)}")
+
+
+def _again(collected: CollectedAttestation) -> str:
+    """The options that say the same once more."""
+    attestation = collected.attestation
+    if attestation.verdict is Verdict.REJECTED:
+        return '--reject "…"'
+    if attestation.amount == collected.milestone.amount:
+        return "--accept"
+    text = format_amount(attestation.amount, collected.bound.token, symbol=False)
+    return f"--accept --amount {text}"
+
+
+def _confirm(session: Session, verdict: Verdict, question: str) -> None:
+    session.confirm(question)
+    if verdict is Verdict.REJECTED:
+        session.confirm("Reject it, really?")
+
+
+def _consequence(standing: Standing, attestation: Attestation) -> list[str]:
+    """What an attestation that is sent now leads to."""
+    terms, state = standing.terms, standing.state
+    buyer = person(standing.bound, terms.buyer)
+    payee = person(standing.bound, standing.payee)
+    if attestation.verdict is Verdict.REJECTED:
+        period = max(terms.objection_period, MIN_REJECTION_PERIOD)
+        moment = when(standing, standing.now + period)
+        back = amount(standing, standing.held)
+        if not terms.has_arbiter:
+            return [f"gives {back} back to {buyer} on {moment}"]
+        return [f"unless {payee} disputes it, gives {back} back to {buyer} on {moment}"]
+    paid = attestation.amount - state.paid
+    less = fee(terms, paid)
+    text = amount(standing, paid) + (f", less a fee of {amount(standing, less)}," if less else "")
+    rest = standing.milestone.amount - attestation.amount
+    later = [f"{amount(standing, rest)} stays and waits for proof"] if rest else []
+    if not terms.objection_period:
+        return [f"pays {text} to {payee} now, final", *later]
+    moment = when(standing, standing.now + terms.objection_period)
+    unless = f"unless {buyer} disputes it, " if terms.has_arbiter else ""
+    return [f"{unless}pays {text} to {payee} on {moment}", *later]
+
+
+def _verdict(collected: CollectedAttestation) -> str:
+    attestation, agreement = collected.attestation, collected.bound.agreement
+    if attestation.verdict is Verdict.ACCEPTED:
+        whole = collected.milestone.amount
+        part = "" if attestation.amount == whole else f" of {agreement.amount(whole)}"
+        text = f"accepted, {agreement.amount(attestation.amount)}{part}"
+    elif attestation.verdict is Verdict.REJECTED:
+        text = f"rejected, “{collected.reason}”"
+    else:
+        text = f"returned for rework, “{collected.reason}”"
+    return f"{text}; {_evidence(collected)}"
+
+
+def _evidence(collected: CollectedAttestation) -> str:
+    files = collected.words.get("files")
+    names = (
+        [str(f["name"]) for f in files if isinstance(f, dict)] if isinstance(files, list) else []
+    )
+    if not names:
+        return "no evidence files"
+    shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    return f"evidence {shown} (SHA-256 {collected.attestation.evidence_hash.hex()[:12]}…)"
+
+
+def _count(collected: CollectedAttestation) -> str:
+    return f"{len(collected.signatures)} of {collected.milestone.quorum} needed verifiers signed"
+
+
+def _signed_already(collected: CollectedAttestation, desk: Desk) -> EscrowError:
+    who = person(desk.bound, desk.signer.address)
+    names = ", ".join(person(desk.bound, account) for account in collected.waiting_for)
+    return EscrowError(
+        f"{who} has signed this already; {_count(collected)}", hint=f"it waits for {names}"
+    )
+
+
+def as_json(collected: CollectedAttestation) -> dict[str, object]:
+    attestation = collected.attestation
+    return {
+        "verdict": attestation.verdict.name.lower(),
+        "amount": {
+            "units": str(attestation.amount),
+            "text": collected.bound.agreement.amount(attestation.amount),
+        },
+        "reason": collected.reason,
+        "evidence_hash": "0x" + attestation.evidence_hash.hex(),
+        "issued_at": attestation.issued_at,
+        "valid_until": attestation.valid_until,
+        "signed_by": list(collected.signatures),
+        "quorum": collected.milestone.quorum,
+        "complete": collected.is_complete,
+    }

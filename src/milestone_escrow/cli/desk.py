@@ -1,0 +1,169 @@
+"""An agreement on its network with somebody's key: what the verbs work at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from milestone_escrow.cli.signers import choose
+from milestone_escrow.cli.words import Standing, holders, only, person, require, standings
+from milestone_escrow.errors import EscrowError, UsageError
+from milestone_escrow.protocol.lifecycle import Role, Split, Verb
+
+if TYPE_CHECKING:
+    from milestone_escrow.chain.client import Escrow
+    from milestone_escrow.chain.events import Event
+    from milestone_escrow.chain.networks import Network
+    from milestone_escrow.chain.transactions import Prepared, Receipt
+    from milestone_escrow.chain.verbs import Verbs
+    from milestone_escrow.cli.context import Session
+    from milestone_escrow.documents.bound import BoundAgreement
+    from milestone_escrow.documents.signed import SignedAgreement
+    from milestone_escrow.protocol.eip712 import Address
+    from milestone_escrow.protocol.signatures import Signer
+
+
+@dataclass(frozen=True)
+class Desk:
+    """One agreement, one contract, and the key of whoever acts (none while only looking)."""
+
+    session: Session
+    signed: SignedAgreement
+    escrow: Escrow
+
+    @property
+    def bound(self) -> BoundAgreement:
+        return self.signed.bound
+
+    @property
+    def network(self) -> Network:
+        return self.escrow.network
+
+    @property
+    def signer(self) -> Signer:
+        assert self.escrow.signer is not None
+        return self.escrow.signer
+
+    @property
+    def verbs(self) -> Verbs:
+        return self.escrow.prepare
+
+    @cached_property
+    def name(self) -> str:
+        """How to name this agreement in a command: its reference, if that is enough."""
+        cards = self.session.shelf.cards()
+        same = [card for card in cards if card.reference == self.bound.agreement.reference]
+        if len(same) == 1 and " " not in same[0].reference:
+            return same[0].reference
+        return f"0x{self.bound.id.hex()[:8]}"
+
+    def require_open(self) -> None:
+        """Refuse an agreement that is not open on the chain.
+
+        Raises:
+            EscrowError: with the command that opens it.
+        """
+        if not self.escrow.is_open(self.bound.id):
+            raise EscrowError(
+                f"{self.bound.agreement.reference} is not open on {self.network.title}",
+                hint=f"the buyer opens it with `escrow open {self.name}`",
+            )
+        self.session.shelf.put(self.signed)
+
+    def standings(self) -> tuple[Standing, ...]:
+        """Every milestone as it is now."""
+        events = self.escrow.events(self.bound)
+        states = self.escrow.states(self.bound)
+        return standings(self.bound, states, self.escrow.now(), _paid_out(self.bound, events))
+
+    def standing(self, key: str) -> Standing:
+        """One milestone as it is now.
+
+        Raises:
+            UsageError: there is no milestone of that key.
+        """
+        return self.standings()[milestone_index(self.bound, key)]
+
+    def acting(self, signer: Signer) -> Desk:
+        return replace(self, escrow=self.escrow.acting_as(signer))
+
+    def send(self, prepared: Prepared) -> Receipt:
+        return self.escrow.send(prepared)
+
+    def doing(self, verb: str) -> str:
+        """The heading of a command: "fund SHED-7 on Sandbox as Anna Bauer (buyer)"."""
+        account = self.signer.address
+        roles = self.bound.agreement.roles(account)
+        name = person(self.bound, account) + (f" ({', '.join(roles)})" if roles else "")
+        return f"{verb} {self.bound.agreement.reference} on {self.network.title} as {name}"
+
+
+def _paid_out(bound: BoundAgreement, events: Sequence[Event]) -> Sequence[Split]:
+    """What has left each milestone; the contract forgets that once it is settled."""
+    from milestone_escrow.chain.events import MilestonePaid
+
+    payee = [0] * len(bound.milestones)
+    buyer = [0] * len(bound.milestones)
+    for event in events:
+        if isinstance(event, MilestonePaid):
+            payee[event.milestone] += event.to_payee + event.fee
+            buyer[event.milestone] += event.to_buyer
+    return [Split(*both) for both in zip(payee, buyer, strict=True)]
+
+
+def milestone_index(bound: BoundAgreement, key: str) -> int:
+    """A milestone by its key; a number is explained, because people never see indexes."""
+    if key.isdigit() and all(m.key != key for m in bound.agreement.milestones):
+        keys = ", ".join(m.key for m in bound.agreement.milestones)
+        raise UsageError(f"milestones have names, not numbers like {key}", hint=f"one of {keys}")
+    return bound.agreement.index(key)
+
+
+def look(session: Session, name: str) -> Desk:
+    """An agreement and its contract, without a key.
+
+    Raises:
+        UsageError: no such agreement, or no network for it.
+        ChainError: no node, another chain, or no contract there.
+    """
+    signed = session.find(name)
+    return desk_of(session, signed)
+
+
+def desk_of(session: Session, signed: SignedAgreement) -> Desk:
+    """The contract that an agreement is bound to; see `look`."""
+    return Desk(session, signed, session.connect(signed))
+
+
+def take_up(
+    session: Session,
+    name: str,
+    key: str,
+    verb: Verb,
+    role: Role,
+    *,
+    doing: str,
+    does: str,
+    not_again: Callable[[Standing], Sequence[Address]] = lambda _: (),
+) -> tuple[Desk, Standing]:
+    """An open agreement and one of its milestones, at the hands of whoever may use `verb`.
+
+    `doing` and `does` complete sentences: "it cannot be ruled on", "only the arbiter rules".
+    Whoever is in `not_again` is not chosen by default.
+
+    Raises:
+        EscrowError: not open, no such milestone, not possible now, or not with that key.
+    """
+    desk = look(session, name)
+    desk.require_open()
+    standing = desk.standing(key)
+    require(standing, verb, role, doing=doing)
+    allowed = holders(standing, role)
+    done = not_again(standing)
+    left = [account for account in allowed if account not in done] or allowed
+    signer = choose(session, desk.bound, desk.network.chain_id, left)
+    if allowed and signer.address not in allowed:
+        raise only(standing, role, does, signer.address)
+    return desk.acting(signer), standing

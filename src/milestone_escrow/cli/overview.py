@@ -1,0 +1,280 @@
+"""What `escrow status` shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from milestone_escrow.cli.context import Session
+from milestone_escrow.cli.desk import Desk, desk_of, look
+from milestone_escrow.cli.outcome import as_json, with_key
+from milestone_escrow.cli.output import bad, bold, command, dim, good, paragraph, table, waiting
+from milestone_escrow.cli.records import kept
+from milestone_escrow.cli.signers import at_hand, names_at_hand
+from milestone_escrow.cli.tasks import Task, silence_split, tasks
+from milestone_escrow.cli.words import Standing, amount, person, status
+from milestone_escrow.documents.signed import PARTIES, SignedAgreement
+from milestone_escrow.documents.when import DAY, format_relative, format_time
+from milestone_escrow.errors import ChainError, UsageError
+from milestone_escrow.protocol.acts import Verdict
+from milestone_escrow.protocol.lifecycle import Status
+
+SOON = 2 * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that waits for one of this machine's keys."""
+
+    reference: str
+    milestone: str
+    text: str
+    line: str
+    until: int
+    now: int
+
+
+def show_one(session: Session, name: str) -> None:
+    """Milestones as a table, then who may do what now."""
+    desk = look(session, name)
+    agreement, is_open = desk.bound.agreement, desk.escrow.is_open(desk.bound.id)
+    if is_open:
+        session.shelf.put(desk.signed)
+    standings = desk.standings()
+    now = standings[0].now
+    session.say(f"{bold(agreement.reference)}  {agreement.title}")
+    session.say(
+        f"{agreement.name('buyer')} pays {agreement.name('supplier')} "
+        f"{agreement.amount(agreement.price)} on {desk.network.title}"
+    )
+    session.say(f"It is {format_time(now, agreement.timezone)}; id 0x{desk.bound.id.hex()}\n")
+    if is_open:
+        session.say(_table(standings))
+        session.say(_totals(standings))
+        _say_possible(session, desk, standings)
+    else:
+        session.say(f"It is {waiting('not open')}.")
+        _say_opening(session, desk)
+    session.emit(
+        {
+            "agreement": "0x" + desk.bound.id.hex(),
+            "reference": agreement.reference,
+            "title": agreement.title,
+            "network": desk.network.name,
+            "open": is_open,
+            "now": now,
+            "held": {
+                "units": str(sum(s.held for s in standings)),
+                "text": agreement.amount(sum(s.held for s in standings)),
+            },
+            "milestones": [as_json(standing) for standing in standings],
+        }
+    )
+
+
+def show_all(session: Session) -> None:
+    """Everything that waits for one of the keys at hand, the most urgent first."""
+    items: list[Item] = []
+    troubles: dict[str, None] = {}
+    cards = session.shelf.cards()
+    for card in cards:
+        try:
+            items += _items(session, session.shelf.find(card.agreement_id))
+        except (ChainError, UsageError) as error:
+            troubles[f"{card.reference}: {error}"] = None
+    items.sort(key=lambda item: (item.until == 0, item.until))
+    if not cards:
+        session.say("There is no agreement here yet. Start from an example:")
+        session.say(f"  {command('escrow agreement new')}")
+    elif not items and not troubles:
+        count = f"{len(cards)} agreements" if len(cards) > 1 else cards[0].reference
+        session.say(f"{good('Nothing needs you now')} in {count}.")
+    for item in items:
+        session.say(f"{bold(item.reference)} {item.milestone}  {_until(item)}".rstrip())
+        session.say(paragraph(item.text, "  "))
+        session.say(f"    {command(item.line)}")
+    for trouble in troubles:
+        session.say(f"{bad('Not looked at')}: {trouble}")
+    session.emit(
+        {
+            "tasks": [
+                {
+                    "reference": item.reference,
+                    "milestone": item.milestone or None,
+                    "text": item.text,
+                    "command": item.line,
+                    "until": item.until or None,
+                }
+                for item in items
+            ],
+            "not_looked_at": list(troubles),
+        }
+    )
+
+
+def _items(session: Session, signed: SignedAgreement) -> list[Item]:
+    keys = at_hand(session, signed.bound, signed.domain.chain_id)
+    if session.signer_name:
+        keys = tuple(key for key in keys if key.name == session.signer_name)
+    names = {key.account: key.name for key in reversed(keys)}
+    unsigned = _unsigned(session, signed, names)
+    if unsigned:
+        return unsigned
+    desk = desk_of(session, signed)
+    if not desk.escrow.is_open(signed.id):
+        buyer = signed.agreement.people["buyer"]
+        if buyer not in names:
+            return []
+        line = f"escrow open {desk.name} --fund next --as {names[buyer]}"
+        text = "Both sides have signed: open it and pay the first milestone in."
+        return [Item(signed.agreement.reference, "", text, line, 0, session.now())]
+    return _milestones(session, desk, names)
+
+
+def _unsigned(session: Session, signed: SignedAgreement, names: dict[str, str]) -> list[Item]:
+    agreement = signed.agreement
+    return [
+        Item(
+            agreement.reference,
+            "",
+            f"{agreement.name(role)} has not signed it yet.",
+            f"escrow agreement sign 0x{signed.id.hex()[:8]} --as {names[agreement.people[role]]}",
+            0,
+            session.now(),
+        )
+        for role in PARTIES
+        if role not in signed.signatures and agreement.people[role] in names
+    ]
+
+
+def _milestones(session: Session, desk: Desk, names: dict[str, str]) -> list[Item]:
+    """Each milestone's tasks; of the unfunded ones only the first, and of a quorum only who is
+    still missing."""
+    items: list[Item] = []
+    is_funding_shown = False
+    for standing in desk.standings():
+        if standing.state.status is Status.UNFUNDED and is_funding_shown:
+            continue
+        is_funding_shown = is_funding_shown or standing.state.status is Status.UNFUNDED
+        signed = _have_signed(session, standing)
+        for task in tasks(desk.name, standing):
+            if not task.is_needed or (task.account is not None and task.account not in names):
+                continue
+            if "attest" in task.command and task.account in signed:
+                continue
+            who = f"{person(desk.bound, task.account)}: " if task.account else "Anyone: "
+            items.append(
+                Item(
+                    desk.bound.agreement.reference,
+                    standing.key,
+                    f"{who}{task.text}.",
+                    with_key(task, names),
+                    task.until,
+                    standing.now,
+                )
+            )
+    return items
+
+
+def _have_signed(session: Session, standing: Standing) -> set[str]:
+    return {
+        account
+        for collected in kept(session.home, standing.bound, standing.key)
+        if collected.attestation.verdict is not Verdict.RETURNED
+        and collected.attestation.issued_at > standing.state.issued_at
+        for account in collected.signatures
+    }
+
+
+def _until(item: Item) -> str:
+    if not item.until:
+        return ""
+    text = f"ends {format_relative(item.until, item.now)}"
+    return bad(text) if item.until - item.now < SOON else dim(text)
+
+
+def _table(standings: tuple[Standing, ...]) -> str:
+    symbol = standings[0].bound.agreement.token_symbol
+    zone = standings[0].bound.agreement.timezone
+    rows = []
+    for standing in standings:
+        end = standing.end if standing.state.status.holds else 0
+        rows.append(
+            (
+                standing.key,
+                _status(standing),
+                _bare(standing, standing.milestone.amount),
+                _bare(standing, standing.paid_out.to_payee) if standing.paid_out.to_payee else "",
+                _bare(standing, standing.paid_out.to_buyer) if standing.paid_out.to_buyer else "",
+                format_time(end, zone) if end else "",
+                silence_split(standing) if standing.state.status.holds else "",
+            )
+        )
+    header = ("milestone", "status", symbol, "paid", "given back", "ends", "what silence does")
+    return table(rows, header, right=(2, 3, 4))
+
+
+def _status(standing: Standing) -> str:
+    text = status(standing)
+    if standing.state.status is Status.SETTLED:
+        return good(text) if standing.paid_out.to_payee else dim(text)
+    if standing.is_overdue or "disputed" in text:
+        return bad(text)
+    return dim(text) if standing.state.status is Status.UNFUNDED else waiting(text)
+
+
+def _bare(standing: Standing, units: int) -> str:
+    return amount(standing, units).removesuffix(standing.bound.agreement.token_symbol).rstrip()
+
+
+def _totals(standings: tuple[Standing, ...]) -> str:
+    first = standings[0]
+    held = sum(standing.held for standing in standings)
+    paid = sum(standing.paid_out.to_payee for standing in standings)
+    back = sum(standing.paid_out.to_buyer for standing in standings)
+    text = f"\nHeld by the contract {amount(first, held)}, paid {amount(first, paid)}"
+    return text + (f", given back {amount(first, back)}." if back else ".")
+
+
+def _say_possible(session: Session, desk: Desk, standings: tuple[Standing, ...]) -> None:
+    names = names_at_hand(session, desk.bound, desk.network)
+    found = [task for standing in standings for task in tasks(desk.name, standing)]
+    if needed := [task for task in found if task.is_needed]:
+        session.say(f"\n{bold('Waiting for')}")
+        session.say(table(_rows(desk, needed, names)))
+    if possible := [task for task in found if not task.is_needed]:
+        session.say(f"\n{bold('Also possible')}")
+        session.say(table(_joined(desk, possible, names)))
+
+
+def _rows(desk: Desk, group: list[Task], names: dict[str, str]) -> list[tuple[str, ...]]:
+    return [
+        (f"  {_who(desk, task)}", task.milestone, command(with_key(task, names))) for task in group
+    ]
+
+
+def _joined(desk: Desk, group: list[Task], names: dict[str, str]) -> list[tuple[str, ...]]:
+    """One line for each verb, with the milestones for which it is possible."""
+    lines: dict[tuple[str, str], list[str]] = {}
+    for task in group:
+        line = with_key(task, names).replace(f" {task.milestone}", " MILESTONE", 1)
+        lines.setdefault((_who(desk, task), line), []).append(task.milestone)
+    return [
+        (f"  {who}", command(line.replace("MILESTONE", keys[0]) if len(keys) == 1 else line),
+         "" if len(keys) == 1 else ", ".join(keys))
+        for (who, line), keys in lines.items()
+    ]  # fmt: skip
+
+
+def _who(desk: Desk, task: Task) -> str:
+    return person(desk.bound, task.account) if task.account else "anyone"
+
+
+def _say_opening(session: Session, desk: Desk) -> None:
+    missing = [role for role in PARTIES if role not in desk.signed.signatures]
+    if missing:
+        role = missing[0]
+        session.say(f"{desk.bound.agreement.name(role)} has not signed it:")
+        session.say(f"  {command(f'escrow agreement sign {desk.name} --as {role}')}")
+    else:
+        session.say("Both sides have signed; the buyer opens it:")
+        session.say(f"  {command(f'escrow open {desk.name} --fund next')}")

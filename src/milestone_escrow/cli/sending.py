@@ -1,0 +1,104 @@
+"""What every sending command does: say it in words, simulate, ask, send, show what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from milestone_escrow.cli import boundary
+from milestone_escrow.cli.output import bold, command, dim, good, paragraph, table, waiting
+
+if TYPE_CHECKING:
+    from milestone_escrow.chain.transactions import Prepared, Receipt
+    from milestone_escrow.cli.context import Session
+    from milestone_escrow.cli.desk import Desk
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What a command is about to do.
+
+    Attributes:
+        doing: the heading, "fund SHED-7 on Sandbox as Anna Bauer".
+        will: what happens, one sentence each.
+        prepare: simulates the transaction; raises in words where it would be refused.
+        first: a transaction that must go before, the token allowance.
+        more: further transactions after it, each on its own.
+        question: asked once more where it cannot be undone.
+    """
+
+    doing: str
+    will: Sequence[str]
+    prepare: Callable[[], Prepared]
+    first: Callable[[], Prepared | None] = lambda: None
+    more: Sequence[Callable[[], Prepared]] = ()
+    question: str = ""
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+def carry_out(session: Session, desk: Desk, intent: Intent) -> tuple[Receipt, ...]:
+    """Send it, unless it is refused, declined or only looked at; returns nothing if not sent."""
+    before = intent.first()
+    # What needs an allowance first can only be simulated once that is mined.
+    simulated = [] if before else [intent.prepare(), *(step() for step in intent.more)]
+    session.say(bold(intent.doing))
+    for sentence in intent.will:
+        session.say(paragraph(sentence, "  "))
+    if session.dry_run:
+        gas = sum(step.gas for step in (before, *simulated) if step)
+        session.say(f"\n{waiting('Nothing was sent')}: this was a dry run (up to {gas:,} gas).")
+        session.emit(body(desk, intent, ()))
+        return ()
+    session.say()
+    session.confirm("Go ahead?")
+    if intent.question:
+        session.confirm(intent.question)
+    boundary.sending()
+    receipts = [desk.send(before)] if before else []
+    for prepared in simulated or [intent.prepare()]:
+        receipts.append(desk.send(prepared))
+    session.say(_receipts(desk, receipts, "allowance" if before else ""))
+    return tuple(receipts)
+
+
+def _receipts(desk: Desk, receipts: Sequence[Receipt], first: str) -> str:
+    names = [first or "sent", *["sent"] * (len(receipts) - 1)]
+    rows = [
+        (good(name), receipt.transaction, dim(f"{receipt.gas_used:,} gas"))
+        for name, receipt in zip(names, receipts, strict=True)
+    ]
+    links = [desk.network.link("tx", receipt.transaction) for receipt in receipts]
+    return "\n".join([table(rows), *[f"  {link}" for link in links if link]])
+
+
+def body(
+    desk: Desk, intent: Intent, receipts: Sequence[Receipt], **more: object
+) -> dict[str, object]:
+    """The JSON object of a sending command."""
+    return {
+        "agreement": "0x" + desk.bound.id.hex(),
+        "reference": desk.bound.agreement.reference,
+        "network": desk.network.name,
+        "will": list(intent.will),
+        **intent.facts,
+        "sent": bool(receipts),
+        "transactions": [
+            {
+                "hash": receipt.transaction,
+                "block": receipt.block,
+                "time": receipt.time,
+                "gas_used": receipt.gas_used,
+            }
+            for receipt in receipts
+        ],
+        **more,
+    }
+
+
+def suggest_next(session: Session, lines: Sequence[tuple[str, str]]) -> None:
+    """What can be done next, each with its command."""
+    if lines:
+        session.say("\nNext")
+        for text, line in lines:
+            session.say(f"  {text}:\n    {command(line)}")

@@ -1,0 +1,154 @@
+"""Which key acts: the one that --as names, or the one key at hand that the verb needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from milestone_escrow.errors import UsageError
+from milestone_escrow.protocol.devchain import SANDBOX_ACCOUNTS, SANDBOX_CHAIN_ID, SANDBOX_OPERATOR
+
+if TYPE_CHECKING:
+    from milestone_escrow.chain.networks import Network
+    from milestone_escrow.cli.context import Session
+    from milestone_escrow.documents.bound import BoundAgreement
+    from milestone_escrow.protocol.eip712 import Address
+    from milestone_escrow.protocol.signatures import Signer
+
+
+@dataclass(frozen=True, slots=True)
+class AtHand:
+    """A key that could be used; `number` is that of a sandbox account, 0 for one's own keys."""
+
+    name: str
+    account: Address
+    number: int = 0
+
+
+def at_hand(session: Session, bound: BoundAgreement, chain_id: int) -> tuple[AtHand, ...]:
+    """The keys in the state folder and, on the sandbox, the agreement's people there."""
+    from milestone_escrow.keys import Keystore
+
+    own = [AtHand(key.name, key.address) for key in Keystore(session.home.keys).list()]
+    if chain_id != SANDBOX_CHAIN_ID:
+        return tuple(own)
+    numbers = sandbox_numbers()
+    people = [
+        AtHand(role, account, numbers[account])
+        for role, account in bound.agreement.people.items()
+        if account in numbers and role not in {key.name for key in own}
+    ]
+    return (*own, *people)
+
+
+def names_at_hand(session: Session, bound: BoundAgreement, network: Network) -> dict[Address, str]:
+    """The key to name with --as, by account."""
+    found = at_hand(session, bound, network.chain_id)
+    return {key.account: key.name for key in reversed(found)}
+
+
+def sandbox_numbers() -> dict[Address, int]:
+    """The sandbox's accounts: whose private key is which number."""
+    from milestone_escrow.keys import DevSigner
+
+    return {DevSigner(number).address: number for number in range(1, SANDBOX_ACCOUNTS + 1)}
+
+
+def choose(
+    session: Session,
+    bound: BoundAgreement,
+    chain_id: int,
+    accounts: Sequence[Address] = (),
+    *,
+    any_will_do: bool = False,
+) -> Signer:
+    """The key to act with.
+
+    Without --as it must be the only one at hand among `accounts` (the first of them where any will
+    do); without `accounts` anybody may act, and the first key at hand does.
+
+    Raises:
+        UsageError: no key, or several; the sentence says which there are.
+    """
+    keys = at_hand(session, bound, chain_id)
+    if session.signer_name:
+        return unlock(session, _named(session.signer_name, keys))
+    fitting = [key for key in keys if key.account in accounts] if accounts else list(keys)
+    fitting.sort(key=lambda key: accounts.index(key.account) if accounts else 0)
+    if not fitting:
+        raise UsageError(_none_fits(bound, accounts, keys), hint=_way_out(keys))
+    if len({key.account for key in fitting}) > 1 and accounts and not any_will_do:
+        names = " or ".join(f"--as {key.name}" for key in fitting)
+        raise UsageError("several of your keys may do this", hint=f"say which: {names}")
+    return unlock(session, fitting[0])
+
+
+def choose_own(session: Session, chain_id: int) -> Signer:
+    """A key for what belongs to no agreement: the named one, or the only one here.
+
+    Raises:
+        UsageError: no key, or several.
+    """
+    from milestone_escrow.keys import DevSigner, Keystore
+
+    keys = [AtHand(key.name, key.address) for key in Keystore(session.home.keys).list()]
+    if chain_id == SANDBOX_CHAIN_ID:
+        operator = DevSigner(SANDBOX_OPERATOR)
+        keys.append(AtHand("operator", operator.address, SANDBOX_OPERATOR))
+    if session.signer_name:
+        return unlock(session, _named(session.signer_name, keys))
+    if not keys:
+        raise UsageError("there is no key here", hint="make one with `escrow key new NAME`")
+    if len(keys) > 1:
+        names = " or ".join(f"--as {key.name}" for key in keys)
+        raise UsageError("several keys are here", hint=f"say which: {names}")
+    return unlock(session, keys[0])
+
+
+def unlock(session: Session, key: AtHand) -> Signer:
+    """The signer behind a key; asks for the password where no file has it.
+
+    Raises:
+        KeyFileError: a wrong password, or nobody there to ask.
+    """
+    from milestone_escrow.cli.context import has_terminal
+    from milestone_escrow.keys import DevSigner, Keystore
+    from milestone_escrow.keys.passwords import find_password
+
+    if key.number:
+        return DevSigner(key.number)
+
+    def ask(name: str) -> str:
+        return str(click.prompt(f"Password of key '{name}'", hide_input=True, err=True))
+
+    asking = ask if has_terminal() else None
+    password = find_password(key.name, file=session.password_file, ask=asking)
+    return Keystore(session.home.keys).unlock(key.name, password)
+
+
+def _named(name: str, keys: Sequence[AtHand]) -> AtHand:
+    for key in keys:
+        if key.name == name:
+            return key
+    known = ", ".join(key.name for key in keys)
+    raise UsageError(
+        f"there is no key '{name}' here",
+        hint=f"there are {known}" if known else f"make one with `escrow key new {name}`",
+    )
+
+
+def _none_fits(bound: BoundAgreement, accounts: Sequence[Address], keys: Sequence[AtHand]) -> str:
+    from milestone_escrow.cli.words import person
+
+    if not accounts:
+        return "there is no key here to send this with"
+    names = " or ".join(f"{person(bound, account)} ({account[:8]}…)" for account in accounts)
+    return f"this needs the key of {names}, which is not here"
+
+
+def _way_out(keys: Sequence[AtHand]) -> str:
+    way = "keep it with `escrow key import NAME`"
+    return f"{way}; keys here: {', '.join(key.name for key in keys)}" if keys else way

@@ -1,0 +1,90 @@
+"""Who needs to do what, or may, each with the command that does it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from milestone_escrow.cli.words import (
+    Standing,
+    amount,
+    holders,
+    split_words,
+    when,
+)
+from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.protocol.lifecycle import Option, Role, Status, Verb
+
+REASON = '--reason "…"'
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Something that somebody can do now.
+
+    Attributes:
+        account: who; None is anyone.
+        text: what, and what happens otherwise.
+        command: without `--as`, which depends on whose machine it is.
+        until: Unix seconds, 0 where nothing runs out.
+        is_needed: whether the deal waits for it; otherwise it is merely possible.
+    """
+
+    milestone: str
+    account: Address | None
+    text: str
+    command: str
+    until: int
+    is_needed: bool
+
+
+def tasks(name: str, standing: Standing) -> Iterator[Task]:
+    """Everything that can be done about a milestone now; `name` is the agreement's."""
+    for option in standing.options:
+        if not option.is_open(standing.now):
+            continue
+        accounts: tuple[Address | None, ...] = holders(standing, option.role) or (None,)
+        if option.verb is Verb.FUND:
+            accounts = (standing.terms.buyer,)
+        for account in accounts:
+            yield _task(name, standing, option, account)
+
+
+def _task(name: str, standing: Standing, option: Option, account: Address | None) -> Task:
+    text, arguments, needed = _words(standing, option)
+    verb = "approve" if option.role is Role.BUYER else "refund"
+    if option.verb is not Verb.RESOLVE:
+        verb = option.verb.value
+    command = " ".join(filter(None, ("escrow", verb, name, standing.key, arguments)))
+    until = option.until or 0
+    return Task(standing.key, account, text, command, until, needed)
+
+
+def _words(standing: Standing, option: Option) -> tuple[str, str, bool]:
+    """What the option means, the arguments of its command, and whether the deal waits for it."""
+    status = standing.state.status
+    held = amount(standing, standing.held)
+    if option.verb is Verb.FUND:
+        return f"pay {amount(standing, standing.milestone.amount)} in", "", True
+    if option.verb is Verb.ATTEST:
+        waits = status in (Status.FUNDED, Status.SUBMITTED, Status.DISPUTED_BEFORE_VERDICT)
+        return "look at the evidence and sign a verdict", "--accept", waits
+    if option.verb is Verb.SUBMIT:
+        return "say that it is done, which starts the review", "", not standing.milestone.quorum
+    if option.verb is Verb.RULE:
+        words = f"decide how {held} is split"
+        return words, f"--to-supplier 50% --to-buyer rest {REASON}", True
+    if option.verb is Verb.FINALIZE:
+        return f"let time decide: {silence_split(standing)}", "", True
+    if option.verb is Verb.DISPUTE:
+        text = f"object, or {when(standing, standing.end)} {silence_split(standing)}"
+        return text, REASON, status is not Status.FUNDED
+    if option.role is Role.BUYER:
+        return f"pay {held} now, or a part of it", "", False
+    return f"give {held} back, or a part of it", "", False
+
+
+def silence_split(standing: Standing) -> str:
+    from milestone_escrow.protocol.lifecycle import silence_split as split
+
+    return split_words(standing, split(standing.terms, standing.milestone, standing.state))

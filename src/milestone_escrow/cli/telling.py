@@ -1,0 +1,188 @@
+"""What `escrow history` tells: each event of the chain as a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from milestone_escrow.chain import events as happened
+from milestone_escrow.chain.events import Event
+from milestone_escrow.cli.context import Session
+from milestone_escrow.cli.desk import Desk, look, milestone_index
+from milestone_escrow.cli.output import dim, table
+from milestone_escrow.cli.records import recall_words
+from milestone_escrow.cli.words import person
+from milestone_escrow.documents.when import format_time
+from milestone_escrow.protocol.acts import Verdict
+from milestone_escrow.protocol.eip712 import ZERO_HASH
+from milestone_escrow.protocol.lifecycle import Status
+
+
+def show_history(session: Session, name: str, key: str | None) -> None:
+    """All events in order, or those of one milestone."""
+    desk = look(session, name)
+    desk.require_open()
+    index = milestone_index(desk.bound, key) if key else None
+    teller = _Teller(session, desk)
+    told = [
+        (event, teller.tell(event))
+        for event in desk.escrow.events(desk.bound)
+        if index is None or _is_about(event, index)
+    ]
+    zone = desk.bound.agreement.timezone
+    rows = [
+        (format_time(event.place.time, zone), dim(event.place.transaction[:10] + "…"), who, text)
+        for event, (who, text) in told
+    ]
+    session.say(table(rows))
+    session.emit(
+        {
+            "agreement": "0x" + desk.bound.id.hex(),
+            "reference": desk.bound.agreement.reference,
+            "network": desk.network.name,
+            "events": [
+                {
+                    "event": type(event).__name__,
+                    "time": event.place.time,
+                    "block": event.place.block,
+                    "transaction": event.place.transaction,
+                    "milestone": teller.key(event),
+                    "who": who,
+                    "text": text,
+                }
+                for event, (who, text) in told
+            ],
+        }
+    )
+
+
+def _is_about(event: Event, index: int) -> bool:
+    if isinstance(event, happened.MilestonesFunded):
+        return index in event.milestones
+    return getattr(event, "milestone", None) == index
+
+
+class _Teller:
+    """Puts events into words: who, and what."""
+
+    def __init__(self, session: Session, desk: Desk) -> None:
+        self.session = session
+        self.bound = desk.bound
+        self.agreement = desk.bound.agreement
+
+    def tell(self, event: Event) -> tuple[str, str]:
+        return _SENTENCES[type(event)](self, event)
+
+    def key(self, event: Event) -> str | None:
+        index = getattr(event, "milestone", None)
+        return self.agreement.milestones[index].key if isinstance(index, int) else None
+
+    def name(self, account: str) -> str:
+        return person(self.bound, account)
+
+    def milestone(self, index: int) -> str:
+        return f"'{self.agreement.milestones[index].key}'"
+
+    def amount(self, units: int) -> str:
+        return self.agreement.amount(units)
+
+    def time(self, moment: int) -> str:
+        return format_time(moment, self.agreement.timezone)
+
+    def words(self, digest: bytes) -> str:
+        """What a hash stands for, as far as this machine knows."""
+        if digest == ZERO_HASH:
+            return ""
+        known = recall_words(self.session.home, digest)
+        files = known.get("files")
+        listed = files if isinstance(files, list) else []
+        names = [str(file.get("name")) for file in listed if isinstance(file, dict)]
+        parts = [f"“{known['reason']}”"] if known.get("reason") else []
+        parts += [f"evidence {', '.join(names)}"] if names else []
+        return ", " + (", ".join(parts) or f"SHA-256 {digest.hex()[:12]}…")
+
+    def opened(self, event: happened.AgreementOpened) -> tuple[str, str]:
+        price = self.amount(sum(milestone.amount for milestone in event.milestones))
+        names = f"{self.name(event.buyer)} and {self.name(event.supplier)}"
+        return names, f"opened the agreement, {price} in {len(event.milestones)} milestones"
+
+    def funded(self, event: happened.MilestonesFunded) -> tuple[str, str]:
+        keys = ", ".join(map(self.milestone, event.milestones))
+        return self.name(event.funder), f"paid {self.amount(event.amount)} in for {keys}"
+
+    def attested(self, event: happened.MilestoneAttested) -> tuple[str, str]:
+        names = ", ".join(self.name(self.bound.terms.verifiers[i]) for i in event.signers)
+        accepted = event.verdict is Verdict.ACCEPTED
+        what = f"accepted {self.amount(event.amount)} of" if accepted else "rejected"
+        later = f", takes effect {self.time(event.clock)}" if event.clock > event.place.time else ""
+        words = self.words(event.evidence_hash)
+        return names, f"{what} {self.milestone(event.milestone)}{words}{later}"
+
+    def submitted(self, event: happened.MilestoneSubmitted) -> tuple[str, str]:
+        words = self.words(event.evidence_hash)
+        text = f"said that {self.milestone(event.milestone)} is done{words}"
+        return self.name(event.payee), f"{text}; may be objected to until {self.time(event.clock)}"
+
+    def disputed(self, event: happened.MilestoneDisputed) -> tuple[str, str]:
+        words = self.words(event.reason_hash)
+        text = f"disputed {self.milestone(event.milestone)}{words}"
+        return self.name(event.party), f"{text}; may be ruled on until {self.time(event.clock)}"
+
+    def ruled(self, event: happened.MilestoneRuled) -> tuple[str, str]:
+        split = self.split(event.to_payee, event.to_buyer)
+        text = f"ruled on {self.milestone(event.milestone)}: {split}{self.words(event.reason_hash)}"
+        return self.name(self.bound.terms.arbiter), text
+
+    def resolved(self, event: happened.MilestoneResolved) -> tuple[str, str]:
+        key = self.milestone(event.milestone)
+        if not event.to_buyer:
+            text = f"approved {self.amount(event.to_payee)} of {key}"
+            return self.name(self.bound.terms.buyer), text
+        if not event.to_payee:
+            return "payee", f"gave {self.amount(event.to_buyer)} of {key} back"
+        return "both sides", f"settled {key}: {self.split(event.to_payee, event.to_buyer)}"
+
+    def finalized(self, event: happened.MilestoneFinalized) -> tuple[str, str]:
+        why = {
+            Status.FUNDED: "its deadline passed",
+            Status.SUBMITTED: "nobody objected in the review period",
+            Status.RELEASE_PENDING: "nobody disputed the acceptance",
+            Status.REFUND_PENDING: "nobody disputed the rejection",
+            Status.DISPUTED_BEFORE_VERDICT: "nobody ruled, the agreed share applies",
+            Status.DISPUTED_OVER_VERDICT: "nobody ruled, the verdict stands",
+        }
+        return "time", f"decided {self.milestone(event.milestone)}: {why[event.status]}"
+
+    def paid(self, event: happened.MilestonePaid) -> tuple[str, str]:
+        parts = []
+        if event.to_payee:
+            fee = f" (fee {self.amount(event.fee)})" if event.fee else ""
+            parts.append(f"{self.amount(event.to_payee)} to {self.name(event.payee)}{fee}")
+        if event.to_buyer:
+            parts.append(f"{self.amount(event.to_buyer)} to {self.name(self.bound.terms.buyer)}")
+        return "contract", f"paid {' and '.join(parts)} for {self.milestone(event.milestone)}"
+
+    def credited(self, event: happened.PayoutCredited) -> tuple[str, str]:
+        name = self.name(event.account)
+        return name, f"could not receive {self.amount(event.amount)}, which waits for `withdraw`"
+
+    def withdrawn(self, event: happened.CreditWithdrawn) -> tuple[str, str]:
+        return self.name(event.account), f"received {self.amount(event.amount)} that had waited"
+
+    def split(self, to_payee: int, to_buyer: int) -> str:
+        return f"{self.amount(to_payee)} to the payee, {self.amount(to_buyer)} to the buyer"
+
+
+_SENTENCES: dict[type, Callable[[_Teller, Any], tuple[str, str]]] = {
+    happened.AgreementOpened: _Teller.opened,
+    happened.MilestonesFunded: _Teller.funded,
+    happened.MilestoneAttested: _Teller.attested,
+    happened.MilestoneSubmitted: _Teller.submitted,
+    happened.MilestoneDisputed: _Teller.disputed,
+    happened.MilestoneRuled: _Teller.ruled,
+    happened.MilestoneResolved: _Teller.resolved,
+    happened.MilestoneFinalized: _Teller.finalized,
+    happened.MilestonePaid: _Teller.paid,
+    happened.PayoutCredited: _Teller.credited,
+    happened.CreditWithdrawn: _Teller.withdrawn,
+}
