@@ -46,10 +46,8 @@ def server(clock: Clock) -> Iterator[RpcServer]:
 
 
 @pytest.fixture
-def web3(server: RpcServer) -> Iterator[Web3]:
-    provider = HTTPProvider(server.url, exception_retry_configuration=None)
-    yield Web3(provider)
-    provider._request_session_manager.session_cache.clear()
+def web3(server: RpcServer) -> Web3:
+    return Web3(HTTPProvider(server.url, exception_retry_configuration=None))
 
 
 def post(

@@ -15,7 +15,8 @@ from milestone_escrow.chain.deployments import (
     write_deployment,
 )
 from milestone_escrow.chain.embedded import EmbeddedChain
-from milestone_escrow.chain.networks import Network, network
+from milestone_escrow.chain.networks import Network
+from milestone_escrow.chain.networks import network as find_network
 from milestone_escrow.chain.reader import CONTRACT, Reader
 from milestone_escrow.chain.refusals import Attempt
 from milestone_escrow.chain.rpc import Node
@@ -52,7 +53,7 @@ class Escrow(Reader):
     @classmethod
     def connect(
         cls,
-        network_name: str | Network = "sandbox",
+        network: str | Network = "sandbox",
         signer: Signer | None = None,
         *,
         rpc: Endpoint | None = None,
@@ -67,9 +68,9 @@ class Escrow(Reader):
             UsageError: an unknown network, or a main network without `mainnet`.
             ChainError: no node, another chain, or no such contract there.
         """
-        if network_name == "embedded" and rpc is None:
+        if network == "embedded" and rpc is None:
             return cls.embedded(signer)
-        chosen = _network(network_name, state)
+        chosen = _network(network, state)
         node = reach(chosen, rpc, mainnet=mainnet)
         recorded = None if contract else read_deployment(chosen, state)
         address = contract or (recorded.address if recorded else chosen.contract)
@@ -99,7 +100,7 @@ class Escrow(Reader):
     @classmethod
     def deploy(
         cls,
-        network_name: str | Network,
+        network: str | Network,
         signer: Signer,
         *,
         rpc: Endpoint | None = None,
@@ -107,7 +108,7 @@ class Escrow(Reader):
         state: Path | None = None,
     ) -> Escrow:
         """Put the contract on a network and, with `state`, record where it is."""
-        chosen = _network(network_name, state)
+        chosen = _network(network, state)
         node = reach(chosen, rpc, mainnet=mainnet)
         transactor = Transactor(node, chosen.chain_id)
         prepared = cls.prepare_deploy(chosen, signer.address, rpc=node, mainnet=mainnet)
@@ -131,7 +132,7 @@ class Escrow(Reader):
     @classmethod
     def prepare_deploy(
         cls,
-        network_name: str | Network,
+        network: str | Network,
         sender: Address,
         *,
         rpc: Endpoint | None = None,
@@ -139,7 +140,7 @@ class Escrow(Reader):
         state: Path | None = None,
     ) -> Prepared:
         """The transaction that `deploy` would send."""
-        chosen = _network(network_name, state)
+        chosen = _network(network, state)
         node = reach(chosen, rpc, mainnet=mainnet)
         transactor = Transactor(node, chosen.chain_id)
         return transactor.prepare(None, load(CONTRACT).bytecode, Attempt("deploy", sender))
@@ -285,4 +286,4 @@ class Escrow(Reader):
 
 
 def _network(name: str | Network, state: Path | None) -> Network:
-    return name if isinstance(name, Network) else network(name, state)
+    return name if isinstance(name, Network) else find_network(name, state)

@@ -10,12 +10,19 @@ from milestone_escrow.chain.events import AgreementOpened, Event, PayoutCredited
 from milestone_escrow.chain.networks import Network
 from milestone_escrow.chain.rpc import Node
 from milestone_escrow.chain.status import AgreementStatus, describe
-from milestone_escrow.chain.structs import OpenAgreement, OpenedAgreement, read_state
+from milestone_escrow.chain.structs import (
+    OpenAgreement,
+    OpenedAgreement,
+    milestone_index,
+    read_state,
+)
 from milestone_escrow.chain.tokens import allowance_of, balance_of
 from milestone_escrow.chain.transactions import read_logs
 from milestone_escrow.errors import ContractError
-from milestone_escrow.protocol.eip712 import Address, Domain
+from milestone_escrow.protocol.acts import Attestation, Verdict
+from milestone_escrow.protocol.eip712 import ZERO_HASH, Address, Domain
 from milestone_escrow.protocol.lifecycle import State
+from milestone_escrow.protocol.terms import DAY
 from milestone_escrow.protocol.token import Token
 
 CONTRACT = "MilestoneEscrow"
@@ -59,6 +66,26 @@ class Reader:
     def status(self, agreement: OpenAgreement) -> AgreementStatus:
         """Where the agreement stands, and what each milestone's status allows now."""
         return describe(agreement, self.is_open(agreement.id), self.states(agreement), self.now())
+
+    def attestation(
+        self,
+        agreement: OpenAgreement,
+        milestone: int | str,
+        verdict: Verdict = Verdict.ACCEPTED,
+        *,
+        amount: int | None = None,
+        evidence_hash: bytes = ZERO_HASH,
+        valid_for: int = 30 * DAY,
+    ) -> Attestation:
+        """An attestation of now, to be signed by verifiers; accepts in full unless told otherwise.
+
+        `amount` counts from the milestone's start, in token units; `valid_for` is seconds.
+        """
+        index, now = milestone_index(agreement, milestone), self.now()
+        full = agreement.milestones[index].amount if verdict is Verdict.ACCEPTED else 0
+        certified = full if amount is None else amount
+        until = now + valid_for
+        return Attestation(agreement.id, index, verdict, certified, evidence_hash, now, until)
 
     def unfunded(self, agreement: OpenAgreement) -> tuple[int, ...]:
         """The milestones that nobody has paid in yet."""

@@ -49,13 +49,18 @@ class Verbs:
     def open(
         self,
         agreement: OpenAgreement,
-        signatures: Mapping[Address, bytes] = NOBODY,
+        signatures: Mapping[str, bytes] = NOBODY,
         fund: Iterable[MilestoneName] = (),
     ) -> Prepared:
-        """Open an agreement with both parties' signatures, of which the sender needs none."""
+        """Open an agreement with both parties' signatures, of which the sender needs none.
+
+        They are named by account, or "buyer" and "supplier".
+        """
         terms = agreement.terms
         parties = (terms.buyer, terms.supplier)
-        missing = [p for p in parties if p != self._sender and not signatures.get(p)]
+        by_role = {terms.buyer: "buyer", terms.supplier: "supplier"}
+        signatures = {p: signatures.get(p) or signatures.get(by_role[p], b"") for p in parties}
+        missing = [p for p in parties if p != self._sender and not signatures[p]]
         if missing and not self._reader.is_open(agreement.id):
             who = " and ".join(map(Wording(agreement).account, missing))
             raise UsageError(f"{who} has not signed", hint="both parties must sign first")
@@ -239,9 +244,9 @@ class Verbs:
 
         return self._transactor.prepare(self._reader.contract, data, attempt, refine)
 
-    def _consent(self, party: Address, signatures: Mapping[Address, bytes]) -> bytes:
+    def _consent(self, party: Address, signatures: Mapping[str, bytes]) -> bytes:
         # The contract takes the sender's own consent from the transaction.
-        return b"" if party == self._sender else compact(signatures.get(party, b""))
+        return b"" if party == self._sender else compact(signatures[party])
 
     def _held(self, agreement: OpenAgreement, milestone: MilestoneName) -> int:
         index = milestone_index(agreement, milestone)
