@@ -76,6 +76,45 @@ struct Attestation {
     uint64 validUntil;
 }
 
+/// @dev One attestation of a batch, with the milestone that it is about.
+struct BatchItem {
+    Terms terms;
+    MilestoneRef ref;
+    Attestation attestation;
+}
+
+/// @dev An ERC-3009 authorization to receive; its nonce is `keccak256(abi.encode(agreementId, chosen))`.
+struct Authorization {
+    address from;
+    uint256 validAfter;
+    uint256 validBefore;
+    /// @dev 65 bytes as r, s, v, or whatever the token takes for contract wallets.
+    bytes signature;
+}
+
+/// @dev A payee's signed offer to sell a milestone's payout.
+struct Offer {
+    /// @dev Zero: anyone may buy.
+    address financier;
+    /// @dev Token units, straight from financier to payee.
+    uint128 price;
+    /// @dev What the milestone held when the offer was signed.
+    uint128 held;
+    uint32 sequence;
+    uint64 validUntil;
+}
+
+/// @dev A change order: closes milestones of one agreement and funds those of a new one.
+struct Amendment {
+    /// @dev Bitmap of milestones to settle; what they hold moves over.
+    uint64 closes;
+    /// @dev Bitmap of new milestones to fund.
+    uint64 funds;
+    uint64 validUntil;
+    Terms terms;
+    Milestone[] milestones;
+}
+
 /// @dev What the contract remembers of a milestone.
 struct MilestoneState {
     Status status;
@@ -104,7 +143,11 @@ struct MilestoneState {
 interface IMilestoneEscrow {
     /// @notice Buyer and supplier agreed on these terms; everything about the agreement is in here.
     event AgreementOpened(
-        bytes32 indexed agreementId, address indexed buyer, address indexed supplier, Terms terms, Milestone[] milestones
+        bytes32 indexed agreementId,
+        address indexed buyer,
+        address indexed supplier,
+        Terms terms,
+        Milestone[] milestones
     );
     /// @notice `funder` paid in `amount` for the milestones of the bitmap `milestones`.
     event MilestonesFunded(bytes32 indexed agreementId, address indexed funder, uint256 milestones, uint256 amount);
@@ -121,7 +164,11 @@ interface IMilestoneEscrow {
     );
     /// @notice The payee says that the milestone is done; silence pays at `clock`.
     event MilestoneSubmitted(
-        bytes32 indexed agreementId, uint256 indexed milestone, address indexed payee, bytes32 evidenceHash, uint256 clock
+        bytes32 indexed agreementId,
+        uint256 indexed milestone,
+        address indexed payee,
+        bytes32 evidenceHash,
+        uint256 clock
     );
     /// @notice `party` objected; the arbiter may rule until `clock`.
     event MilestoneDisputed(
@@ -132,9 +179,7 @@ interface IMilestoneEscrow {
         bytes32 indexed agreementId, uint256 indexed milestone, uint256 toPayee, uint256 toBuyer, bytes32 reasonHash
     );
     /// @notice Whoever gave something up agreed to this split.
-    event MilestoneResolved(
-        bytes32 indexed agreementId, uint256 indexed milestone, uint256 toPayee, uint256 toBuyer
-    );
+    event MilestoneResolved(bytes32 indexed agreementId, uint256 indexed milestone, uint256 toPayee, uint256 toBuyer);
     /// @notice Time decided, out of `status`.
     event MilestoneFinalized(bytes32 indexed agreementId, uint256 indexed milestone, Status status);
     /// @notice Money left a milestone: `toPayee` is net of `fee`. What is still held stays behind.
@@ -146,6 +191,14 @@ interface IMilestoneEscrow {
         uint256 fee,
         uint256 toBuyer
     );
+    /// @notice An item of a batch could no longer be decided; `reason` is the selector of the error.
+    event AttestationSkipped(bytes32 indexed agreementId, uint256 indexed milestone, bytes4 reason);
+    /// @notice The right to the milestone's payout went from `payee` to `assignee` for `price`.
+    event MilestoneAssigned(
+        bytes32 indexed agreementId, uint256 indexed milestone, address indexed assignee, address payee, uint256 price
+    );
+    /// @notice The milestones of the bitmap `closes` are settled; the `carried` amount moved to `agreementId`.
+    event AgreementAmended(bytes32 indexed replaces, bytes32 indexed agreementId, uint256 closes, uint256 carried);
     /// @notice `account` could not receive; the amount waits for `withdraw`.
     event PayoutCredited(address indexed token, address indexed account, uint256 amount);
     /// @notice What had been credited was paid.
@@ -199,6 +252,10 @@ interface IMilestoneEscrow {
     error InexactTransfer(uint256 asked, uint256 received);
     /// @notice Too little gas was sent for a payout that failed; with more it may succeed.
     error GasTooLow(uint256 available, uint256 needed);
+    /// @notice All agreements of a batch must have the verifiers of the first; `item` has others.
+    error VerifiersDiffer(uint256 item);
+    /// @notice The milestone changed since the offer was signed.
+    error OfferOutdated(uint256 held, uint256 sequence, uint256 heldNow, uint256 sequenceNow);
     /// @notice Nothing is credited to the account.
     error NothingCredited(address token, address account);
     /// @notice The account still cannot receive the token.
@@ -225,6 +282,20 @@ interface IMilestoneEscrow {
     /// @param chosen Bitmap of milestones, at least one.
     function fund(Terms calldata terms, Milestone[] calldata milestones, uint256 chosen) external;
 
+    /// @notice Like `fund`, from an account that signed an ERC-3009 authorization for this contract, this
+    /// agreement and exactly these milestones. Anyone may send it; it pays, it never consents.
+    function fundWithAuthorization(
+        Terms calldata terms,
+        Milestone[] calldata milestones,
+        uint256 chosen,
+        Authorization calldata authorization
+    ) external;
+
+    /// @notice Uses the caller's EIP-2612 permit for this contract; for `multicall`, before `open` or `fund`.
+    /// @dev Never fails: somebody may have used the permit already, and then the allowance is there. Where
+    /// it is not, the funding that follows fails.
+    function permit(address token, uint256 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external;
+
     /// @notice Decides a milestone by a quorum of its verifiers: accepted in full or in part, or rejected.
     /// @dev Pays at once where accepted and the objection period is 0, else starts the clock. A later
     /// attestation replaces a pending one.
@@ -238,6 +309,11 @@ interface IMilestoneEscrow {
         uint256 signers,
         bytes[] calldata signatures
     ) external;
+
+    /// @notice Decides many milestones by one signature per verifier, of the EIP-712 `AttestationBatch`. Items
+    /// that can no longer be decided are skipped; transfers of one token to one account are joined.
+    /// @param items Of agreements with the same verifiers.
+    function attestBatch(BatchItem[] calldata items, uint256 signers, bytes[] calldata signatures) external;
 
     /// @notice The payee states that the milestone is done: paid when the review period ends, unless the
     /// buyer disputes or verifiers decide otherwise.
@@ -287,6 +363,38 @@ interface IMilestoneEscrow {
 
     /// @notice Lets time decide, once the deadline or the clock has passed. Anyone may call.
     function finalize(Terms calldata terms, MilestoneRef calldata ref) external;
+
+    /// @notice The payee hands the right to the milestone's payout to `assignee`, who from now on submits,
+    /// disputes and consents in its place.
+    function assign(
+        Terms calldata terms,
+        MilestoneRef calldata ref,
+        address assignee,
+        uint64 validUntil,
+        bytes calldata signature
+    ) external;
+
+    /// @notice The caller buys the right to the milestone's payout by the payee's signed offer. The price
+    /// goes from the caller, who has approved it, straight to the payee.
+    function buyReceivable(
+        Terms calldata terms,
+        MilestoneRef calldata ref,
+        Offer calldata offer,
+        bytes calldata signature
+    ) external;
+
+    /// @notice A change order: settles milestones of one agreement and moves what they hold to a new one
+    /// between the same parties in the same token. The caller pays what is missing, the buyer gets what is
+    /// left over. It carries money, never state.
+    /// @param signatures Of the EIP-712 `Amendment`, in this order: buyer, supplier, and the assignee of each
+    /// closed milestone that has one; empty where the account is the caller.
+    /// @return agreementId The id of the new agreement.
+    function amend(
+        Terms calldata terms,
+        Milestone[] calldata milestones,
+        Amendment calldata amendment,
+        bytes[] calldata signatures
+    ) external returns (bytes32 agreementId);
 
     /// @notice Pays what was credited to `account` when it could not receive. Anyone may call.
     /// @return amount Token units paid.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {Attestation} from "../interfaces/IMilestoneEscrow.sol";
+import {Amendment, Attestation, Offer} from "../interfaces/IMilestoneEscrow.sol";
 
 /// @dev EIP-712 struct hashes of what people sign about an open agreement.
 library ActsLib {
@@ -21,23 +21,40 @@ library ActsLib {
         "Resolution(bytes32 agreementId,uint256 milestone,uint128 toPayee,uint128 toBuyer,uint32 sequence,uint64 validUntil)"
     );
 
+    bytes32 internal constant BATCH_TYPEHASH = keccak256(
+        "AttestationBatch(Attestation[] attestations)Attestation(bytes32 agreementId,uint256 milestone,uint8 verdict,uint128 amount,bytes32 evidenceHash,uint64 issuedAt,uint64 validUntil)"
+    );
+    bytes32 internal constant ASSIGNMENT_TYPEHASH = keccak256(
+        "Assignment(bytes32 agreementId,uint256 milestone,address assignee,uint32 sequence,uint64 validUntil)"
+    );
+    bytes32 internal constant OFFER_TYPEHASH = keccak256(
+        "Offer(bytes32 agreementId,uint256 milestone,address financier,uint128 price,uint128 held,uint32 sequence,uint64 validUntil)"
+    );
+    bytes32 internal constant AMENDMENT_TYPEHASH = keccak256(
+        "Amendment(bytes32 replaces,uint64 closes,uint64 funds,uint64 validUntil,Agreement terms)Agreement(address buyer,address supplier,address token,address arbiter,address[] verifiers,uint32 objectionPeriod,uint32 reviewPeriod,uint32 arbitrationPeriod,uint16 defaultPayeeBps,address feeRecipient,uint16 feeBps,bytes32 documentHash,uint256 salt,Milestone[] milestones)Milestone(uint128 amount,uint64 deadline,bool paysOnSilence,uint32 verifierSet,uint8 quorum,bytes32 requirementsHash)"
+    );
+
     function hash(Attestation calldata attestation) internal pure returns (bytes32) {
         return keccak256(abi.encode(ATTESTATION_TYPEHASH, attestation));
     }
 
-    function submission(bytes32 id, uint256 milestone, bytes32 evidenceHash, uint32 sequence, uint64 validUntil)
-        internal
-        pure
-        returns (bytes32)
-    {
+    function submission(
+        bytes32 id,
+        uint256 milestone,
+        bytes32 evidenceHash,
+        uint32 sequence,
+        uint64 validUntil
+    ) internal pure returns (bytes32) {
         return keccak256(abi.encode(SUBMISSION_TYPEHASH, id, milestone, evidenceHash, sequence, validUntil));
     }
 
-    function dispute(bytes32 id, uint256 milestone, bytes32 reasonHash, uint32 sequence, uint64 validUntil)
-        internal
-        pure
-        returns (bytes32)
-    {
+    function dispute(
+        bytes32 id,
+        uint256 milestone,
+        bytes32 reasonHash,
+        uint32 sequence,
+        uint64 validUntil
+    ) internal pure returns (bytes32) {
         return keccak256(abi.encode(DISPUTE_TYPEHASH, id, milestone, reasonHash, sequence, validUntil));
     }
 
@@ -50,8 +67,7 @@ library ActsLib {
         uint32 sequence,
         uint64 validUntil
     ) internal pure returns (bytes32) {
-        return
-            keccak256(abi.encode(RULING_TYPEHASH, id, milestone, toPayee, toBuyer, reasonHash, sequence, validUntil));
+        return keccak256(abi.encode(RULING_TYPEHASH, id, milestone, toPayee, toBuyer, reasonHash, sequence, validUntil));
     }
 
     function resolution(
@@ -63,5 +79,31 @@ library ActsLib {
         uint64 validUntil
     ) internal pure returns (bytes32) {
         return keccak256(abi.encode(RESOLUTION_TYPEHASH, id, milestone, toPayee, toBuyer, sequence, validUntil));
+    }
+
+    function batch(bytes32[] memory attestations) internal pure returns (bytes32) {
+        return keccak256(abi.encode(BATCH_TYPEHASH, keccak256(abi.encodePacked(attestations))));
+    }
+
+    function assignment(
+        bytes32 id,
+        uint256 milestone,
+        address assignee,
+        uint32 sequence,
+        uint64 validUntil
+    ) internal pure returns (bytes32) {
+        return keccak256(abi.encode(ASSIGNMENT_TYPEHASH, id, milestone, assignee, sequence, validUntil));
+    }
+
+    function offer(bytes32 id, uint256 milestone, Offer calldata offered) internal pure returns (bytes32) {
+        return keccak256(abi.encode(OFFER_TYPEHASH, id, milestone, offered));
+    }
+
+    /// @param terms The struct hash of the new agreement.
+    function amendment(bytes32 replaces, Amendment calldata amended, bytes32 terms) internal pure returns (bytes32) {
+        return
+            keccak256(
+                abi.encode(AMENDMENT_TYPEHASH, replaces, amended.closes, amended.funds, amended.validUntil, terms)
+            );
     }
 }

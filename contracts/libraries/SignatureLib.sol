@@ -22,11 +22,11 @@ library SignatureLib {
     }
 
     /// @dev ERC-1271, reading 32 bytes of the answer however long it is.
-    function _isValidForWallet(address wallet, bytes32 digest, bytes calldata signature)
-        private
-        view
-        returns (bool valid)
-    {
+    function _isValidForWallet(
+        address wallet,
+        bytes32 digest,
+        bytes calldata signature
+    ) private view returns (bool valid) {
         bytes memory data = abi.encodeCall(IERC1271.isValidSignature, (digest, signature));
         bytes32 magic = bytes32(IERC1271.isValidSignature.selector);
         uint256 gasLimit = WALLET_GAS;

@@ -8,6 +8,7 @@ import {Status} from "../interfaces/IMilestoneEscrow.sol";
 library StatusLib {
     uint256 internal constant OPEN = 1 << 255;
 
+    uint256 internal constant UNFUNDED = 1 << uint256(Status.Unfunded);
     uint256 internal constant FUNDED = 1 << uint256(Status.Funded);
     uint256 internal constant SUBMITTED = 1 << uint256(Status.Submitted);
     uint256 internal constant RELEASE_PENDING = 1 << uint256(Status.ReleasePending);
@@ -20,6 +21,8 @@ library StatusLib {
         FUNDED | SUBMITTED | RELEASE_PENDING | REFUND_PENDING | DISPUTED_BEFORE_VERDICT;
     /// @dev Where a party may object.
     uint256 internal constant DISPUTABLE = FUNDED | SUBMITTED | RELEASE_PENDING | REFUND_PENDING;
+    /// @dev Where the right to the payout may change hands.
+    uint256 internal constant ASSIGNABLE = FUNDED | SUBMITTED | RELEASE_PENDING;
     /// @dev Where there is money to decide about.
     uint256 internal constant HOLDING = DISPUTABLE | DISPUTED;
 

@@ -31,6 +31,15 @@ library TermsLib {
         }
     }
 
+    function hash(address[] calldata verifiers) internal pure returns (bytes32 digest) {
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            let size := shl(5, verifiers.length)
+            calldatacopy(free, verifiers.offset, size)
+            digest := keccak256(free, size)
+        }
+    }
+
     /// @dev `hashStruct(Agreement)` from all milestones.
     function hash(Terms calldata terms, Milestone[] calldata milestones) internal pure returns (bytes32) {
         uint256 count = milestones.length;
@@ -52,18 +61,40 @@ library TermsLib {
     /// @dev The thirteen words of `Terms` in calldata are those of the EIP-712 struct, but for `verifiers`.
     /// A word with dirty upper bits only names an agreement that `validate` refuses to open.
     function _hash(Terms calldata terms, bytes32[] memory hashes) private pure returns (bytes32 digest) {
-        address[] calldata verifiers = terms.verifiers;
+        bytes32 verifiersHash = hash(terms.verifiers);
         bytes32 typeHash = AGREEMENT_TYPEHASH;
         assembly ("memory-safe") {
             let free := mload(0x40)
-            let size := shl(5, verifiers.length)
-            calldatacopy(free, verifiers.offset, size)
-            let verifiersHash := keccak256(free, size)
             mstore(free, typeHash)
             calldatacopy(add(free, 0x20), terms, 0x1a0)
             mstore(add(free, 0xa0), verifiersHash)
             mstore(add(free, 0x1c0), keccak256(add(hashes, 0x20), shl(5, mload(hashes))))
             digest := keccak256(free, 0x1e0)
+        }
+    }
+
+    /// @dev `abi.encode(terms, milestones)` by copying calldata, which is encoded that way already: several
+    /// times cheaper than field by field. `validate` has read every field, so no word is dirty.
+    function encode(Terms calldata terms, Milestone[] calldata milestones) internal pure returns (bytes memory data) {
+        address[] calldata verifiers = terms.verifiers;
+        assembly ("memory-safe") {
+            data := mload(0x40)
+            let head := add(data, 0x20)
+            mstore(head, 0x40)
+            let body := add(head, 0x40)
+            calldatacopy(body, terms, 0x1a0)
+            mstore(add(body, 0x80), 0x1a0)
+            body := add(body, 0x1a0)
+            mstore(body, verifiers.length)
+            calldatacopy(add(body, 0x20), verifiers.offset, shl(5, verifiers.length))
+            body := add(body, add(0x20, shl(5, verifiers.length)))
+            mstore(add(head, 0x20), sub(body, head))
+            mstore(body, milestones.length)
+            let size := mul(milestones.length, 0xc0)
+            calldatacopy(add(body, 0x20), milestones.offset, size)
+            body := add(body, add(0x20, size))
+            mstore(data, sub(body, head))
+            mstore(0x40, body)
         }
     }
 
@@ -105,7 +136,7 @@ library TermsLib {
             revert IMilestoneEscrow.MilestoneOutOfBounds(index, "amount", 0, 1, type(uint128).max);
         }
         uint256 deadline = milestone.deadline;
-        bool isDeposit = deadline == 0 && milestone.paysOnSilence;
+        bool isDeposit = milestone.paysOnSilence && deadline == 0;
         unchecked {
             // The time of a block and twenty years are far from overflowing.
             if (!isDeposit && (deadline <= block.timestamp || deadline > block.timestamp + MAX_HORIZON)) {
@@ -135,12 +166,13 @@ library TermsLib {
         }
     }
 
-    /// @dev Sets are small: counting bit by bit beats a clever constant here.
-    function popCount(uint256 set) internal pure returns (uint256 count) {
+    /// @dev Bits in a set of at most 32, in parallel: pairs, nibbles, bytes, their sum.
+    function popCount(uint256 set) internal pure returns (uint256) {
         unchecked {
-            for (; set != 0; set &= set - 1) {
-                ++count;
-            }
+            set -= (set >> 1) & 0x55555555;
+            set = (set & 0x33333333) + ((set >> 2) & 0x33333333);
+            set = (set + (set >> 4)) & 0x0f0f0f0f;
+            return ((set * 0x01010101) >> 24) & 0xff;
         }
     }
 }

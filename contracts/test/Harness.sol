@@ -28,19 +28,23 @@ contract Harness {
         return ActsLib.hash(attestation);
     }
 
-    function submissionHash(bytes32 id, uint256 milestone, bytes32 evidence, uint32 sequence, uint64 validUntil)
-        external
-        pure
-        returns (bytes32)
-    {
+    function submissionHash(
+        bytes32 id,
+        uint256 milestone,
+        bytes32 evidence,
+        uint32 sequence,
+        uint64 validUntil
+    ) external pure returns (bytes32) {
         return ActsLib.submission(id, milestone, evidence, sequence, validUntil);
     }
 
-    function disputeHash(bytes32 id, uint256 milestone, bytes32 reason, uint32 sequence, uint64 validUntil)
-        external
-        pure
-        returns (bytes32)
-    {
+    function disputeHash(
+        bytes32 id,
+        uint256 milestone,
+        bytes32 reason,
+        uint32 sequence,
+        uint64 validUntil
+    ) external pure returns (bytes32) {
         return ActsLib.dispute(id, milestone, reason, sequence, validUntil);
     }
 
@@ -71,11 +75,7 @@ contract Harness {
         return MessageHashUtils.toTypedDataHash(separator, structHash);
     }
 
-    function isValidSignature(address signer, bytes32 digest_, bytes calldata signature)
-        external
-        view
-        returns (bool)
-    {
+    function isValidSignature(address signer, bytes32 digest_, bytes calldata signature) external view returns (bool) {
         return SignatureLib.isValid(signer, digest_, signature);
     }
 

@@ -2,11 +2,12 @@
 pragma solidity ^0.8.30;
 
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
+import {ERC3009} from "@openzeppelin/contracts/token/ERC20/extensions/draft-ERC3009.sol";
 import {ERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Permit.sol";
 
 /// @title Test USDC
 /// @notice Worthless money for sandboxes and demos: anyone mints, and anyone sets the denylist.
-contract TestUSDC is ERC20Permit {
+contract TestUSDC is ERC20Permit, ERC3009 {
     mapping(address account => bool) public isDenylisted;
 
     error Denylisted(address account);

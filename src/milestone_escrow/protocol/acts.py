@@ -6,6 +6,7 @@ change advances, so that a stale signature dies by itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -37,6 +38,7 @@ class Attestation:
         return TypedData(domain, ATTESTATION, self.message())
 
     def message(self) -> Message:
+        """The fields under their Solidity names, for the typed-data codec."""
         return {
             "agreementId": self.agreement_id,
             "milestone": self.milestone,
@@ -46,6 +48,11 @@ class Attestation:
             "issuedAt": self.issued_at,
             "validUntil": self.valid_until,
         }
+
+
+def batch_typed_data(domain: Domain, attestations: Sequence[Attestation]) -> TypedData:
+    """What a verifier signs once for many attestations."""
+    return TypedData(domain, BATCH, {"attestations": [a.message() for a in attestations]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,7 @@ class Submission:
 
     def typed_data(self, domain: Domain) -> TypedData:
         """What the payee signs."""
-        return _act(domain, SUBMISSION, self)
+        return typed_act(domain, SUBMISSION, self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +82,7 @@ class Dispute:
 
     def typed_data(self, domain: Domain) -> TypedData:
         """What the disputing party signs."""
-        return _act(domain, DISPUTE, self)
+        return typed_act(domain, DISPUTE, self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +99,7 @@ class Ruling:
 
     def typed_data(self, domain: Domain) -> TypedData:
         """What the arbiter signs."""
-        return _act(domain, RULING, self)
+        return typed_act(domain, RULING, self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +115,7 @@ class Resolution:
 
     def typed_data(self, domain: Domain) -> TypedData:
         """What the buyer signs if the payee receives, and the payee if the buyer does."""
-        return _act(domain, RESOLUTION, self)
+        return typed_act(domain, RESOLUTION, self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +135,9 @@ class Appointment:
         return TypedData(domain, APPOINTMENT, message)
 
 
-def _act(
-    domain: Domain, struct: Struct, act: Submission | Dispute | Ruling | Resolution
-) -> TypedData:
-    message: dict[str, object] = {
-        field.name: getattr(act, _snake(field.name)) for field in struct.fields
-    }
+def typed_act(domain: Domain, struct: Struct, act: object) -> TypedData:
+    """An act whose attributes are the struct's fields in snake case."""
+    message = {field.name: getattr(act, _snake(field.name)) for field in struct.fields}
     return TypedData(domain, struct, message)
 
 
@@ -153,15 +157,18 @@ ATTESTATION = Struct(
         Field("uint64", "validUntil"),
     ),
 )
-_TARGET = (Field("bytes32", "agreementId"), Field("uint256", "milestone"))
+BATCH = Struct(
+    "AttestationBatch", (Field("Attestation[]", "attestations"),), members=(ATTESTATION,)
+)
+TARGET = (Field("bytes32", "agreementId"), Field("uint256", "milestone"))
 _SPLIT = (Field("uint128", "toPayee"), Field("uint128", "toBuyer"))
-_ONCE = (Field("uint32", "sequence"), Field("uint64", "validUntil"))
+ONCE = (Field("uint32", "sequence"), Field("uint64", "validUntil"))
 _REASON = Field("bytes32", "reasonHash")
 
-SUBMISSION = Struct("Submission", (*_TARGET, Field("bytes32", "evidenceHash"), *_ONCE))
-DISPUTE = Struct("Dispute", (*_TARGET, _REASON, *_ONCE))
-RULING = Struct("Ruling", (*_TARGET, *_SPLIT, _REASON, *_ONCE))
-RESOLUTION = Struct("Resolution", (*_TARGET, *_SPLIT, *_ONCE))
+SUBMISSION = Struct("Submission", (*TARGET, Field("bytes32", "evidenceHash"), *ONCE))
+DISPUTE = Struct("Dispute", (*TARGET, _REASON, *ONCE))
+RULING = Struct("Ruling", (*TARGET, *_SPLIT, _REASON, *ONCE))
+RESOLUTION = Struct("Resolution", (*TARGET, *_SPLIT, *ONCE))
 APPOINTMENT = Struct(
     "Appointment",
     (Field("bytes32", "agreementId"), Field("string", "role"), Field("address", "account")),

@@ -44,11 +44,11 @@ class Transition:
 
 def fund(milestone: Milestone, state: State, now: int) -> Transition:
     """Pays in the amount; a deposit goes on to the payee at once."""
-    _require_status(state, {Status.UNFUNDED})
+    require_status(state, {Status.UNFUNDED})
     if milestone.is_deposit:
         settled = replace(state, status=Status.SETTLED, paid=milestone.amount)
         return Transition(settled, Split(milestone.amount, 0))
-    _require_before(now, milestone.deadline)
+    require_before(now, milestone.deadline)
     return Transition(replace(state, status=Status.FUNDED))
 
 
@@ -56,11 +56,11 @@ def attest(
     terms: Terms, milestone: Milestone, state: State, attestation: Attestation, now: int
 ) -> Transition:
     """Decides by a quorum: pays at once, or starts the objection period."""
-    _require_status(state, ATTESTABLE)
-    _require_before(now, end(milestone, state))
+    require_status(state, ATTESTABLE)
+    require_before(now, end(milestone, state))
     _require_attestation(milestone, state, attestation, now)
     if not milestone.quorum:
-        raise _refusal("QuorumNotReached", "this milestone has no verifiers, nobody can attest")
+        raise refusal("QuorumNotReached", "this milestone has no verifiers, nobody can attest")
     state = replace(state, issued_at=attestation.issued_at)
     accepted = attestation.verdict is Verdict.ACCEPTED
     if accepted and terms.objection_period == 0:
@@ -78,11 +78,11 @@ def submit(
     terms: Terms, milestone: Milestone, state: State, caller: Address, now: int
 ) -> Transition:
     """The payee states that the milestone is done."""
-    _require_status(state, {Status.FUNDED})
-    _require_before(now, milestone.deadline)
+    require_status(state, {Status.FUNDED})
+    require_before(now, milestone.deadline)
     if terms.review_period == 0:
-        raise _refusal("SubmissionsOff", "the agreement has submissions switched off")
-    _require_caller(caller, payee(terms, state))
+        raise refusal("SubmissionsOff", "the agreement has submissions switched off")
+    require_caller(caller, payee(terms, state))
     return Transition(_start_clock(state, Status.SUBMITTED, now + terms.review_period))
 
 
@@ -90,12 +90,12 @@ def dispute(
     terms: Terms, milestone: Milestone, state: State, caller: Address, now: int
 ) -> Transition:
     """A party objects to what is about to go against it."""
-    _require_status(state, {Status.FUNDED, Status.SUBMITTED} | PENDING)
-    _require_before(now, end(milestone, state))
+    require_status(state, {Status.FUNDED, Status.SUBMITTED} | PENDING)
+    require_before(now, end(milestone, state))
     if dispute_needs_arbiter(milestone, state) and not terms.has_arbiter:
-        raise _refusal("NoArbiter", "this dispute needs an arbiter, and the agreement has none")
+        raise refusal("NoArbiter", "this dispute needs an arbiter, and the agreement has none")
     buyer_disputes = disputing_role(milestone, state) is Role.BUYER
-    _require_caller(caller, terms.buyer if buyer_disputes else payee(terms, state))
+    require_caller(caller, terms.buyer if buyer_disputes else payee(terms, state))
     if state.status in PENDING:
         clock = now + terms.arbitration_period
         return Transition(_start_clock(state, Status.DISPUTED_OVER_VERDICT, clock))
@@ -107,12 +107,12 @@ def rule(
     terms: Terms, milestone: Milestone, state: State, split: Split, caller: Address, now: int
 ) -> Transition:
     """The arbiter splits what is held; a rest goes back to waiting for proof."""
-    _require_status(state, DISPUTED)
-    _require_before(now, state.clock)
+    require_status(state, DISPUTED)
+    require_before(now, state.clock)
     _require_split(split, 0, held(milestone, state))
     if not terms.has_arbiter:
-        raise _refusal("NotAuthorized", "the agreement has no arbiter")
-    _require_caller(caller, terms.arbiter)
+        raise refusal("NotAuthorized", "the agreement has no arbiter")
+    require_caller(caller, terms.arbiter)
     return Transition(after_payout(milestone, state, split), split)
 
 
@@ -120,21 +120,21 @@ def resolve(
     terms: Terms, milestone: Milestone, state: State, split: Split, consents: Set[Address]
 ) -> Transition:
     """Splits what is held with the consent of whoever gives something up."""
-    _require_status(state, ATTESTABLE | DISPUTED)
+    require_status(state, ATTESTABLE | DISPUTED)
     rest = held(milestone, state)
     _require_split(split, 1 if state.status is Status.FUNDED else rest, rest)
     for needed, party in ((split.to_payee, terms.buyer), (split.to_buyer, payee(terms, state))):
         if needed and party not in consents:
-            raise _refusal("NotAuthorized", f"this split needs the consent of {party}")
+            raise refusal("NotAuthorized", f"this split needs the consent of {party}")
     return Transition(after_payout(milestone, state, split), split)
 
 
 def finalize(terms: Terms, milestone: Milestone, state: State, now: int) -> Transition:
     """Lets time decide."""
-    _require_status(state, ATTESTABLE | DISPUTED)
+    require_status(state, ATTESTABLE | DISPUTED)
     until = end(milestone, state)
     if now < until:
-        raise _refusal("TooEarly", f"the window is open until {until}, it is {now}")
+        raise refusal("TooEarly", f"the window is open until {until}, it is {now}")
     split = silence_split(terms, milestone, state)
     return Transition(after_payout(milestone, state, split), split)
 
@@ -147,9 +147,9 @@ def _require_attestation(
     milestone: Milestone, state: State, attestation: Attestation, now: int
 ) -> None:
     if now > attestation.valid_until:
-        raise _refusal("SignatureExpired", f"valid until {attestation.valid_until}, it is {now}")
+        raise refusal("SignatureExpired", f"valid until {attestation.valid_until}, it is {now}")
     if not state.issued_at < attestation.issued_at <= now:
-        raise _refusal(
+        raise refusal(
             "IssuedAtOutOfBounds",
             f"issued at {attestation.issued_at}, allowed are {state.issued_at + 1} to {now}",
         )
@@ -158,35 +158,35 @@ def _require_attestation(
     elif attestation.verdict is Verdict.REJECTED:
         low, high = 0, 0
     else:
-        raise _refusal("VerdictNotAllowed", "a return for rework changes nothing on chain")
+        raise refusal("VerdictNotAllowed", "a return for rework changes nothing on chain")
     if not low <= attestation.amount <= high:
-        raise _refusal(
+        raise refusal(
             "AmountOutOfBounds", f"amount {attestation.amount}, allowed are {low} to {high}"
         )
 
 
-def _require_status(state: State, allowed: Set[Status]) -> None:
+def require_status(state: State, allowed: Set[Status]) -> None:
     if state.status not in allowed:
         names = ", ".join(sorted(status.name.lower() for status in allowed))
-        raise _refusal("WrongStatus", f"the milestone is {state.status.name.lower()}, not {names}")
+        raise refusal("WrongStatus", f"the milestone is {state.status.name.lower()}, not {names}")
 
 
-def _require_before(now: int, until: int) -> None:
+def require_before(now: int, until: int) -> None:
     if now >= until:
-        raise _refusal("TooLate", f"this was possible until {until}, it is {now}")
+        raise refusal("TooLate", f"this was possible until {until}, it is {now}")
 
 
 def _require_split(split: Split, low: int, high: int) -> None:
     if split.to_payee < 0 or split.to_buyer < 0 or not low <= split.total <= high:
-        raise _refusal(
+        raise refusal(
             "SplitOutOfBounds", f"the split adds up to {split.total}, allowed are {low} to {high}"
         )
 
 
-def _require_caller(caller: Address, allowed: Address) -> None:
+def require_caller(caller: Address, allowed: Address) -> None:
     if caller != allowed:
-        raise _refusal("NotAuthorized", f"{caller} may not do this, only {allowed}")
+        raise refusal("NotAuthorized", f"{caller} may not do this, only {allowed}")
 
 
-def _refusal(error: str, message: str) -> LifecycleError:
+def refusal(error: str, message: str) -> LifecycleError:
     return LifecycleError(message, error=error)
