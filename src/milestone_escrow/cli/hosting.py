@@ -82,7 +82,7 @@ def let_time_pass(session: Session, duration: str) -> None:
     if not lines:
         session.say("Nothing fell due.")
     session.say(f"It is now {bold(format_time(now, UTC))} in the sandbox.")
-    session.emit({"now": now, "seconds": str(seconds), "happened": lines})
+    session.emit({"now": now, "seconds": seconds, "happened": lines})
 
 
 def give(session: Session, who: str, amount: str) -> None:

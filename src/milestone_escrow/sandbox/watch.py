@@ -185,7 +185,7 @@ def _decision(event: Event, known: Watched, key: str) -> str:
     if isinstance(event, MilestoneRuled):
         return f"{known.person(known.terms.arbiter)} rules on {key}"
     if isinstance(event, MilestoneFinalized):
-        return f"{key}: {_silence(event, known)}"
+        return f"time decides {key}: {_silence(event, known)}"
     return key
 
 
