@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from eth_hash.auto import keccak
 
@@ -27,6 +27,8 @@ MIN_ARBITRATION_PERIOD = 3 * DAY
 MIN_REJECTION_PERIOD = 3 * DAY
 MAX_PERIOD = 366 * DAY
 MAX_HORIZON = 20 * 366 * DAY
+
+_ROLES = ("buyer", "supplier", "token", "arbiter", "fee_recipient")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,25 +196,29 @@ def validate_terms(
 
 
 def _validate_roles(terms: Terms, contract: Address) -> None:
+    """Letter case is only a checksum: accounts are compared without it, as the contract does."""
+    contract = contract.lower()
+    roles = {role: getattr(terms, role).lower() for role in _ROLES}
+    verifiers = [verifier.lower() for verifier in terms.verifiers]
     for role in ("buyer", "supplier", "token"):
-        if getattr(terms, role) == ZERO_ADDRESS:
+        if roles[role] == ZERO_ADDRESS:
             raise TermsError(f"the {role} has no account")
-    for field in fields(terms):
-        if getattr(terms, field.name) == contract:
-            raise TermsError(f"{field.name} is the escrow contract itself ({contract})")
-    if terms.buyer == terms.supplier:
+    for role, account in roles.items():
+        if account == contract:
+            raise TermsError(f"{role} is the escrow contract itself ({account})")
+    if roles["buyer"] == roles["supplier"]:
         raise TermsError(f"buyer and supplier are the same account ({terms.buyer})")
-    if terms.has_arbiter and terms.arbiter in (terms.buyer, terms.supplier, *terms.verifiers):
+    if terms.has_arbiter and roles["arbiter"] in (roles["buyer"], roles["supplier"], *verifiers):
         raise TermsError(f"the arbiter {terms.arbiter} is also a party or a verifier")
-    if terms.fee_bps and terms.fee_recipient == ZERO_ADDRESS:
+    if terms.fee_bps and roles["fee_recipient"] == ZERO_ADDRESS:
         raise TermsError(f"a fee of {terms.fee_bps} basis points needs a recipient")
-    if len(terms.verifiers) > MAX_VERIFIERS:
-        raise TermsError(f"{len(terms.verifiers)} verifiers, at most {MAX_VERIFIERS} are allowed")
-    previous = 0
-    for verifier in terms.verifiers:
-        if int(verifier, 16) <= previous or verifier == contract:
+    if len(verifiers) > MAX_VERIFIERS:
+        raise TermsError(f"{len(verifiers)} verifiers, at most {MAX_VERIFIERS} are allowed")
+    previous = ZERO_ADDRESS
+    for verifier in verifiers:
+        if verifier <= previous or verifier == contract:
             raise TermsError(f"verifiers must ascend strictly and not be the contract: {verifier}")
-        previous = int(verifier, 16)
+        previous = verifier
 
 
 def _validate_milestone(terms: Terms, index: int, milestone: Milestone, now: int) -> None:
