@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from milestone_escrow.chain.artifact import load
+from milestone_escrow.chain.attempts import Attempt
 from milestone_escrow.chain.connection import Endpoint, reach
 from milestone_escrow.chain.deployments import (
     Deployment,
@@ -18,7 +19,6 @@ from milestone_escrow.chain.embedded import EmbeddedChain
 from milestone_escrow.chain.networks import Network
 from milestone_escrow.chain.networks import network as find_network
 from milestone_escrow.chain.reader import CONTRACT, Reader
-from milestone_escrow.chain.refusals import Attempt
 from milestone_escrow.chain.rpc import Node
 from milestone_escrow.chain.structs import OpenAgreement
 from milestone_escrow.chain.transactions import Prepared, Receipt, Transactor

@@ -137,6 +137,39 @@ class MilestonePaid:
 
 
 @dataclass(frozen=True, slots=True)
+class AttestationSkipped:
+    """An item of a batch could no longer be decided; `reason` is an error's selector."""
+
+    place: Place
+    agreement_id: bytes
+    milestone: int
+    reason: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MilestoneAssigned:
+    """The right to the payout went from `payee` to `assignee` for `price`."""
+
+    place: Place
+    agreement_id: bytes
+    milestone: int
+    assignee: Address
+    payee: Address
+    price: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementAmended:
+    """Milestones of `replaces` are settled; the `carried` amount moved to `agreement_id`."""
+
+    place: Place
+    replaces: bytes
+    agreement_id: bytes
+    closes: tuple[int, ...]
+    carried: int
+
+
+@dataclass(frozen=True, slots=True)
 class PayoutCredited:
     """`account` could not receive; the amount waits for `withdraw`."""
 
@@ -166,6 +199,9 @@ Event: TypeAlias = (
     | MilestoneResolved
     | MilestoneFinalized
     | MilestonePaid
+    | AttestationSkipped
+    | MilestoneAssigned
+    | AgreementAmended
     | PayoutCredited
     | CreditWithdrawn
 )
@@ -210,6 +246,15 @@ _BUILDERS: dict[str, Callable[[Place, Values], Event]] = {
     ),
     "MilestonePaid": lambda at, v: MilestonePaid(
         at, v["agreementId"], v["milestone"], v["payee"], v["toPayee"], v["fee"], v["toBuyer"]
+    ),
+    "AttestationSkipped": lambda at, v: AttestationSkipped(
+        at, v["agreementId"], v["milestone"], v["reason"]
+    ),
+    "MilestoneAssigned": lambda at, v: MilestoneAssigned(
+        at, v["agreementId"], v["milestone"], v["assignee"], v["payee"], v["price"]
+    ),
+    "AgreementAmended": lambda at, v: AgreementAmended(
+        at, v["replaces"], v["agreementId"], indices(v["closes"]), v["carried"]
     ),
     "PayoutCredited": lambda at, v: PayoutCredited(at, v["token"], v["account"], v["amount"]),
     "CreditWithdrawn": lambda at, v: CreditWithdrawn(at, v["token"], v["account"], v["amount"]),

@@ -111,6 +111,9 @@ class Reader:
         opened = next((event for event in own if isinstance(event, AgreementOpened)), None)
         if opened is None:
             return tuple(own)
+        # A change order belongs to both its agreements, but names the one that it replaces first.
+        amended = _hexed(interface(CONTRACT).topic("AgreementAmended"))
+        own += self._events([amended, None, _hexed(agreement_id)])
         # Credits belong to accounts, not agreements: ours are those of the same transactions.
         transactions = {event.place.transaction for event in own}
         token = _hexed(bytes.fromhex(opened.terms.token[2:]).rjust(32, b"\0"))

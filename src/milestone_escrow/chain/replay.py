@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from milestone_escrow.chain.events import (
+    AgreementAmended,
     AgreementOpened,
     Event,
+    MilestoneAssigned,
     MilestoneAttested,
     MilestoneDisputed,
     MilestonePaid,
@@ -48,6 +50,10 @@ def replay(events: Iterable[Event]) -> Replayed:
         elif isinstance(event, MilestonesFunded):
             for index in event.milestones:
                 states[index] = replace(states[index], status=Status.FUNDED)
+        elif isinstance(event, AgreementAmended):
+            if event.replaces == opened.agreement_id:
+                for index in event.closes:
+                    states[index] = _closed(opened.milestones[index], states[index])
         elif hasattr(event, "milestone"):
             index = event.milestone
             states[index] = _after(opened, opened.milestones[index], states[index], event)
@@ -62,6 +68,8 @@ def _after(opened: AgreementOpened, milestone: Milestone, state: State, event: E
         return after_payout(milestone, state, Split(event.to_payee + event.fee, event.to_buyer))
     if isinstance(event, MilestoneAttested):
         return _attested(opened.terms, state, event)
+    if isinstance(event, MilestoneAssigned):
+        return replace(state, assignee=event.assignee, sequence=state.sequence + 1)
     if isinstance(event, MilestoneSubmitted):
         return _clocked(state, Status.SUBMITTED, event.clock)
     if isinstance(event, MilestoneDisputed):
@@ -81,6 +89,11 @@ def _attested(terms: Terms, state: State, event: MilestoneAttested) -> State:
     if terms.objection_period == 0:
         return state
     return _clocked(replace(state, pending=event.amount), Status.RELEASE_PENDING, event.clock)
+
+
+def _closed(milestone: Milestone, state: State) -> State:
+    """Settled by a change order: what was held has left for the new agreement."""
+    return replace(state, status=Status.SETTLED, paid=milestone.amount, pending=0)
 
 
 def _clocked(state: State, status: Status, clock: int) -> State:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from milestone_escrow.chain.attempts import Attempt
 from milestone_escrow.chain.events import Event, read_event
-from milestone_escrow.chain.refusals import Attempt, explain
+from milestone_escrow.chain.refusals import explain
 from milestone_escrow.chain.rpc import Node, RpcError
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
+from milestone_escrow.chain.attempts import Attempt
 from milestone_escrow.chain.codec import interface
 from milestone_escrow.chain.reader import CONTRACT, Reader
-from milestone_escrow.chain.refusals import Attempt
 from milestone_escrow.chain.structs import (
     OpenAgreement,
     attestation_tuple,
