@@ -8,78 +8,27 @@ same calls give the same chain. Not thread-safe: the JSON-RPC server locks.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from eth_hash.auto import keccak
 
+from milestone_escrow.chain.embedded_records import (
+    Call,
+    CallResult,
+    Log,
+    MinedBlock,
+    MinedTransaction,
+)
 from milestone_escrow.chain.rpc import RpcError
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.devchain import SANDBOX_ACCOUNTS, SANDBOX_CHAIN_ID
+
+__all__ = ["Call", "CallResult", "EmbeddedChain", "Log", "MinedBlock", "MinedTransaction"]
 
 GAS_LIMIT = 36_000_000
 ETHER = 10**18
 # A payout keeps 300,000 gas in reserve for the token; see `TokenLib.PUSH_GAS`.
 ESTIMATE_RESERVE = 330_000
-
-
-@dataclass(frozen=True, slots=True)
-class Log:
-    """One event as the chain keeps it; `index` counts within the block."""
-
-    address: bytes
-    topics: tuple[bytes, ...]
-    data: bytes
-    index: int
-
-
-@dataclass(frozen=True, slots=True)
-class MinedTransaction:
-    """A transaction and what came of it."""
-
-    hash: bytes
-    raw: Any
-    sender: bytes
-    succeeded: bool
-    gas_used: int
-    created: bytes | None
-    logs: tuple[Log, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class MinedBlock:
-    """A block, its header as py-evm has it; `transactions` are none or one."""
-
-    header: Any
-    transactions: tuple[MinedTransaction, ...]
-
-    @property
-    def number(self) -> int:
-        return int(self.header.block_number)
-
-    @property
-    def timestamp(self) -> int:
-        return int(self.header.timestamp)
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A call that changes nothing; an empty `to` simulates a deployment."""
-
-    to: bytes = b""
-    data: bytes = b""
-    sender: bytes = bytes(20)
-    value: int = 0
-    gas: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CallResult:
-    """What a call gave: its output, or with `error` what it reverted with."""
-
-    output: bytes
-    error: str
-    gas: int
 
 
 class EmbeddedChain:

@@ -6,7 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from milestone_escrow import __version__
-from milestone_escrow.chain.embedded import Call, EmbeddedChain, MinedBlock
+from milestone_escrow.chain.embedded import EmbeddedChain
+from milestone_escrow.chain.embedded_params import (
+    alternatives,
+    block_by_hash,
+    existing_block,
+    read_block,
+    read_bytes,
+    read_call,
+    read_integer,
+    read_number,
+    read_state,
+)
 from milestone_escrow.chain.embedded_views import (
     block_view,
     hexed,
@@ -105,9 +116,9 @@ def _priority_fee(_: EmbeddedChain) -> str:
 def _fee_history(
     chain: EmbeddedChain, count: object, newest: object, percentiles: object = ()
 ) -> dict[str, object]:
-    last = _block(chain, newest).number
-    first = max(0, last + 1 - min(_integer(count), MAX_FEE_HISTORY))
-    headers = [_existing(chain, n).header for n in range(first, last + 1)]
+    last = read_block(chain, newest).number
+    first = max(0, last + 1 - min(read_integer(count), MAX_FEE_HISTORY))
+    headers = [existing_block(chain, n).header for n in range(first, last + 1)]
     fees = [header.base_fee_per_gas for header in headers]
     history: dict[str, object] = {
         "oldestBlock": quantity(first),
@@ -125,22 +136,22 @@ def _fee_history(
 
 @_method("eth_getBalance")
 def _balance(chain: EmbeddedChain, account: str, block: object = "latest") -> str:
-    return quantity(_state(chain, block).get_balance(_bytes(account, 20)))
+    return quantity(read_state(chain, block).get_balance(read_bytes(account, 20)))
 
 
 @_method("eth_getTransactionCount")
 def _nonce(chain: EmbeddedChain, account: str, block: object = "latest") -> str:
-    return quantity(_state(chain, block).get_nonce(_bytes(account, 20)))
+    return quantity(read_state(chain, block).get_nonce(read_bytes(account, 20)))
 
 
 @_method("eth_getCode")
 def _code(chain: EmbeddedChain, account: str, block: object = "latest") -> str:
-    return hexed(_state(chain, block).get_code(_bytes(account, 20)))
+    return hexed(read_state(chain, block).get_code(read_bytes(account, 20)))
 
 
 @_method("eth_getStorageAt")
 def _storage(chain: EmbeddedChain, account: str, slot: object, block: object = "latest") -> str:
-    value = _state(chain, block).get_storage(_bytes(account, 20), _integer(slot))
+    value = read_state(chain, block).get_storage(read_bytes(account, 20), read_integer(slot))
     return hexed(value.to_bytes(32, "big"))
 
 
@@ -149,7 +160,7 @@ def _storage(chain: EmbeddedChain, account: str, slot: object, block: object = "
 
 @_method("eth_call")
 def _call(chain: EmbeddedChain, call: Mapping[str, object], block: object = "latest") -> str:
-    result = chain.call(_read_call(call), _block(chain, block).number)
+    result = chain.call(read_call(call), read_block(chain, block).number)
     if result.error:
         # Code 3 says that `data` holds what the contract reverted with.
         code = 3 if result.error == "execution reverted" else -32000
@@ -159,17 +170,17 @@ def _call(chain: EmbeddedChain, call: Mapping[str, object], block: object = "lat
 
 @_method("eth_estimateGas")
 def _estimate(chain: EmbeddedChain, call: Mapping[str, object], block: object = "latest") -> str:
-    return quantity(chain.estimate(_read_call(call), _block(chain, block).number))
+    return quantity(chain.estimate(read_call(call), read_block(chain, block).number))
 
 
 @_method("eth_sendRawTransaction")
 def _send_raw(chain: EmbeddedChain, raw: str) -> str:
-    return hexed(chain.send_raw(_bytes(raw)))
+    return hexed(chain.send_raw(read_bytes(raw)))
 
 
 @_method("eth_sendTransaction")
 def _send(chain: EmbeddedChain, transaction: Mapping[str, object]) -> str:
-    call = _read_call(transaction)
+    call = read_call(transaction)
     if call.sender not in chain.accounts:
         raise RpcError(f"{hexed(call.sender)} is not an account of this node: sign it yourself")
     account = chain.accounts.index(call.sender) + 1
@@ -178,13 +189,13 @@ def _send(chain: EmbeddedChain, transaction: Mapping[str, object]) -> str:
 
 @_method("eth_getTransactionByHash")
 def _transaction(chain: EmbeddedChain, transaction: str) -> dict[str, object] | None:
-    found = chain.find(_bytes(transaction, 32))
+    found = chain.find(read_bytes(transaction, 32))
     return transaction_view(*found) if found else None
 
 
 @_method("eth_getTransactionReceipt")
 def _receipt(chain: EmbeddedChain, transaction: str) -> dict[str, object] | None:
-    found = chain.find(_bytes(transaction, 32))
+    found = chain.find(read_bytes(transaction, 32))
     return receipt_view(*found) if found else None
 
 
@@ -195,7 +206,7 @@ def _receipt(chain: EmbeddedChain, transaction: str) -> dict[str, object] | None
 def _block_by_number(
     chain: EmbeddedChain, block: object, full: bool = False
 ) -> dict[str, object] | None:
-    number = _number(chain, block)
+    number = read_number(chain, block)
     found = chain.block(number)
     return block_view(found, full) if found else None
 
@@ -204,30 +215,30 @@ def _block_by_number(
 def _block_by_hash(
     chain: EmbeddedChain, block: str, full: bool = False
 ) -> dict[str, object] | None:
-    found = _by_hash(chain, block)
+    found = block_by_hash(chain, block)
     return block_view(found, full) if found else None
 
 
 @_method("eth_getBlockReceipts")
 def _block_receipts(chain: EmbeddedChain, block: object) -> list[dict[str, object]]:
-    found = _block(chain, block)
+    found = read_block(chain, block)
     return [receipt_view(found, transaction) for transaction in found.transactions]
 
 
 @_method("eth_getLogs")
 def _logs(chain: EmbeddedChain, query: Mapping[str, object]) -> list[dict[str, object]]:
     if "blockHash" in query:
-        only = _by_hash(chain, str(query["blockHash"]))
+        only = block_by_hash(chain, str(query["blockHash"]))
         blocks = [only] if only else []
     else:
-        first = _number(chain, query.get("fromBlock", "latest"))
-        last = min(_number(chain, query.get("toBlock", "latest")), chain.head.number)
-        blocks = [_existing(chain, number) for number in range(first, last + 1)]
-    addresses = [_bytes(text, 20) for text in _alternatives(query.get("address"))]
+        first = read_number(chain, query.get("fromBlock", "latest"))
+        last = min(read_number(chain, query.get("toBlock", "latest")), chain.head.number)
+        blocks = [existing_block(chain, number) for number in range(first, last + 1)]
+    addresses = [read_bytes(text, 20) for text in alternatives(query.get("address"))]
     wanted = query.get("topics") or []
     if not isinstance(wanted, list):
         raise ValueError("topics must be a list")
-    topics = [[_bytes(text, 32) for text in _alternatives(choice)] for choice in wanted]
+    topics = [[read_bytes(text, 32) for text in alternatives(choice)] for choice in wanted]
     return [
         view
         for block in blocks
@@ -246,19 +257,19 @@ def _logs(chain: EmbeddedChain, query: Mapping[str, object]) -> list[dict[str, o
 
 @_method("evm_increaseTime")
 def _increase_time(chain: EmbeddedChain, seconds: object) -> int:
-    chain.skip(_integer(seconds))
-    return _integer(seconds)
+    chain.skip(read_integer(seconds))
+    return read_integer(seconds)
 
 
 @_method("evm_setNextBlockTimestamp")
 def _set_next_time(chain: EmbeddedChain, timestamp: object) -> None:
-    chain.set_next_time(_integer(timestamp))
+    chain.set_next_time(read_integer(timestamp))
 
 
 @_method("evm_mine")
 def _mine(chain: EmbeddedChain, timestamp: object = None) -> str:
     if timestamp is not None:
-        chain.set_next_time(_integer(timestamp))
+        chain.set_next_time(read_integer(timestamp))
     chain.mine()
     return "0x0"
 
@@ -270,78 +281,4 @@ def _snapshot(chain: EmbeddedChain) -> str:
 
 @_method("evm_revert")
 def _revert(chain: EmbeddedChain, snapshot: object) -> bool:
-    return chain.revert(_integer(snapshot))
-
-
-# Reading parameters
-
-
-def _block(chain: EmbeddedChain, block: object) -> MinedBlock:
-    if isinstance(block, Mapping):  # EIP-1898
-        if "blockHash" in block:
-            found = _by_hash(chain, str(block["blockHash"]))
-            if found is None:
-                raise RpcError(f"there is no block {block['blockHash']}")
-            return found
-        block = block["blockNumber"]
-    return _existing(chain, _number(chain, block))
-
-
-def _existing(chain: EmbeddedChain, number: int) -> MinedBlock:
-    found = chain.block(number)
-    if found is None:
-        raise RpcError(f"there is no block {number}, the latest is {chain.head.number}")
-    return found
-
-
-def _by_hash(chain: EmbeddedChain, block: str) -> MinedBlock | None:
-    wanted = _bytes(block, 32)
-    numbers = range(chain.head.number, -1, -1)
-    blocks = (_existing(chain, number) for number in numbers)
-    return next((found for found in blocks if found.header.hash == wanted), None)
-
-
-def _number(chain: EmbeddedChain, block: object) -> int:
-    if block == "earliest":
-        return 0
-    # Nothing waits here and nothing is undone: the latest block is pending, safe and final.
-    if block is None or block in ("latest", "pending", "safe", "finalized"):
-        return chain.head.number
-    return _integer(block)
-
-
-def _state(chain: EmbeddedChain, block: object) -> Any:
-    return chain.state(_block(chain, block).number)
-
-
-def _read_call(call: Mapping[str, object]) -> Call:
-    data = call.get("input") or call.get("data") or "0x"
-    gas = call.get("gas")
-    return Call(
-        to=_bytes(str(call["to"]), 20) if call.get("to") else b"",
-        data=_bytes(str(data)),
-        sender=_bytes(str(call["from"]), 20) if call.get("from") else bytes(20),
-        value=_integer(call.get("value") or 0),
-        gas=_integer(gas) if gas else None,
-    )
-
-
-def _alternatives(value: object) -> list[str]:
-    if value is None:
-        return []
-    return [str(item) for item in value] if isinstance(value, list) else [str(value)]
-
-
-def _bytes(text: str, size: int | None = None) -> bytes:
-    if not isinstance(text, str) or not text.startswith("0x"):
-        raise ValueError(f"{text!r} is not 0x hex")
-    value = bytes.fromhex(text[2:])
-    if size is not None and len(value) != size:
-        raise ValueError(f"{text} has {len(value)} bytes, not {size}")
-    return value
-
-
-def _integer(value: object) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    return int(str(value), 16 if str(value).startswith("0x") else 10)
+    return chain.revert(read_integer(snapshot))

@@ -7,7 +7,7 @@ from typing import Any
 
 from eth_hash.auto import keccak
 
-from milestone_escrow.chain.embedded import Log, MinedBlock, MinedTransaction
+from milestone_escrow.chain.embedded_records import Log, MinedBlock, MinedTransaction
 
 
 def hexed(value: bytes) -> str:
