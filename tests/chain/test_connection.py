@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from web3 import HTTPProvider, Web3
 
 from milestone_escrow import Escrow
 from milestone_escrow.chain.anvil import Anvil, find_anvil
@@ -108,6 +109,13 @@ def test_an_answer_that_is_none_is_one_sentence(body: bytes, status: int, says: 
     with answering(body, status) as url, pytest.raises(ChainError) as refusal:
         Escrow.connect("sandbox", rpc=url)
     assert says in sentence(refusal.value)
+
+
+@pytest.mark.parametrize(("body", "status"), [(b"<html>", 200), (b"", 502), (b"{}", 200)])
+def test_a_web3_object_that_answers_nonsense_is_one_sentence(body: bytes, status: int) -> None:
+    with answering(body, status) as url, pytest.raises(ChainError) as refusal:
+        Escrow.connect("sandbox", rpc=Web3(HTTPProvider(url, exception_retry_configuration=None)))
+    sentence(refusal.value)
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8545", "ftp://node", "http://", "node"])

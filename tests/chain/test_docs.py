@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from milestone_escrow.chain.networks import network
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
@@ -31,3 +33,10 @@ def test_every_block_runs(
     refusals = [text for text in printed if text.startswith("only the payee")]
     told = " ".join(PAGE.replace("`", "").split())
     assert [text.strip().replace("`", "") in told for text in refusals] == [True]
+
+
+def test_the_networks_file_of_the_page_is_read(tmp_path: Path) -> None:
+    (text,) = re.findall(r"^```toml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    (tmp_path / "networks.toml").write_text(text)
+    assert network("ours", tmp_path).token("DAI").decimals == 18
+    assert network("sepolia", tmp_path).rpc == "https://my-own-node.example"

@@ -95,8 +95,11 @@ class Web3Node:
     def request(self, method: str, params: Sequence[object] = ()) -> Any:
         try:
             message = self._provider.make_request(method, list(params))
-        except OSError as error:  # requests' errors are OSErrors, too
-            raise ChainError(f"the node does not answer ({type(error).__name__})") from None
+        except (OSError, ValueError) as error:  # requests' errors are OSErrors, too
+            raise ChainError(
+                f"the node does not answer as a node does ({type(error).__name__})",
+                hint="check the provider that was given as `rpc`",
+            ) from None
         return read_answer(message, "the provider")
 
 
