@@ -62,8 +62,8 @@ def host(session: Session, port: int | None, start: str | None, *, keeps: bool) 
         try:
             _greet(session, sandbox, record)
             while not stop.wait(TICK):
-                for line in sandbox.tick():
-                    session.say(line)
+                _tell(session, sandbox)
+            _tell(session, sandbox)
         finally:
             record.remove(session.home.sandbox)
     session.say("\nThe sandbox has stopped; nothing of its chain remains.")
@@ -75,6 +75,10 @@ def let_time_pass(session: Session, duration: str) -> None:
     if seconds <= 0:
         raise UsageError("no time passes", hint="write 3d, 2 weeks or 12 hours")
     escrow = _running(session)
+    from milestone_escrow.sandbox.service import MAX_WARP
+
+    if seconds > MAX_WARP:
+        raise UsageError(f"'{duration}' is too long", hint="warp at most 20 years at once")
     lines = [str(line) for line in escrow.node.request("sandbox_warp", [seconds])]
     now = escrow.now()
     for line in lines:
@@ -114,6 +118,11 @@ def give(session: Session, who: str, amount: str) -> None:
             "transaction": receipt.transaction,
         }
     )
+
+
+def _tell(session: Session, sandbox: Sandbox) -> None:
+    for line in sandbox.tick():
+        session.say(line)
 
 
 def _greet(session: Session, sandbox: Sandbox, record: Record) -> None:

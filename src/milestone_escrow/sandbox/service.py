@@ -7,7 +7,7 @@ way, so that a warp of a year leaves what a year would have left.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from milestone_escrow.chain.client import Escrow
@@ -106,10 +106,17 @@ class Sandbox:
 
     def _look(self) -> list[str]:
         head = self.chain.head.number
-        first, self._seen = min(self._seen, head) + 1, head
-        blocks = [self.chain.block(number) for number in range(first, head + 1)]
-        events = [event for block in blocks if block for event in self._events(block.number)]
-        return list(self._watch.take(events)) if events else []
+        if head < self._seen:
+            # Somebody reverted to a snapshot: what is known of later blocks never happened.
+            self._watch.agreements.clear()
+            self._watch.take(self._events_of(range(head + 1)))
+            self._seen = head
+        events = self._events_of(range(self._seen + 1, head + 1))
+        self._seen = head
+        return list(self._watch.take(events))
+
+    def _events_of(self, numbers: Iterable[int]) -> list[Event]:
+        return [event for number in numbers for event in self._events(number)]
 
     def _events(self, number: int) -> list[Event]:
         block = self.chain.block(number)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from milestone_escrow.chain.client import Escrow
-from milestone_escrow.chain.embedded import EmbeddedChain, MinedTransaction
+from milestone_escrow.chain.embedded import EmbeddedChain
+from milestone_escrow.chain.embedded_records import MinedTransaction
 from milestone_escrow.chain.transactions import Receipt
 from milestone_escrow.errors import UsageError
 from milestone_escrow.keys.signers import DevSigner

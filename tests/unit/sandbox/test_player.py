@@ -89,7 +89,7 @@ def test_a_story_that_leaves_milestones_unfunded_does_not_add_up() -> None:
             "story.yaml:4: reject:",
         ),
         (
-            "  - fund: all\n  - {refund: arrived, amount: 1 %, when: 2 days before arrived is due}\n"
+            "  - fund: all\n  - {refund: arrived, amount: 1 %, when: 2 days before due}\n"
             "  - {refund: arrived, when: 5 days before due}\n",
             "carpets",
             "cannot go back to",
