@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,14 @@ class Result:
     def json(self) -> Any:
         return json.loads(self.out)
 
+    @property
+    def words(self) -> str:
+        """What was printed, however it was wrapped."""
+        return " ".join(self.out.split())
+
 
 Run = Callable[..., Result]
+Unchanged = Callable[[], AbstractContextManager[None]]
 
 
 @pytest.fixture
@@ -50,11 +57,10 @@ def escrow(home: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs one command line; `answers` are typed where it asks."""
 
     def run(*arguments: str, answers: str | None = None) -> Result:
-        monkeypatch.setattr(
-            "milestone_escrow.cli.context.has_terminal", lambda: answers is not None
-        )
+        monkeypatch.setattr(context, "has_terminal", lambda: answers is not None)
         done = CliRunner().invoke(cli, list(arguments), input=answers)
         assert done.exception is None or isinstance(done.exception, SystemExit), done.output
+        assert "this should not happen" not in done.stderr
         return Result(done.exit_code, done.stdout, done.stderr)
 
     return run
@@ -89,6 +95,23 @@ def world(chain: World, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 
 @pytest.fixture
+def unchanged(world: World, home: Path) -> Unchanged:
+    """Asserts that a block of commands sends nothing and leaves the state folder as it was."""
+
+    def look() -> tuple[int, dict[Path, bytes]]:
+        files = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+        return world.chain.head.number, files
+
+    @contextmanager
+    def watch() -> Iterator[None]:
+        before = look()
+        yield
+        assert look() == before
+
+    return watch
+
+
+@pytest.fixture
 def signed(escrow: Run, deal: Path, world: World) -> Path:
     """The deal, signed by both sides."""
     for role in ("buyer", "supplier"):
@@ -98,6 +121,6 @@ def signed(escrow: Run, deal: Path, world: World) -> Path:
 
 @pytest.fixture
 def opened(escrow: Run, signed: Path) -> Path:
-    """The deal, open and with every milestone funded."""
+    """The deal, open and with every milestone funded; foundation, walls and handover wait."""
     assert escrow("open", str(signed), "--fund", "all", "--yes").status == 0
     return signed

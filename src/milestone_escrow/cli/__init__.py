@@ -120,6 +120,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(
+    "escrow",
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

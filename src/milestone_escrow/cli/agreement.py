@@ -16,28 +16,28 @@ def agreement() -> None:
 
     \b
     Examples:
-      escrow agreement new electronics -o deal.yaml
+      escrow agreement new carpets -o deal.yaml
       escrow agreement check deal.yaml
     """
 
 
 @agreement.command(short_help="Write a commented starting file with dates from today.")
-@click.argument("example", required=False)
+@click.argument("example", default="carpets")
 @click.option(
     "-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Where to write it."
 )
 @click.option("--list", "list_them", is_flag=True, help="Show which examples there are.")
 @speaks
-def new(session: Session, example: str | None, output: Path | None, list_them: bool) -> None:
+def new(session: Session, example: str, output: Path | None, list_them: bool) -> None:
     """Write a commented starting file with dates from today.
 
-    EXAMPLE is one of the agreements that ship with the package; without it, the first. What the
+    EXAMPLE is one of the agreements that ship with the package, by default carpets. What the
     agreement attaches is written beside it. Nothing is ever overwritten.
 
     \b
     Examples:
       escrow agreement new
-      escrow agreement new carpets -o carpets.yaml
+      escrow agreement new software -o booking-app.yaml
       escrow agreement new --list
     """
     from milestone_escrow.cli.drafting import list_examples, write_example

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Mapping
@@ -115,7 +114,7 @@ class Session:
 
         chosen = network(self.network or name or SANDBOX, self.home.root)
         require_allowed(chosen, self.mainnet)
-        if not chosen.contract and (found := read_deployment(chosen, self.home.root)):
+        if found := read_deployment(chosen, self.home.root):
             chosen = replace(chosen, contract=found.address)
         return Place(chosen)
 
@@ -207,12 +206,11 @@ class Session:
 
 
 def running_sandbox(home: Home) -> Endpoint | None:
-    """The node of a running sandbox, as it says itself; None where there is none."""
-    try:
-        found = json.loads(home.sandbox.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return str(found["url"]) if isinstance(found, dict) and "url" in found else None
+    """The node of a running sandbox; None where there is none."""
+    from milestone_escrow.sandbox.record import read_record
+
+    record = read_record(home.sandbox)
+    return record.url if record else None
 
 
 def has_terminal() -> bool:

@@ -102,6 +102,7 @@ def _due(desk: Desk, key: str | None, everything: bool) -> list[Standing]:
 def withdraw_credit(session: Session, name: str, role: str | None) -> None:
     """Pay out what waits for one person, or for everybody."""
     desk = look(session, name)
+    desk.require_open()
     agreement = desk.bound.agreement
     if role is not None and role not in agreement.people:
         raise UsageError(f"'{role}' has no role", hint=f"roles: {', '.join(agreement.people)}")

@@ -28,11 +28,10 @@ def list_examples(session: Session) -> None:
     )
 
 
-def write_example(session: Session, example: str | None, file: Path) -> None:
+def write_example(session: Session, example: str, file: Path) -> None:
     """A starting file with today's dates; on a running sandbox, today is what its clock says."""
-    from milestone_escrow.documents.examples import names, write_starting_file
+    from milestone_escrow.documents.examples import write_starting_file
 
-    example = example or names()[0]
     today = datetime.fromtimestamp(session.now(), timezone.utc).date()
     written = write_starting_file(example, today, file)
     agreement = Agreement.load(file)

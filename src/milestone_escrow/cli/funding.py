@@ -100,7 +100,7 @@ def _chosen(standings: Sequence[Standing], names: Sequence[str]) -> list[Standin
     chosen = [standings[milestone_index(bound, name.strip())] for name in names]
     for standing in chosen:
         require(standing, Verb.FUND, Role.ANYONE, doing="funded")
-    return list(dict.fromkeys(chosen))
+    return list({standing.key: standing for standing in chosen}.values())
 
 
 def _payments(desk: Desk, chosen: Sequence[Standing]) -> list[str]:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from milestone_escrow.cli.context import Session, has_terminal
+from milestone_escrow.cli import context
+from milestone_escrow.cli.context import Session
 from milestone_escrow.cli.options import speaks
 from milestone_escrow.cli.output import bold, command, table
 from milestone_escrow.errors import KeyFileError, UsageError
@@ -35,7 +36,7 @@ def key() -> None:
 @click.argument("name")
 @_PASSWORD
 @speaks
-def new(session: Session, name: str, password_file: Path | None) -> None:
+def new(session: Session, name: str) -> None:
     """Make a new random key and keep it encrypted with a password.
 
     Whoever loses the file or forgets the password loses what the account can receive: keep a
@@ -48,7 +49,7 @@ def new(session: Session, name: str, password_file: Path | None) -> None:
     """
     from milestone_escrow.keys import Keystore
 
-    entry = Keystore(session.home.keys).create(name, _new_password(name, password_file))
+    entry = Keystore(session.home.keys).create(name, _new_password(name, session.password_file))
     session.say(f"Key {bold(name)} has the account {entry.address}.")
     session.say(f"It is kept encrypted in {entry.path}; keep a copy of that file.")
     session.emit({"name": name, "account": entry.address, "file": str(entry.path)})
@@ -83,7 +84,7 @@ def list_(session: Session) -> None:
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @_PASSWORD
 @speaks
-def import_(session: Session, name: str, file: Path | None, password_file: Path | None) -> None:
+def import_(session: Session, name: str, file: Path | None) -> None:
     """Keep a key that exists already: an encrypted key file (geth, MetaMask, Web3 Secret
     Storage), or a private key.
 
@@ -100,7 +101,11 @@ def import_(session: Session, name: str, file: Path | None, password_file: Path 
 
     secret = _secret(file)
     encrypted = secret.lstrip().startswith("{")
-    password = _password(name, password_file) if encrypted else _new_password(name, password_file)
+    password = (
+        _password(name, session.password_file)
+        if encrypted
+        else _new_password(name, session.password_file)
+    )
     entry = Keystore(session.home.keys).import_key(name, secret, password)
     session.say(f"Key {bold(name)} has the account {entry.address}.")
     session.say(f"It is kept encrypted in {entry.path}.")
@@ -138,5 +143,5 @@ def _password(name: str, file: Path | None) -> str:
 
 
 def _require_terminal(what: str, hint: str) -> None:
-    if not has_terminal():
+    if not context.has_terminal():
         raise UsageError(f"there is no terminal to ask for {what} on", hint=hint)

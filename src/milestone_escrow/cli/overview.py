@@ -10,7 +10,7 @@ from milestone_escrow.cli.outcome import as_json, with_key
 from milestone_escrow.cli.output import bad, bold, command, dim, good, paragraph, table, waiting
 from milestone_escrow.cli.records import kept
 from milestone_escrow.cli.signers import at_hand, names_at_hand
-from milestone_escrow.cli.tasks import Task, silence_split, tasks
+from milestone_escrow.cli.tasks import Task, silence_sides, tasks
 from milestone_escrow.cli.words import Standing, amount, person, status
 from milestone_escrow.documents.signed import PARTIES, SignedAgreement
 from milestone_escrow.documents.when import DAY, format_relative, format_time
@@ -206,7 +206,7 @@ def _table(standings: tuple[Standing, ...]) -> str:
                 _bare(standing, standing.paid_out.to_payee) if standing.paid_out.to_payee else "",
                 _bare(standing, standing.paid_out.to_buyer) if standing.paid_out.to_buyer else "",
                 format_time(end, zone) if end else "",
-                silence_split(standing) if standing.state.status.holds else "",
+                silence_sides(standing) if standing.state.status.holds else "",
             )
         )
     header = ("milestone", "status", symbol, "paid", "given back", "ends", "what silence does")

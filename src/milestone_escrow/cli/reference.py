@@ -43,7 +43,13 @@ def commands() -> Iterator[tuple[str, click.Command]]:
 
 def help_of(name: str, command: click.Command) -> str:
     """What `--help` prints, at a fixed width."""
-    context = click.Context(command, info_name=name, terminal_width=88, max_content_width=88)
+    context = click.Context(
+        command,
+        info_name=name,
+        terminal_width=88,
+        max_content_width=88,
+        help_option_names=cli.context_settings["help_option_names"],
+    )
     return command.get_help(context)
 
 

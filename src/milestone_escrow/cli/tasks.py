@@ -12,6 +12,7 @@ from milestone_escrow.cli.words import (
     split_words,
     when,
 )
+from milestone_escrow.protocol import lifecycle
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import Option, Role, Status, Verb
 
@@ -77,7 +78,7 @@ def _words(standing: Standing, option: Option) -> tuple[str, str, bool]:
     if option.verb is Verb.FINALIZE:
         return f"let time decide: {silence_split(standing)}", "", True
     if option.verb is Verb.DISPUTE:
-        text = f"object, or {when(standing, standing.end)} {silence_split(standing)}"
+        text = f"object; otherwise {silence_split(standing)} on {when(standing, standing.end)}"
         return text, REASON, status is not Status.FUNDED
     if option.role is Role.BUYER:
         return f"pay {held} now, or a part of it", "", False
@@ -85,6 +86,16 @@ def _words(standing: Standing, option: Option) -> tuple[str, str, bool]:
 
 
 def silence_split(standing: Standing) -> str:
-    from milestone_escrow.protocol.lifecycle import silence_split as split
+    """What the next `finalize` does: "pays 72,000.00 USDC to Rajwada Exports"."""
+    return split_words(
+        standing, lifecycle.silence_split(standing.terms, standing.milestone, standing.state)
+    )
 
-    return split_words(standing, split(standing.terms, standing.milestone, standing.state))
+
+def silence_sides(standing: Standing) -> str:
+    """The same in two words: "refunds buyer"."""
+    result = lifecycle.silence_split(standing.terms, standing.milestone, standing.state)
+    if not (result.to_payee and result.to_buyer):
+        return "pays supplier" if result.to_payee else "refunds buyer"
+    parts = (result.to_payee, "to supplier"), (result.to_buyer, "to buyer")
+    return ", ".join(f"{amount(standing, units)} {side}" for units, side in parts)

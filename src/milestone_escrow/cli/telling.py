@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from milestone_escrow.chain import events as happened
@@ -23,11 +23,10 @@ def show_history(session: Session, name: str, key: str | None) -> None:
     desk = look(session, name)
     desk.require_open()
     index = milestone_index(desk.bound, key) if key else None
-    teller = _Teller(session, desk)
+    events = desk.escrow.events(desk.bound)
+    teller = _Teller(session, desk, events)
     told = [
-        (event, teller.tell(event))
-        for event in desk.escrow.events(desk.bound)
-        if index is None or _is_about(event, index)
+        (event, teller.tell(event)) for event in events if index is None or _is_about(event, index)
     ]
     zone = desk.bound.agreement.timezone
     rows = [
@@ -65,10 +64,16 @@ def _is_about(event: Event, index: int) -> bool:
 class _Teller:
     """Puts events into words: who, and what."""
 
-    def __init__(self, session: Session, desk: Desk) -> None:
+    def __init__(self, session: Session, desk: Desk, events: Sequence[Event]) -> None:
         self.session = session
         self.bound = desk.bound
         self.agreement = desk.bound.agreement
+        # A resolution does not name the payee; the payout that follows it does.
+        self.payees = {
+            (event.place.transaction, event.milestone): event.payee
+            for event in events
+            if isinstance(event, happened.MilestonePaid)
+        }
 
     def tell(self, event: Event) -> tuple[str, str]:
         return _SENTENCES[type(event)](self, event)
@@ -139,7 +144,8 @@ class _Teller:
             text = f"approved {self.amount(event.to_payee)} of {key}"
             return self.name(self.bound.terms.buyer), text
         if not event.to_payee:
-            return "payee", f"gave {self.amount(event.to_buyer)} of {key} back"
+            payee = self.payees[event.place.transaction, event.milestone]
+            return self.name(payee), f"gave {self.amount(event.to_buyer)} of {key} back"
         return "both sides", f"settled {key}: {self.split(event.to_payee, event.to_buyer)}"
 
     def finalized(self, event: happened.MilestoneFinalized) -> tuple[str, str]:

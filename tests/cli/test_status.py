@@ -1,0 +1,136 @@
+"""`escrow status` and `escrow history`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from milestone_escrow.cli import context
+from milestone_escrow.sandbox.world import World
+from tests.cli.conftest import Run, Unchanged
+
+DAY = 86_400
+
+
+def commands(escrow: Run, *options: str) -> list[str]:
+    return [task["command"] for task in escrow("status", *options, "--json").json["tasks"]]
+
+
+def test_an_empty_shelf_says_how_to_start(escrow: Run, home: Path):
+    assert "escrow agreement new" in escrow("status").out
+
+
+def test_every_suggested_command_runs(escrow: Run, deal: Path, world: World):
+    """From a file with one signature to the end, typing only what `status` says."""
+    escrow("agreement", "sign", str(deal), "--as", "buyer", "--yes")
+    typed: list[str] = []
+    for _ in range(20):
+        found = commands(escrow)
+        if not found:
+            break
+        typed.append(found[0])
+        line = found[0].replace('"…"', "because").split()[1:]
+        result = escrow(*line, "--yes")
+        assert result.status == 0, f"{line}: {result.err}"
+        if "dispute" in line or "submit" in line:
+            world.travel(world.now + 8 * DAY)
+    assert len({line.split()[1] for line in typed}) >= 5
+    assert "Nothing needs you now" in escrow("status").out
+    shown = escrow("status", "SHED-7", "--json").json
+    assert {milestone["status"] for milestone in shown["milestones"]} == {"settled"}
+    assert shown["held"]["units"] == "0"
+
+
+def test_shows_only_what_one_person_can_do(escrow: Run, opened: Path):
+    assert commands(escrow, "--as", "carpenter") == [
+        "escrow attest SHED-7 walls --accept --as carpenter"
+    ]
+
+
+def test_leaves_out_who_has_signed(escrow: Run, opened: Path):
+    escrow("attest", "SHED-7", "walls", "--accept", "--as", "carpenter", "--yes")
+    assert commands(escrow, "--as", "carpenter") == []
+
+
+def test_the_most_urgent_comes_first(escrow: Run, opened: Path):
+    escrow("submit", "SHED-7", "handover", "--yes")
+    assert commands(escrow)[0].startswith("escrow dispute SHED-7 handover")
+
+
+def test_an_agreement_it_cannot_reach_does_not_hide_the_others(
+    escrow: Run, opened: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(context, "running_sandbox", lambda home: None)
+    result = escrow("status")
+    assert result.status == 0
+    assert "Not looked at: SHED-7: no sandbox is running" in result.words
+
+
+def test_a_table_of_milestones_and_who_may_do_what(escrow: Run, opened: Path):
+    escrow("attest", "SHED-7", "foundation", "--accept", "--yes")
+    result = escrow("status", "SHED-7")
+    assert result.status == 0
+    for text in (
+        "foundation paid 3,000.00 3,000.00",
+        "walls waiting for proof 4,000.00 31 May 2027, 23:59 CEST refunds buyer",
+        "Held by the contract 6,000.00 USDC, paid 4,000.00 USDC.",
+        "Otto Span walls escrow attest SHED-7 walls --accept --as carpenter",
+        "Anna Bauer escrow approve SHED-7 MILESTONE --as buyer walls, handover",
+    ):
+        assert text in result.words
+
+
+def test_looking_sends_nothing(escrow: Run, opened: Path, unchanged: Unchanged):
+    with unchanged():
+        for line in (("status",), ("status", "SHED-7"), ("history", "SHED-7")):
+            assert escrow(*line).status == 0
+
+
+def test_an_agreement_opened_elsewhere_is_known_by_its_file(
+    escrow: Run, opened: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    elsewhere = home.parent / "another-machine"
+    monkeypatch.setenv("ESCROW_HOME", str(elsewhere))
+    assert escrow("status", "SHED-7").status == 2
+    assert escrow("status", str(opened)).status == 0
+    assert escrow("status", "SHED-7").status == 0
+
+
+def test_history_tells_who_did_what_and_why(escrow: Run, opened: Path):
+    escrow("attest", "SHED-7", "foundation", "--accept", "--evidence", str(opened), "--yes")
+    escrow("submit", "SHED-7", "handover", "--yes")
+    escrow("dispute", "SHED-7", "handover", "--reason", "The door sticks", "--yes")
+    escrow("rule", "SHED-7", "handover", "--to-supplier", "all", "--reason", "It opens", "--yes")
+    escrow("refund", "SHED-7", "walls", "--amount", "1,000.00", "--yes")
+    result = escrow("history", "SHED-7")
+    for text in (
+        "Anna Bauer and Holz & Söhne opened the agreement, 10,000.00 USDC in 4 milestones",
+        "Anna Bauer paid 10,000.00 USDC in for 'deposit', 'foundation', 'walls', 'handover'",
+        "Vera Grün accepted 3,000.00 USDC of 'foundation', evidence shed.yaml",
+        "contract paid 3,000.00 USDC to Holz & Söhne for 'foundation'",
+        "Holz & Söhne said that 'handover' is done; may be objected to until",
+        "Anna Bauer disputed 'handover', “The door sticks”",
+        "Dr. A. Brandt ruled on 'handover': 2,000.00 USDC to the payee, 0.00 USDC to the buyer",
+        "Holz & Söhne gave 1,000.00 USDC of 'walls' back",
+    ):
+        assert text in result.words
+    only = escrow("history", "SHED-7", "walls", "--json").json["events"]
+    assert [event["event"] for event in only] == [
+        "MilestonesFunded",
+        "MilestoneResolved",
+        "MilestonePaid",
+    ]
+    assert all(len(event["transaction"]) == 66 for event in only)
+
+
+def test_history_shows_a_hash_where_only_others_know_the_words(
+    escrow: Run, opened: Path, home: Path
+):
+    escrow("submit", "SHED-7", "handover", "--yes")
+    escrow("dispute", "SHED-7", "handover", "--reason", "The door sticks", "--yes")
+    for path in (home / "words").iterdir():
+        path.unlink()
+    words = escrow("history", "SHED-7", "handover").words
+    assert "The door sticks" not in words
+    assert "disputed 'handover', SHA-256 " in words
