@@ -462,7 +462,7 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
     function _assign(Position memory position, address payee, address assignee, uint256 price) private {
         position.details.assignee = assignee;
         _store(position, position.status);
-        emit MilestoneAssigned(position.id, position.index, payee, assignee, price);
+        emit MilestoneAssigned(position.id, position.index, assignee, payee, price);
     }
 
     /// @dev A change order changes terms, not parties or money.
