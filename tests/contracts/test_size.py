@@ -23,7 +23,7 @@ def test_the_creation_code_fits_into_a_transaction(artifacts: Mapping[str, Artif
 def test_nothing_but_multicall_delegates_and_nothing_destroys(
     artifacts: Mapping[str, Artifact],
 ) -> None:
-    """No proxy and no self-destruct; the one delegatecall is multicall's, to the contract itself."""
+    """No proxy, no self-destruct; the one delegatecall is multicall's, to the contract itself."""
     used = _opcodes(bytes.fromhex(artifacts["MilestoneEscrow"].deployed_bytecode[2:]))
     assert not set(used) & {CALLCODE, SELFDESTRUCT, CREATE, CREATE2}
     assert used[DELEGATECALL] == 1

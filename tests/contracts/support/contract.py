@@ -99,12 +99,16 @@ class Contract:
         with self._decoded_errors():
             receipt = self.chain.send(by, self.address, self.data(function, *args), gas)
         answer = self._decoded_answer(function, receipt.output)
-        return Outcome(receipt.gas, answer, tuple(self._events_of(receipt.logs)), receipt)
+        return Outcome(receipt.gas, answer, self.events(receipt), receipt)
 
     def call(self, function: str, *args: Any, by: str = STRANGER) -> Any:
         with self._decoded_errors():
             output = self.chain.call(self.address, self.data(function, *args), by)
         return self._decoded_answer(function, output)
+
+    def events(self, receipt: Receipt) -> tuple[Event, ...]:
+        """What this contract said in a transaction, whoever was called first."""
+        return tuple(self._events_of(receipt.logs))
 
     def decode_error(self, data: bytes) -> Refused | None:
         """The custom error that `data` encodes, or None where it is none of this contract."""

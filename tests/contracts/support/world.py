@@ -39,6 +39,8 @@ class World:
     artifacts: Mapping[str, Artifact]
     deals: dict[bytes, Deal] = field(default_factory=dict)
     tokens: dict[str, Contract] = field(default_factory=dict)
+    payees: set[str] = field(default_factory=set)
+    """Accounts to which a receivable went, beside the suppliers."""
 
     @cached_property
     def domain(self) -> Domain:
@@ -244,7 +246,7 @@ class World:
     def books(self, token: str) -> tuple[int, int]:
         """What the escrow has of a token, and what it owes: held and credited."""
         deals = [deal for deal in self.deals.values() if deal.terms.token == token]
-        held, accounts = 0, set()
+        held, accounts = 0, set(self.payees)
         for deal in deals:
             terms = deal.terms
             accounts |= {terms.buyer, terms.supplier, terms.fee_recipient}
@@ -288,4 +290,5 @@ def branch(world: World) -> World:
         world.artifacts,
         dict(world.deals),
         tokens,
+        set(world.payees),
     )
