@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -130,12 +130,15 @@ def test_stops_cleanly_and_leaves_nothing(start: Start, number: int) -> None:
 
 def test_killed_it_leaves_a_file_that_nobody_believes(escrow: Run, start: Start) -> None:
     first = start()
+    left = first.record
     first.stop(signal.SIGKILL)
     assert (first.home / "sandbox.json").exists()
     warped = escrow("sandbox", "warp", "1d")
     assert warped.status == 1
     assert "no sandbox is running; start one with `escrow sandbox`" in warped.err
-    # The same port, at once.
+    # The same port, at once; even if a new process has the old one's number by now.
+    used_again = replace(left, pid=os.getpid())
+    used_again.write(first.home / "sandbox.json")
     assert start().stop() == 0
 
 

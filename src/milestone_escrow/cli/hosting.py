@@ -38,7 +38,7 @@ def host(session: Session, port: int | None, start: str | None, *, keeps: bool) 
     """
     first = _start(start)
     session.say("Starting a sandbox …")
-    if running := read_record(session.home.sandbox):
+    if (running := read_record(session.home.sandbox)) and running.answers():
         raise EscrowError(
             f"a sandbox is running already at {running.url} (process {running.pid})",
             hint="stop it with Ctrl-C in its terminal, or set ESCROW_HOME to another folder",

@@ -191,9 +191,9 @@ class Player:
         who, planned = self.tell.names(step.by), self.agreement.milestone(key)
         files, lacks = self.desk.check(key, step.evidence, frozenset(step.by), self._settled())
         if files.files:
-            found = f"still missing: {'; '.join(lacks)}" if lacks else "complete"
+            found = f"missing: {'; '.join(lacks)}" if lacks else "nothing is missing"
             count = counted(len(files.files), "file")
-            check = f"{self.tell.does(step.by, 'check')} {count} by their SHA-256, {found}"
+            check = f"{self.tell.does(step.by, 'check')} {count} by SHA-256; {found}"
             yield Beat(self.world.now, who, check, key)
         if verdict is Verdict.ACCEPTED and lacks:
             raise UsageError(f"'{key}' is accepted although this is missing: {'; '.join(lacks)}")

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import sys
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from milestone_escrow.documents.files import write_private
 from milestone_escrow.errors import EscrowError
@@ -35,6 +38,15 @@ class Record:
             ) from error
         write_private(path, (json.dumps(asdict(self), indent=2) + "\n").encode())
 
+    def answers(self) -> bool:
+        """Whether something listens there: process numbers are used again, in containers soon."""
+        parts = urlsplit(self.url)
+        try:
+            with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=1):
+                return True
+        except (OSError, ValueError):
+            return False
+
     def remove(self, path: Path) -> None:
         """Take it away, unless another sandbox has written its own meanwhile."""
         if read_record(path) == self:
@@ -55,6 +67,9 @@ def is_alive(pid: int) -> bool:
     """Whether a process of that number runs on this machine."""
     if pid <= 0:
         return False
+    if sys.platform == "win32":
+        # There, signal 0 is no question but an interruption.
+        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

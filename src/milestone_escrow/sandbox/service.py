@@ -18,6 +18,7 @@ from milestone_escrow.chain.rpc import RpcError
 from milestone_escrow.chain.rpc_server import PORT, RpcServer
 from milestone_escrow.documents.when import DAY
 from milestone_escrow.errors import EscrowError
+from milestone_escrow.keys.signers import DevSigner
 from milestone_escrow.sandbox.people import Person, everybody
 from milestone_escrow.sandbox.silence import Due
 from milestone_escrow.sandbox.watch import Library, Watch, Watched
@@ -63,7 +64,7 @@ class Sandbox:
         self.escrow = Escrow.embedded(chain=self.chain)
         self.keeps = keeps
         self._watch = Watch(self.escrow, library)
-        self._seen = 0
+        self._keeper = self.escrow.acting_as(_signer("keeper"))
         self._given_up: set[tuple[bytes, Due]] = set()
         self._pending: list[str] = []
         self._endow()
@@ -98,8 +99,7 @@ class Sandbox:
 
     def _endow(self) -> None:
         token = self.escrow.token("USDC")
-        operator = next(person for person in everybody() if person.role == "operator")
-        minting = self.escrow.acting_as(operator.signer)
+        minting = self.escrow.acting_as(_signer("operator"))
         for person in everybody():
             if person.role in ("buyer", "financier"):
                 minting.mint(token.symbol, person.account, TEST_MONEY * 10**token.decimals)
@@ -135,14 +135,12 @@ class Sandbox:
     def _keep(self, until: int) -> list[str]:
         """Finalize all that is due by `until`, each at its own time where that lies ahead."""
         lines: list[str] = []
-        keeper = next(person for person in everybody() if person.role == "keeper")
-        acting = self.escrow.acting_as(keeper.signer)
         while (found := self._next(until)) is not None:
             known, due = found
             if due.step.at > self.chain.time:
                 self.chain.set_time(due.step.at)
             try:
-                acting.finalize(known, due.milestone)
+                self._keeper.finalize(known, due.milestone)
             except EscrowError as error:
                 # Tried once: whatever is in the way, trying again every moment does not help.
                 self._given_up.add((known.id, due))
@@ -165,6 +163,10 @@ class Sandbox:
             self.chain.set_time(target)
         self._pending += lines
         return lines
+
+
+def _signer(role: str) -> DevSigner:
+    return next(person.signer for person in everybody() if person.role == role)
 
 
 def _seconds(params: Sequence[object]) -> int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,16 @@ def test_says_nothing_if_its_process_number_makes_no_sense(tmp_path: Path, recor
     for pid in (0, -1, "1", None, 1.5):
         path.write_text(json.dumps({**_fields(record), "pid": pid}))
         assert read_record(path) is None
+
+
+def test_knows_whether_anything_answers(record: Record) -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        assert not replace(record, url=url).answers()
+        server.listen()
+        assert replace(record, url=url).answers()
+    assert not replace(record, url="nonsense").answers()
 
 
 def test_a_sandbox_removes_only_its_own(tmp_path: Path, record: Record) -> None:
