@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import contextlib
 import json
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -36,15 +36,11 @@ class Node(Protocol):
 
 
 class HttpNode:
-    """A node behind HTTP. Errors name its host only, since addresses carry access keys."""
+    """A node behind HTTP, through web3. Errors name its host only: addresses carry access keys."""
 
     def __init__(self, url: str, *, timeout: float = 20) -> None:
-        import requests
+        from web3 import HTTPProvider
 
-        self._url = url
-        self._timeout = timeout
-        self._session = requests.Session()
-        self._ids = itertools.count(1)
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ChainError(
@@ -53,36 +49,53 @@ class HttpNode:
             )
         port = f":{parts.port}" if parts.port else ""
         self.host = f"{parts.scheme}://{parts.hostname}{port}"
+        self._timeout = timeout
+        # Nothing is sent twice behind the caller's back: whether to repeat is decided above.
+        self._provider = HTTPProvider(
+            url, request_kwargs={"timeout": timeout}, exception_retry_configuration=None
+        )
 
     def request(self, method: str, params: Sequence[object] = ()) -> Any:
         import requests
 
-        body = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": list(params)}
         try:
-            answer = self._session.post(
-                self._url,
-                data=json.dumps(body),
-                headers={"Content-Type": "application/json"},
-                timeout=self._timeout,
-            )
-            # Nodes send JSON-RPC errors with other statuses than 200, too.
-            message = json.loads(answer.content)
+            message = self._ask(method, params)
         except requests.Timeout:
             raise ChainError(
                 f"the node at {self.host} did not answer within {self._timeout:g} seconds",
                 hint="try again, or name another node with --rpc",
             ) from None
+        except requests.HTTPError as error:
+            status = error.response.status_code if error.response is not None else "unknown"
+            raise self._no_node(f"HTTP status {status}") from None
+        except ValueError:  # requests' own JSON error is one, too
+            raise self._no_node("no JSON") from None
         except requests.RequestException:
             raise ChainError(
                 f"no node answers at {self.host}",
                 hint="start it (a sandbox with `escrow sandbox`), or name another with --rpc",
             ) from None
-        except ValueError:
-            raise ChainError(
-                f"what answers at {self.host} is not a node (HTTP status {answer.status_code})",
-                hint="check the address given with --rpc",
-            ) from None
         return read_answer(message, self.host)
+
+    def _ask(self, method: str, params: Sequence[object]) -> object:
+        import requests
+        from web3.types import RPCEndpoint
+
+        try:
+            return self._provider.make_request(RPCEndpoint(method), list(params))
+        except requests.HTTPError as error:
+            # Nodes send JSON-RPC errors with other statuses than 200, too.
+            with contextlib.suppress(ValueError):
+                message = json.loads(error.response.content) if error.response is not None else None
+                if isinstance(message, dict) and "error" in message:
+                    return message
+            raise
+
+    def _no_node(self, what: str) -> ChainError:
+        return ChainError(
+            f"what answers at {self.host} is not a node ({what})",
+            hint="check the address given with --rpc",
+        )
 
 
 class Web3Node:
