@@ -5,11 +5,11 @@ from __future__ import annotations
 import textwrap
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from milestone_escrow.cli.context import Session
 from milestone_escrow.cli.output import bad, bold, command, dim, good, table, terminal_width
+from milestone_escrow.cli.played import Played, as_json
 from milestone_escrow.documents import examples
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.money import format_amount
@@ -17,29 +17,10 @@ from milestone_escrow.documents.when import day_of, format_date
 from milestone_escrow.errors import EscrowError
 
 if TYPE_CHECKING:
-    from milestone_escrow.sandbox.player import Player
-    from milestone_escrow.sandbox.timeline import Beat, Movement, Outcome
+    from milestone_escrow.sandbox.timeline import Beat, Movement
 
 STORY_FILE = "story.yaml"
 DATE, MONEY, GAS = 11, 15, 9
-
-
-@dataclass(frozen=True, slots=True)
-class Played:
-    """One example that was played to its end."""
-
-    name: str
-    player: Player
-    outcome: Outcome
-    seconds: float
-
-    @property
-    def agreement(self) -> Agreement:
-        return self.player.agreement
-
-    @property
-    def days(self) -> int:
-        return (self.outcome.ended - self.outcome.started) // 86_400
 
 
 def play_one(session: Session, name: str) -> None:
@@ -48,7 +29,7 @@ def play_one(session: Session, name: str) -> None:
     next_name = "software" if name != "software" else "carpets"
     session.say(f"\nAnother one:          {command(f'escrow demo {next_name}')}")
     session.say(f"Your own, from this:  {command(f'escrow agreement new {name}')}")
-    session.emit(_as_json(played))
+    session.emit(as_json(played))
     _require_no_problems([played])
 
 
@@ -73,7 +54,7 @@ def play_all(session: Session) -> None:
     session.say(table(rows, header, right=range(1, 7)))
     seconds = sum(one.seconds for one in played)
     session.say(f"\n{len(played)} agreements, start to end, in {seconds:.1f} seconds.")
-    session.emit({"examples": [_as_json(one) for one in played]})
+    session.emit({"examples": [as_json(one) for one in played]})
     _require_no_problems(played)
 
 
@@ -230,76 +211,3 @@ def _require_no_problems(played: Sequence[Played]) -> None:
             f"the demo does not add up ({', '.join(problems)})",
             hint="please report this: it must never happen",
         )
-
-
-# For machines
-
-
-def _as_json(played: Played) -> dict[str, object]:
-    outcome, agreement = played.outcome, played.agreement
-    return {
-        "example": played.name,
-        "title": agreement.title,
-        "reference": agreement.reference,
-        "agreement_id": "0x" + outcome.agreement_id.hex(),
-        "token": agreement.token_symbol,
-        "price": str(agreement.price),
-        "timeline": [_beat_json(agreement, beat) for beat in played.player.beats],
-        "milestones": [
-            {
-                "milestone": share.milestone,
-                "title": share.title,
-                "amount": str(share.amount),
-                "to_payee": str(share.net),
-                "fee": str(share.fee),
-                "to_buyer": str(share.to_buyer),
-                "decided_by": share.decided_by,
-            }
-            for share in outcome.shares
-        ],
-        "accounts": [
-            {
-                "role": account.role,
-                "name": account.name,
-                "address": account.address,
-                "before": str(account.before),
-                "paid": str(account.paid),
-                "received": str(account.received),
-                "after": str(account.after),
-            }
-            for account in outcome.accounts
-        ],
-        "funded": str(outcome.funded),
-        "to_payee": str(outcome.to_payee),
-        "fees": str(outcome.fees),
-        "to_buyer": str(outcome.to_buyer),
-        "contract_balance": str(outcome.contract_balance),
-        "transactions": outcome.transactions,
-        "gas": outcome.gas,
-        "events": outcome.events,
-        "ok": not outcome.problems,
-        "problems": list(outcome.problems),
-        "seconds": round(played.seconds, 3),
-    }
-
-
-def _beat_json(agreement: Agreement, beat: Beat) -> dict[str, object]:
-    return {
-        "at": beat.at,
-        "date": str(day_of(beat.at, agreement.timezone)),
-        "who": beat.who,
-        "what": beat.what,
-        "milestone": beat.milestone,
-        "money": [
-            {
-                "units": str(movement.units),
-                "text": agreement.amount(movement.units),
-                "into_contract": movement.into,
-                "whose": movement.name,
-            }
-            for movement in beat.movements
-        ],
-        "gas": beat.gas,
-        "transaction": beat.transaction,
-        "note": beat.note,
-    }

@@ -15,6 +15,7 @@ from milestone_escrow.sandbox.player import Player
 from milestone_escrow.sandbox.story import load_story, parse_story
 from milestone_escrow.sandbox.timeline import Outcome
 from milestone_escrow.sandbox.world import World
+from tests.cli.deal import DEAL
 
 
 def player(steps: str, example: str = "software") -> Player:
@@ -103,6 +104,31 @@ def test_what_cannot_happen_is_one_sentence_with_its_line(
         list(player(steps, example).play())
     assert complaint in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_fee_comes_out_of_the_payees_part_and_reaches_its_recipient() -> None:
+    text = DEAL.replace("fee: none", "fee: 0.5 % to 0xd41c057fd1c78805AAC12B0A94a405c0461A6FBb")
+    agreement = Agreement.loads(text)
+    steps = "  - fund: all\n  - approve: foundation\n  - refund: walls\n  - approve: handover\n"
+    story = parse_story(f"title: T\nstory:\n{steps}")
+    playing = Player(agreement, story, World.start(agreement.starts_at), lambda key: ())
+    list(playing.play())
+    outcome = close(playing)
+    # 1,000 deposit, 3,000 and 2,000 approved, each less 0.5 %; 4,000 given back without a fee.
+    assert (outcome.to_payee, outcome.fees) == (5_970 * 10**6, 30 * 10**6)
+    assert outcome.to_buyer == 4_000 * 10**6
+    assert [account.after for account in outcome.accounts] == [
+        4_000_000_000,
+        5_970_000_000,
+        30_000_000,
+    ]
+    assert outcome.problems == ()
+
+
+def test_only_accounts_that_everybody_knows_can_play() -> None:
+    world = World.start(1_800_000_000)
+    with pytest.raises(UsageError, match="is not an account of the embedded chain"):
+        world.signer("0x" + "ab" * 20)
 
 
 def test_the_books_compare_what_is_still_comparable() -> None:
