@@ -10,7 +10,7 @@ from milestone_escrow.cli.context import Session
 from milestone_escrow.cli.desk import Desk, desk_of, milestone_index, take_up
 from milestone_escrow.cli.home import write
 from milestone_escrow.cli.outcome import show_outcome
-from milestone_escrow.cli.output import bold, command, good
+from milestone_escrow.cli.output import bold, command, good, paragraph
 from milestone_escrow.cli.records import forget, keep, kept, remember_words
 from milestone_escrow.cli.sending import Intent, carry_out
 from milestone_escrow.cli.shares import share
@@ -79,7 +79,10 @@ def sign_to_file(session: Session, name: str, key: str, wish: Wish, file: Path) 
         raise only(standing, Role.VERIFIERS, "attests it", signer.address)
     collected = collected.sign(signer)
     session.say(bold(f"attest {signed.agreement.reference}, '{key}', to {file}"))
-    session.say(f"  signs as {person(signed.bound, signer.address)}: {_verdict(collected)}\n")
+    who = person(signed.bound, signer.address)
+    for line in (f"signs as {who}: {_verdict(collected)}", *_required(collected)):
+        session.say(paragraph(line, "  "))
+    session.say()
     _confirm(session, wish.verdict, "Sign it?")
     write(file, collected.dumps())
     session.say(f"{good('Signed')}: {_count(collected)}. Nothing was sent.")
@@ -193,7 +196,11 @@ def _send(
     again = attestation.verdict is Verdict.REJECTED
     intent = Intent(
         doing=desk.doing("attest"),
-        will=[f"'{standing.key}': {_verdict(collected)}", *_consequence(standing, attestation)],
+        will=[
+            f"'{standing.key}': {_verdict(collected)}",
+            *_required(collected),
+            *_consequence(standing, attestation),
+        ],
         prepare=lambda: desk.verbs.attest(desk.bound, attestation, collected.signatures),
         question="Reject it, really?" if again else "",
         facts={"milestone": standing.key, **as_json(collected)},
@@ -211,7 +218,8 @@ def _keep(
     """Too few have signed, or it is a return for rework, which is never sent."""
     returned = collected.attestation.verdict is Verdict.RETURNED
     session.say(bold(desk.doing("attest")))
-    session.say(f"  '{standing.key}': {_verdict(collected)}")
+    for line in (f"'{standing.key}': {_verdict(collected)}", *_required(collected)):
+        session.say(paragraph(line, "  "))
     if returned:
         session.say("  changes nothing on chain: the milestone goes on and can be accepted later")
     else:
@@ -297,6 +305,14 @@ def _verdict(collected: CollectedAttestation) -> str:
     else:
         text = f"returned for rework, “{collected.reason}”"
     return f"{text}; {_evidence(collected)}"
+
+
+def _required(collected: CollectedAttestation) -> list[str]:
+    """What the agreement says must be shown, for whoever accepts it."""
+    items = collected.planned.requirements.items
+    if collected.attestation.verdict is not Verdict.ACCEPTED or not items:
+        return []
+    return [f"which says that this was shown: {'; '.join(item.words() for item in items)}"]
 
 
 def _evidence(collected: CollectedAttestation) -> str:

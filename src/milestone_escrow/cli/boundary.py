@@ -38,6 +38,9 @@ def catching(arguments: Sequence[str]) -> Iterator[None]:
         _tell(f"stopped; {sent if _sending.get() else 'nothing was sent'}", as_json=as_json)
         sys.exit(INTERRUPTED)
     except click.ClickException as error:
+        if _asks_for_help(error):
+            click.echo(error.format_message())
+            sys.exit(0)
         _tell(_sentence(error), as_json=as_json)
         sys.exit(error.exit_code)
     except EscrowError as error:
@@ -55,6 +58,11 @@ def catching(arguments: Sequence[str]) -> Iterator[None]:
         sentence = f"this should not happen ({type(error).__name__}: {_first_line(error)})"
         _tell(f"{sentence}; run again with ESCROW_DEBUG=1 to see where", as_json=as_json)
         sys.exit(1)
+
+
+def _asks_for_help(error: click.ClickException) -> bool:
+    """Whether it is only click's way (since 8.2) to show a group's help when nothing follows."""
+    return type(error).__name__ == "NoArgsIsHelpError"
 
 
 def _sentence(error: click.ClickException) -> str:

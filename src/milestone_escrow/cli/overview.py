@@ -88,8 +88,11 @@ def show_all(session: Session) -> None:
     elif not items and not troubles:
         count = f"{len(cards)} agreements" if len(cards) > 1 else cards[0].reference
         session.say(f"{good('Nothing needs you now')} in {count}.")
+    heading = ""
     for item in items:
-        session.say(f"{bold(item.reference)} {item.milestone}  {_until(item)}".rstrip())
+        previous, heading = heading, f"{bold(item.reference)} {item.milestone}  {_until(item)}"
+        if heading != previous:
+            session.say(heading.rstrip())
         session.say(paragraph(item.text, "  "))
         session.say(f"    {command(item.line)}")
     for trouble in troubles:
@@ -195,22 +198,23 @@ def _until(item: Item) -> str:
 def _table(standings: tuple[Standing, ...]) -> str:
     symbol = standings[0].bound.agreement.token_symbol
     zone = standings[0].bound.agreement.timezone
-    rows = []
-    for standing in standings:
-        end = standing.end if standing.state.status.holds else 0
-        rows.append(
-            (
-                standing.key,
-                _status(standing),
-                _bare(standing, standing.milestone.amount),
-                _bare(standing, standing.paid_out.to_payee) if standing.paid_out.to_payee else "",
-                _bare(standing, standing.paid_out.to_buyer) if standing.paid_out.to_buyer else "",
-                format_time(end, zone) if end else "",
-                silence_sides(standing) if standing.state.status.holds else "",
-            )
-        )
-    header = ("milestone", "status", symbol, "paid", "given back", "ends", "what silence does")
-    return table(rows, header, right=(2, 3, 4))
+    columns: dict[str, list[str]] = {
+        "milestone": [standing.key for standing in standings],
+        "status": [_status(standing) for standing in standings],
+        symbol: [_bare(standing, standing.milestone.amount) for standing in standings],
+        "paid": [_bare(standing, standing.paid_out.to_payee) for standing in standings],
+        "given back": [_bare(standing, standing.paid_out.to_buyer) for standing in standings],
+        "ends": [
+            format_time(standing.end, zone) if standing.state.status.holds else ""
+            for standing in standings
+        ],
+        "what silence does": [
+            silence_sides(standing) if standing.state.status.holds else "" for standing in standings
+        ],
+    }
+    shown = {name: cells for name, cells in columns.items() if any(cells)}
+    right = [i for i, name in enumerate(shown) if name in (symbol, "paid", "given back")]
+    return table(zip(*shown.values(), strict=True), tuple(shown), right=right)
 
 
 def _status(standing: Standing) -> str:
@@ -223,6 +227,9 @@ def _status(standing: Standing) -> str:
 
 
 def _bare(standing: Standing, units: int) -> str:
+    """An amount without its symbol; nothing for 0."""
+    if not units:
+        return ""
     return amount(standing, units).removesuffix(standing.bound.agreement.token_symbol).rstrip()
 
 
@@ -239,7 +246,7 @@ def _say_possible(session: Session, desk: Desk, standings: tuple[Standing, ...])
     names = names_at_hand(session, desk.bound, desk.network)
     found = [task for standing in standings for task in tasks(desk.name, standing)]
     if needed := [task for task in found if task.is_needed]:
-        session.say(f"\n{bold('Waiting for')}")
+        session.say(f"\n{bold('Whose turn it is')}")
         session.say(table(_rows(desk, needed, names)))
     if possible := [task for task in found if not task.is_needed]:
         session.say(f"\n{bold('Also possible')}")

@@ -108,8 +108,7 @@ class _Teller:
 
     def opened(self, event: happened.AgreementOpened) -> tuple[str, str]:
         price = self.amount(sum(milestone.amount for milestone in event.milestones))
-        names = f"{self.name(event.buyer)} and {self.name(event.supplier)}"
-        return names, f"opened the agreement, {price} in {len(event.milestones)} milestones"
+        return "both sides", f"opened the agreement, {price} in {len(event.milestones)} milestones"
 
     def funded(self, event: happened.MilestonesFunded) -> tuple[str, str]:
         keys = ", ".join(map(self.milestone, event.milestones))
