@@ -114,9 +114,10 @@ def _beat_lines(agreement: Agreement, beat: Beat, date: str, room: int) -> Itera
     indent = " " * (DATE + 2)
     for movement in beat.movements:
         if not movement.into:
-            words = f"{movement.words} {movement.name}"[: room - 2]
+            first, *more = textwrap.wrap(f"→ {movement.words} {movement.name}", room)
             money = f"-{_number(agreement, movement)}"
-            yield f"{indent}{good(f'→ {words}')}{' ' * (room - 2 - len(words))}  {money:>{MONEY}}"
+            yield f"{indent}{good(first)}{' ' * (room - len(first))}  {money:>{MONEY}}"
+            yield from (f"{indent}{good(line)}" for line in more)
     for note in beat.note.splitlines():
         for line in textwrap.wrap(note, room, break_on_hyphens=False):
             yield f"{indent}{dim(line)}"
@@ -197,7 +198,8 @@ def _left(played: Played) -> str:
 
 
 def _check(passed: bool, sentence: str) -> str:
-    return f"{good('ok')}  {sentence}" if passed else f"{bad('NO')}  {sentence}"
+    lines = textwrap.wrap(sentence, max(terminal_width() - 4, 40))
+    return f"{good('ok') if passed else bad('NO')}  " + "\n    ".join(lines)
 
 
 def _amount(played: Played, units: int) -> str:
