@@ -8,15 +8,17 @@ NODE_BIN := $(CURDIR)/node_modules/.bin
 RUNTIME := .venv/.runtime
 DEV := .venv/.dev
 BROWNIE_ENV := .venv-brownie/.ready
+SLITHER_ENV := .venv-slither/.ready
 NODE := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-main test-brownie lint bench contracts clean
+.PHONY: help demo test test-main test-brownie lint slither bench contracts clean
 
 help:
 	@echo "make demo       an agreement from signature to release, on a chain of its own"
 	@echo "make test       all tests, Brownie's included"
-	@echo "make lint       ruff, mypy, forge fmt"
+	@echo "make lint       ruff, mypy, forge fmt, slither"
+	@echo "make slither    static analysis, each finding answered in docs/security.md"
 	@echo "make bench      figures beside the peers', kept in bench/results"
 	@echo "make contracts  compile the contracts into the package"
 	@echo "make clean      remove what was built, but not the environments"
@@ -36,11 +38,16 @@ test-brownie: $(DEV) $(NODE) $(BROWNIE_ENV)
 	PATH="$(NODE_BIN):$$PATH" $(BROWNIE)/brownie compile
 	PATH="$(NODE_BIN):$$PATH" $(BROWNIE)/brownie test
 
-lint: $(DEV) $(NODE)
+lint: $(DEV) $(NODE) slither
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(NODE_BIN)/forge fmt --check contracts
+
+# Slither reads what forge builds, with the compiler from where py-solc-x puts it.
+slither: $(DEV) $(NODE) $(SLITHER_ENV)
+	$(BIN)/python -m milestone_escrow.chain.compiler --install
+	PATH="$(NODE_BIN):$$PATH" .venv-slither/bin/python tools/slither_check.py
 
 bench: $(DEV) $(NODE)
 	$(BIN)/python -m bench
@@ -63,6 +70,11 @@ $(DEV): $(RUNTIME)
 $(BROWNIE_ENV): pyproject.toml constraints-brownie.txt
 	$(PYTHON) -m venv .venv-brownie
 	$(BROWNIE)/pip install --quiet --disable-pip-version-check -c constraints-brownie.txt -e '.[brownie]'
+	@touch $@
+
+$(SLITHER_ENV): constraints-slither.txt
+	$(PYTHON) -m venv .venv-slither
+	.venv-slither/bin/pip install --quiet --disable-pip-version-check -r constraints-slither.txt
 	@touch $@
 
 $(NODE): package.json package-lock.json
