@@ -114,9 +114,9 @@ def _beat_lines(agreement: Agreement, beat: Beat, date: str, room: int) -> Itera
     indent = " " * (DATE + 2)
     for movement in beat.movements:
         if not movement.into:
-            first, *more = textwrap.wrap(f"→ {movement.words} {movement.name}", room)
+            head, *more = textwrap.wrap(f"→ {movement.words} {movement.name}", room)
             money = f"-{_number(agreement, movement)}"
-            yield f"{indent}{good(first)}{' ' * (room - len(first))}  {money:>{MONEY}}"
+            yield f"{indent}{good(head)}{' ' * (room - len(head))}  {money:>{MONEY}}"
             yield from (f"{indent}{good(line)}" for line in more)
     for note in beat.note.splitlines():
         for line in textwrap.wrap(note, room, break_on_hyphens=False):
