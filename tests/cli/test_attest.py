@@ -103,6 +103,33 @@ def test_a_return_for_rework_is_signed_and_never_sent(escrow: Run, opened: Path,
     assert escrow("attest", "SHED-7", "foundation", "--accept", "--yes").status == 0
 
 
+def test_a_return_is_shown_in_the_status(escrow: Run, opened: Path):
+    escrow("attest", "SHED-7", "foundation", "--return", "Too short", "--yes")
+    words = escrow("status", "SHED-7").words
+    assert "Vera Grün returned 'foundation' for rework on 1 Mar 2027" in words
+    assert "“Too short”" in words
+
+
+def test_a_quorum_rejects_for_one_reason(escrow: Run, opened: Path, unchanged: Unchanged):
+    line = ("attest", "SHED-7", "walls", "--reject")
+    first = escrow(*line, "It leans", "--as", "surveyor", "--yes")
+    assert "escrow attest SHED-7 walls --reject 'It leans' --as carpenter" in first.out
+    with unchanged():
+        other = escrow(*line, "It is blue", "--as", "carpenter", "--yes")
+    assert other.status == 1
+    assert "another reason: rejected, “It leans”" in other.err
+    assert escrow(*line, "It leans", "--as", "carpenter", "--yes").status == 0
+    assert milestone(escrow, "walls")["status"] == "refund_pending"
+
+
+def test_says_when_verifiers_disagree(escrow: Run, opened: Path):
+    line = ("attest", "SHED-7", "walls")
+    escrow(*line, "--reject", "It leans", "--as", "surveyor", "--yes")
+    result = escrow(*line, "--accept", "--as", "carpenter", "--yes")
+    assert "Vera Grün signed otherwise: rejected, “It leans”" in result.words
+    assert milestone(escrow, "walls")["status"] == "funded"
+
+
 def test_the_second_judge_does_not_sign_other_evidence(
     escrow: Run, opened: Path, photo: str, unchanged: Unchanged
 ):

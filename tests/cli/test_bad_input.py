@@ -156,3 +156,19 @@ def test_an_unforeseen_error_is_one_sentence(
     assert done.stderr.count("\n") == 1
     assert "RuntimeError: a bug" in done.stderr
     assert "ESCROW_DEBUG=1" in done.stderr
+
+
+def test_an_interruption_says_whether_something_was_sent(
+    escrow: Run, opened: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("milestone_escrow.cli.desk.Desk.send", interrupt)
+    result = escrow("approve", "SHED-7", "walls", "--yes")
+    assert result.status == 130
+    assert "a transaction may be on its way" in result.err
+    monkeypatch.setattr("milestone_escrow.cli.desk.Desk.standing", interrupt)
+    result = escrow("approve", "SHED-7", "walls", "--yes")
+    assert (result.status, result.out) == (130, "")
+    assert result.err.strip() == "Error: stopped; nothing was sent"

@@ -134,3 +134,12 @@ def test_history_shows_a_hash_where_only_others_know_the_words(
     words = escrow("history", "SHED-7", "handover").words
     assert "The door sticks" not in words
     assert "disputed 'handover', SHA-256 " in words
+
+
+def test_history_has_words_for_every_event():
+    from typing import get_args
+
+    from milestone_escrow.chain.events import Event
+    from milestone_escrow.cli.telling import SENTENCES
+
+    assert set(SENTENCES) == set(get_args(Event))

@@ -15,7 +15,15 @@ from milestone_escrow.cli.records import forget, keep, kept, remember_words
 from milestone_escrow.cli.sending import Intent, carry_out
 from milestone_escrow.cli.shares import share
 from milestone_escrow.cli.signers import choose, names_at_hand
-from milestone_escrow.cli.words import Standing, amount, only, person, require, when
+from milestone_escrow.cli.verdicts import (
+    as_json,
+    consequence,
+    count_words,
+    options_again,
+    required_words,
+    verdict_words,
+)
+from milestone_escrow.cli.words import Standing, only, person, require
 from milestone_escrow.documents.collected import (
     CollectedAttestation,
     agreement_id_in,
@@ -25,12 +33,10 @@ from milestone_escrow.documents.collected import (
     words_of,
 )
 from milestone_escrow.documents.evidence import manifest
-from milestone_escrow.documents.money import format_amount
 from milestone_escrow.documents.when import parse_duration
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.acts import Attestation, Verdict
-from milestone_escrow.protocol.lifecycle import Role, State, Verb, fee
-from milestone_escrow.protocol.terms import MIN_REJECTION_PERIOD
+from milestone_escrow.protocol.lifecycle import Role, State, Verb
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +86,12 @@ def sign_to_file(session: Session, name: str, key: str, wish: Wish, file: Path) 
     collected = collected.sign(signer)
     session.say(bold(f"attest {signed.agreement.reference}, '{key}', to {file}"))
     who = person(signed.bound, signer.address)
-    for line in (f"signs as {who}: {_verdict(collected)}", *_required(collected)):
+    for line in (f"signs as {who}: {verdict_words(collected)}", *required_words(collected)):
         session.say(paragraph(line, "  "))
     session.say()
     _confirm(session, wish.verdict, "Sign it?")
     write(file, collected.dumps())
-    session.say(f"{good('Signed')}: {_count(collected)}. Nothing was sent.")
+    session.say(f"{good('Signed')}: {count_words(collected)}. Nothing was sent.")
     if collected.is_complete and wish.verdict is not Verdict.RETURNED:
         session.say(f"\nNext\n  anyone sends it:\n    {command(f'escrow attest --submit {file}')}")
     elif wish.verdict is not Verdict.RETURNED:
@@ -117,7 +123,7 @@ def submit_files(session: Session, files: Sequence[Path]) -> None:
     if not collected.is_complete:
         names = ", ".join(person(signed.bound, account) for account in collected.waiting_for)
         raise EscrowError(
-            f"{_count(collected)}, which is not enough", hint=f"collect a signature of {names}"
+            f"{count_words(collected)}, which is not enough", hint=f"collect a signature of {names}"
         )
     signer = choose(session, signed.bound, signed.domain.chain_id)
     _send(session, desk.acting(signer), standing, collected)
@@ -165,13 +171,13 @@ def _same(
     old, new = waiting.attestation, fresh.attestation
     if (old.verdict, old.milestone, old.amount) != (new.verdict, new.milestone, new.amount):
         raise EscrowError(
-            f"{where} says otherwise: {_verdict(waiting)}",
+            f"{where} says otherwise: {verdict_words(waiting)}",
             hint="agree on one verdict, or write to another file",
         )
     if (wish.evidence or wish.reason) and old.evidence_hash != new.evidence_hash:
         raise EscrowError(
-            f"{where} is about other evidence or another reason: {_evidence(waiting)}",
-            hint="look at the same files, or leave --evidence out to sign theirs",
+            f"{where} is about other evidence or another reason: {verdict_words(waiting)}",
+            hint="give the same reason and files; without --evidence you sign theirs",
         )
     return waiting
 
@@ -197,9 +203,9 @@ def _send(
     intent = Intent(
         doing=desk.doing("attest"),
         will=[
-            f"'{standing.key}': {_verdict(collected)}",
-            *_required(collected),
-            *_consequence(standing, attestation),
+            f"'{standing.key}': {verdict_words(collected)}",
+            *required_words(collected),
+            *consequence(standing, attestation),
         ],
         prepare=lambda: desk.verbs.attest(desk.bound, attestation, collected.signatures),
         question="Reject it, really?" if again else "",
@@ -218,12 +224,14 @@ def _keep(
     """Too few have signed, or it is a return for rework, which is never sent."""
     returned = collected.attestation.verdict is Verdict.RETURNED
     session.say(bold(desk.doing("attest")))
-    for line in (f"'{standing.key}': {_verdict(collected)}", *_required(collected)):
+    for line in (f"'{standing.key}': {verdict_words(collected)}", *required_words(collected)):
         session.say(paragraph(line, "  "))
     if returned:
         session.say("  changes nothing on chain: the milestone goes on and can be accepted later")
     else:
-        session.say(f"  is not sent yet: {_count(collected)}")
+        session.say(f"  is not sent yet: {count_words(collected)}")
+        for line in _otherwise(session, standing, collected):
+            session.say(paragraph(line, "  "))
     if session.dry_run:
         session.say("\nNothing was signed: this was a dry run.")
         session.emit({**as_json(collected), "sent": False})
@@ -242,26 +250,25 @@ def _keep(
     )
 
 
+def _otherwise(session: Session, standing: Standing, collected: CollectedAttestation) -> list[str]:
+    """What other verifiers have signed here that this one does not complete."""
+    return [
+        f"{', '.join(person(standing.bound, a) for a in other.signatures)} signed otherwise: "
+        f"{verdict_words(other)}"
+        for other in kept(session.home, standing.bound, standing.key)
+        if other.attestation != collected.attestation
+    ]
+
+
 def _say_who_is_next(
     session: Session, desk: Desk, standing: Standing, collected: CollectedAttestation
 ) -> None:
     names = names_at_hand(session, desk.bound, desk.network)
     session.say("\nNext")
     for account in collected.waiting_for:
-        line = f"escrow attest {desk.name} {standing.key} {_again(collected)}"
+        line = f"escrow attest {desk.name} {standing.key} {options_again(collected)}"
         line += f" --as {names[account]}" if account in names else ""
         session.say(f"  {person(desk.bound, account)} signs too:\n    {command(line)}")
-
-
-def _again(collected: CollectedAttestation) -> str:
-    """The options that say the same once more."""
-    attestation = collected.attestation
-    if attestation.verdict is Verdict.REJECTED:
-        return '--reject "…"'
-    if attestation.amount == collected.milestone.amount:
-        return "--accept"
-    text = format_amount(attestation.amount, collected.bound.token, symbol=False)
-    return f"--accept --amount {text}"
 
 
 def _confirm(session: Session, verdict: Verdict, question: str) -> None:
@@ -270,87 +277,9 @@ def _confirm(session: Session, verdict: Verdict, question: str) -> None:
         session.confirm("Reject it, really?")
 
 
-def _consequence(standing: Standing, attestation: Attestation) -> list[str]:
-    """What an attestation that is sent now leads to."""
-    terms, state = standing.terms, standing.state
-    buyer = person(standing.bound, terms.buyer)
-    payee = person(standing.bound, standing.payee)
-    if attestation.verdict is Verdict.REJECTED:
-        period = max(terms.objection_period, MIN_REJECTION_PERIOD)
-        moment = when(standing, standing.now + period)
-        back = amount(standing, standing.held)
-        if not terms.has_arbiter:
-            return [f"gives {back} back to {buyer} on {moment}"]
-        return [f"unless {payee} disputes it, gives {back} back to {buyer} on {moment}"]
-    paid = attestation.amount - state.paid
-    less = fee(terms, paid)
-    text = amount(standing, paid) + (f", less a fee of {amount(standing, less)}," if less else "")
-    rest = standing.milestone.amount - attestation.amount
-    later = [f"{amount(standing, rest)} stays and waits for proof"] if rest else []
-    if not terms.objection_period:
-        return [f"pays {text} to {payee} now, final", *later]
-    moment = when(standing, standing.now + terms.objection_period)
-    unless = f"unless {buyer} disputes it, " if terms.has_arbiter else ""
-    return [f"{unless}pays {text} to {payee} on {moment}", *later]
-
-
-def _verdict(collected: CollectedAttestation) -> str:
-    attestation, agreement = collected.attestation, collected.bound.agreement
-    if attestation.verdict is Verdict.ACCEPTED:
-        whole = collected.milestone.amount
-        part = "" if attestation.amount == whole else f" of {agreement.amount(whole)}"
-        text = f"accepted, {agreement.amount(attestation.amount)}{part}"
-    elif attestation.verdict is Verdict.REJECTED:
-        text = f"rejected, “{collected.reason}”"
-    else:
-        text = f"returned for rework, “{collected.reason}”"
-    return f"{text}; {_evidence(collected)}"
-
-
-def _required(collected: CollectedAttestation) -> list[str]:
-    """What the agreement says must be shown, for whoever accepts it."""
-    items = collected.planned.requirements.items
-    if collected.attestation.verdict is not Verdict.ACCEPTED or not items:
-        return []
-    return [f"which says that this was shown: {'; '.join(item.words() for item in items)}"]
-
-
-def _evidence(collected: CollectedAttestation) -> str:
-    files = collected.words.get("files")
-    names = (
-        [str(f["name"]) for f in files if isinstance(f, dict)] if isinstance(files, list) else []
-    )
-    if not names:
-        return "no evidence files"
-    shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-    return f"evidence {shown} (SHA-256 {collected.attestation.evidence_hash.hex()[:12]}…)"
-
-
-def _count(collected: CollectedAttestation) -> str:
-    return f"{len(collected.signatures)} of {collected.milestone.quorum} needed verifiers signed"
-
-
 def _signed_already(collected: CollectedAttestation, desk: Desk) -> EscrowError:
     who = person(desk.bound, desk.signer.address)
     names = ", ".join(person(desk.bound, account) for account in collected.waiting_for)
     return EscrowError(
-        f"{who} has signed this already; {_count(collected)}", hint=f"it waits for {names}"
+        f"{who} has signed this already; {count_words(collected)}", hint=f"it waits for {names}"
     )
-
-
-def as_json(collected: CollectedAttestation) -> dict[str, object]:
-    attestation = collected.attestation
-    return {
-        "verdict": attestation.verdict.name.lower(),
-        "amount": {
-            "units": str(attestation.amount),
-            "text": collected.bound.agreement.amount(attestation.amount),
-        },
-        "reason": collected.reason,
-        "evidence_hash": "0x" + attestation.evidence_hash.hex(),
-        "issued_at": attestation.issued_at,
-        "valid_until": attestation.valid_until,
-        "signed_by": list(collected.signatures),
-        "quorum": collected.milestone.quorum,
-        "complete": collected.is_complete,
-    }

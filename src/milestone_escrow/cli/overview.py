@@ -50,6 +50,8 @@ def show_one(session: Session, name: str) -> None:
     if is_open:
         session.say(_table(standings))
         session.say(_totals(standings))
+        for line in _returned(session, standings):
+            session.say(paragraph(line))
         _say_possible(session, desk, standings)
     else:
         session.say(f"It is {waiting('not open')}.")
@@ -240,6 +242,19 @@ def _totals(standings: tuple[Standing, ...]) -> str:
     back = sum(standing.paid_out.to_buyer for standing in standings)
     text = f"\nHeld by the contract {amount(first, held)}, paid {amount(first, paid)}"
     return text + (f", given back {amount(first, back)}." if back else ".")
+
+
+def _returned(session: Session, standings: tuple[Standing, ...]) -> list[str]:
+    """What was sent back for rework, as far as this machine knows; the chain does not."""
+    return [
+        f"{who} returned '{standing.key}' for rework on "
+        f"{format_time(collected.attestation.issued_at, standing.bound.agreement.timezone)}: "
+        f"“{collected.reason}”"
+        for standing in standings
+        for collected in kept(session.home, standing.bound, standing.key)
+        if collected.attestation.verdict is Verdict.RETURNED and standing.state.status.holds
+        for who in [", ".join(person(standing.bound, a) for a in collected.signatures)]
+    ]
 
 
 def _say_possible(session: Session, desk: Desk, standings: tuple[Standing, ...]) -> None:

@@ -76,7 +76,7 @@ class _Teller:
         }
 
     def tell(self, event: Event) -> tuple[str, str]:
-        return _SENTENCES[type(event)](self, event)
+        return SENTENCES[type(event)](self, event)
 
     def key(self, event: Event) -> str | None:
         index = getattr(event, "milestone", None)
@@ -167,6 +167,23 @@ class _Teller:
             parts.append(f"{self.amount(event.to_buyer)} to {self.name(self.bound.terms.buyer)}")
         return "contract", f"paid {' and '.join(parts)} for {self.milestone(event.milestone)}"
 
+    def skipped(self, event: happened.AttestationSkipped) -> tuple[str, str]:
+        return "contract", f"skipped a verdict on {self.milestone(event.milestone)} in a batch"
+
+    def assigned(self, event: happened.MilestoneAssigned) -> tuple[str, str]:
+        price = f" for {self.amount(event.price)}" if event.price else ""
+        text = f"assigned {self.milestone(event.milestone)} to {self.name(event.assignee)}{price}"
+        return self.name(event.payee), text
+
+    def amended(self, event: happened.AgreementAmended) -> tuple[str, str]:
+        new = f"0x{event.agreement_id.hex()[:8]}…"
+        if event.agreement_id == self.bound.id:
+            text = f"replaced 0x{event.replaces.hex()[:8]}… by this agreement"
+            return "both sides", f"{text}, {self.amount(event.carried)} moved over"
+        keys = ", ".join(map(self.milestone, event.closes))
+        text = f"closed {keys} by a change order, {self.amount(event.carried)} moved to {new}"
+        return "both sides", text
+
     def credited(self, event: happened.PayoutCredited) -> tuple[str, str]:
         name = self.name(event.account)
         return name, f"could not receive {self.amount(event.amount)}, which waits for `withdraw`"
@@ -178,7 +195,7 @@ class _Teller:
         return f"{self.amount(to_payee)} to the payee, {self.amount(to_buyer)} to the buyer"
 
 
-_SENTENCES: dict[type, Callable[[_Teller, Any], tuple[str, str]]] = {
+SENTENCES: dict[type, Callable[[_Teller, Any], tuple[str, str]]] = {
     happened.AgreementOpened: _Teller.opened,
     happened.MilestonesFunded: _Teller.funded,
     happened.MilestoneAttested: _Teller.attested,
@@ -188,6 +205,9 @@ _SENTENCES: dict[type, Callable[[_Teller, Any], tuple[str, str]]] = {
     happened.MilestoneResolved: _Teller.resolved,
     happened.MilestoneFinalized: _Teller.finalized,
     happened.MilestonePaid: _Teller.paid,
+    happened.AttestationSkipped: _Teller.skipped,
+    happened.MilestoneAssigned: _Teller.assigned,
+    happened.AgreementAmended: _Teller.amended,
     happened.PayoutCredited: _Teller.credited,
     happened.CreditWithdrawn: _Teller.withdrawn,
 }
