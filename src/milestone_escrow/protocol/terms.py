@@ -182,7 +182,8 @@ def validate_terms(
     """Hold the bounds that the contract holds at opening, in its order.
 
     Raises:
-        TermsError: the first bound that is broken, with what was asked and what is allowed.
+        TermsError: the first bound that is broken, with what was asked and what is allowed; its
+            `error` field is the name of the contract's custom error.
     """
     _validate_roles(terms, contract)
     _bound("the objection period", terms.objection_period, 0, MAX_PERIOD)
@@ -202,36 +203,48 @@ def _validate_roles(terms: Terms, contract: Address) -> None:
     verifiers = [verifier.lower() for verifier in terms.verifiers]
     for role in ("buyer", "supplier", "token"):
         if roles[role] == ZERO_ADDRESS:
-            raise TermsError(f"the {role} has no account")
+            raise _role_refused(f"the {role} has no account")
     for role, account in roles.items():
         if account == contract:
-            raise TermsError(f"{role} is the escrow contract itself ({account})")
+            raise _role_refused(f"{role} is the escrow contract itself ({account})")
     if roles["buyer"] == roles["supplier"]:
-        raise TermsError(f"buyer and supplier are the same account ({terms.buyer})")
+        raise _role_refused(f"buyer and supplier are the same account ({terms.buyer})")
     if terms.has_arbiter and roles["arbiter"] in (roles["buyer"], roles["supplier"], *verifiers):
-        raise TermsError(f"the arbiter {terms.arbiter} is also a party or a verifier")
+        raise _role_refused(f"the arbiter {terms.arbiter} is also a party or a verifier")
     if terms.fee_bps and roles["fee_recipient"] == ZERO_ADDRESS:
-        raise TermsError(f"a fee of {terms.fee_bps} basis points needs a recipient")
+        raise _role_refused(f"a fee of {terms.fee_bps} basis points needs a recipient")
     if len(verifiers) > MAX_VERIFIERS:
-        raise TermsError(f"{len(verifiers)} verifiers, at most {MAX_VERIFIERS} are allowed")
+        count = len(verifiers)
+        raise TermsError(
+            f"{count} verifiers, at most {MAX_VERIFIERS} are allowed", error="TermOutOfBounds"
+        )
     previous = ZERO_ADDRESS
     for verifier in verifiers:
         if verifier <= previous or verifier == contract:
-            raise TermsError(f"verifiers must ascend strictly and not be the contract: {verifier}")
+            raise _role_refused(
+                f"verifiers must ascend strictly and not be the contract: {verifier}"
+            )
         previous = verifier
 
 
 def _validate_milestone(terms: Terms, index: int, milestone: Milestone, now: int) -> None:
     name = f"milestone {index}"
-    _bound(f"{name}: the amount", milestone.amount, 1, 2**128 - 1)
+    error = "MilestoneOutOfBounds"
+    _bound(f"{name}: the amount", milestone.amount, 1, 2**128 - 1, error)
     if not (milestone.is_deposit and milestone.pays_on_silence):
-        _bound(f"{name}: the deadline", milestone.deadline, now + 1, now + MAX_HORIZON)
+        _bound(f"{name}: the deadline", milestone.deadline, now + 1, now + MAX_HORIZON, error)
     if milestone.verifier_set >> len(terms.verifiers):
-        raise TermsError(f"{name}: its verifier set names verifiers that the agreement lacks")
+        raise TermsError(
+            f"{name}: its verifier set names verifiers that the agreement lacks", error=error
+        )
     size = milestone.verifier_set.bit_count()
-    _bound(f"{name}: the quorum", milestone.quorum, min(size, 1), size)
+    _bound(f"{name}: the quorum", milestone.quorum, min(size, 1), size, error)
 
 
-def _bound(what: str, asked: int, low: int, high: int) -> None:
+def _bound(what: str, asked: int, low: int, high: int, error: str = "TermOutOfBounds") -> None:
     if not low <= asked <= high:
-        raise TermsError(f"{what} is {asked}, allowed are {low} to {high}")
+        raise TermsError(f"{what} is {asked}, allowed are {low} to {high}", error=error)
+
+
+def _role_refused(message: str) -> TermsError:
+    return TermsError(message, error="RoleNotAllowed")
