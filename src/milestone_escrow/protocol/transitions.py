@@ -56,6 +56,8 @@ def attest(
     terms: Terms, milestone: Milestone, state: State, attestation: Attestation, now: int
 ) -> Transition:
     """Decides by a quorum: pays at once, or starts the objection period."""
+    if attestation.verdict not in (Verdict.ACCEPTED, Verdict.REJECTED):
+        raise refusal("VerdictNotAllowed", "a return for rework changes nothing on chain")
     require_status(state, ATTESTABLE)
     require_before(now, end(milestone, state))
     _require_attestation(milestone, state, attestation, now)
@@ -153,12 +155,8 @@ def _require_attestation(
             "IssuedAtOutOfBounds",
             f"issued at {attestation.issued_at}, allowed are {state.issued_at + 1} to {now}",
         )
-    if attestation.verdict is Verdict.ACCEPTED:
-        low, high = state.paid + 1, milestone.amount
-    elif attestation.verdict is Verdict.REJECTED:
-        low, high = 0, 0
-    else:
-        raise refusal("VerdictNotAllowed", "a return for rework changes nothing on chain")
+    accepts = attestation.verdict is Verdict.ACCEPTED
+    low, high = (state.paid + 1, milestone.amount) if accepts else (0, 0)
     if not low <= attestation.amount <= high:
         raise refusal(
             "AmountOutOfBounds", f"amount {attestation.amount}, allowed are {low} to {high}"
