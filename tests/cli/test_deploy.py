@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from milestone_escrow.chain.client import Escrow
 from milestone_escrow.chain.embedded import EmbeddedChain
 from milestone_escrow.cli.context import Session
 from milestone_escrow.keys import Keystore
@@ -42,6 +43,20 @@ def test_a_recorded_contract_is_what_people_sign_for(escrow: Run, anvil: Embedde
     line = ("--network", "anvil", "--password-file", str(home / "password"), "--yes", "--json")
     contract = escrow("deploy", *line).json["contract"]
     assert Session(network="anvil").place(None).domain.verifying_contract == contract
+
+
+def test_a_test_token_makes_a_chain_of_ones_own_usable(
+    escrow: Run, anvil: EmbeddedChain, home: Path
+):
+    line = ("--network", "anvil", "--password-file", str(home / "password"), "--yes", "--json")
+    made = escrow("deploy", "--test-token", *line).json
+    place = Session(network="anvil").place(None)
+    assert place.token("USDC").address == made["token"]
+    client = Escrow.connect(place.network, rpc=anvil, contract=made["contract"])
+    assert client.balance(place.token("USDC"), made["account"]) == 10_000_000 * 10**6
+    again = escrow("deploy", "--test-token", "--again", *line)
+    assert again.status == 2
+    assert "Anvil has USDC already" in json.loads(again.err)["error"]["message"]
 
 
 def test_dry_run_sends_nothing(escrow: Run, anvil: EmbeddedChain, home: Path):
