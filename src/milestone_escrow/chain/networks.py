@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.token import Token
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]
-
 USER_FILE = "networks.toml"
 
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
-_KEYS = {"title", "chain_id", "rpc", "explorer", "coin", "main", "contract", "tokens"}
-_TOKEN_KEYS = {"address", "decimals"}
+# Nick Johnson's deterministic deployment proxy, at this address on nearly every network: what it
+# creates lies where salt and code say, whoever asked.
+DEPLOYER = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
+
+
+@dataclass(frozen=True, slots=True)
+class ExplorerApi:
+    """Where an explorer takes sources; `kind` is "etherscan", "blockscout" or "sourcify"."""
+
+    kind: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """One network. `main` means real money; `coin` pays for gas; "" where there is no such."""
+    """One network. `main` means real money; `coin` pays for gas; "" where there is no such.
+
+    `local` chains have a time of their own. `max_fee` and `min_tip` are wei per unit of gas;
+    `fees` is "eip1559" or "legacy". `data_fee` says who charges for data on a rollup, "op-stack" or
+    "arbitrum". `confirmations` counts the block of the transaction; 0 waits for finality instead.
+    """
 
     name: str
     title: str
@@ -40,6 +45,15 @@ class Network:
     main: bool = False
     contract: Address = ""
     tokens: tuple[Token, ...] = ()
+    local: bool = False
+    faucet: str = ""
+    fees: str = "eip1559"
+    max_fee: int = 500 * 10**9
+    min_tip: int = 0
+    data_fee: str = ""
+    confirmations: int = 1
+    deployer: Address = DEPLOYER
+    verify: tuple[ExplorerApi, ...] = ()
 
     def token(self, symbol: str) -> Token:
         """The token of that symbol.
@@ -72,10 +86,12 @@ def networks(state: Path | None = None) -> dict[str, Network]:
     Raises:
         UsageError: that file cannot be read or makes no sense.
     """
+    from milestone_escrow.chain.network_file import read_networks
+
     found = dict(_shipped())
     file = state / USER_FILE if state else None
     if file and file.is_file():
-        found |= _read(file.read_text(encoding="utf-8"), str(file), found)
+        found |= read_networks(file.read_text(encoding="utf-8"), str(file), found)
     return found
 
 
@@ -88,7 +104,8 @@ def network(name: str, state: Path | None = None) -> Network:
     known = networks(state)
     if name not in known:
         raise UsageError(
-            f"there is no network '{name}'", hint=f"choose from {', '.join(sorted(known))}"
+            f"there is no network '{name}'",
+            hint=f"choose from {', '.join(sorted(known))}, or add it with `escrow network add`",
         )
     return known[name]
 
@@ -108,66 +125,7 @@ def require_allowed(chosen: Network, mainnet: bool) -> None:
 
 @lru_cache
 def _shipped() -> Mapping[str, Network]:
+    from milestone_escrow.chain.network_file import read_networks
+
     file = resources.files("milestone_escrow.chain") / "networks.toml"
-    return _read(file.read_text(encoding="utf-8"), file.name, {})
-
-
-def _read(text: str, file: str, base: Mapping[str, Network]) -> dict[str, Network]:
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{file} is not TOML: {error}") from None
-    return {name: _network(name, table, file, base.get(name)) for name, table in tables.items()}
-
-
-def _network(name: str, table: Any, file: str, base: Network | None) -> Network:
-    where = f"{file}: [{name}]"
-    if not isinstance(table, dict):
-        raise UsageError(f"{where} must be a table, not {table!r}")
-    if unknown := sorted(set(table) - _KEYS):
-        raise UsageError(f"{where} has unknown fields {', '.join(unknown)}", hint=_fields())
-    fields = {key: value for key, value in table.items() if key != "tokens"}
-    for key, value in fields.items():
-        kind = {"chain_id": int, "main": bool}.get(key, str)
-        if type(value) is not kind:
-            raise UsageError(f"{where} {key} must be {kind.__name__}, not {value!r}")
-    if fields.get("contract"):
-        fields["contract"] = _address(fields["contract"], f"{where} contract")
-    if base is None and "chain_id" not in fields:
-        raise UsageError(f"{where} needs a chain_id")
-    result = (
-        replace(base, **fields)
-        if base
-        else Network(name=name, **({"title": name.capitalize()} | fields))
-    )
-    for symbol, value in table.get("tokens", {}).items():
-        result = result.with_token(_token(symbol, value, f"{where} tokens.{symbol}"))
-    return result
-
-
-def _token(symbol: str, value: Any, where: str) -> Token:
-    entry = {"address": value} if isinstance(value, str) else value
-    if not isinstance(entry, dict) or "address" not in entry or set(entry) - _TOKEN_KEYS:
-        raise UsageError(f"{where} must be an address, or a table of address and decimals")
-    decimals = entry.get("decimals", 6)
-    if type(decimals) is not int or not 0 <= decimals <= 36:
-        raise UsageError(f"{where} decimals must be a number from 0 to 36, not {decimals!r}")
-    return Token(symbol, _address(entry["address"], where), decimals)
-
-
-def _address(text: object, where: str) -> Address:
-    from eth_utils.address import to_checksum_address
-
-    if not isinstance(text, str) or not _ADDRESS.fullmatch(text):
-        raise UsageError(f"{where} must be a 0x address of 40 hex digits, not {text!r}")
-    checked = str(to_checksum_address(text))
-    # All in one case carries no checksum; mixed case does, and a wrong one is a typing error.
-    if text not in (checked, text.lower(), "0x" + text[2:].upper()):
-        raise UsageError(
-            f"{where}: {text} is mistyped, its checksum is wrong", hint="copy it again"
-        )
-    return checked
-
-
-def _fields() -> str:
-    return f"allowed are {', '.join(sorted(_KEYS))}"
+    return read_networks(file.read_text(encoding="utf-8"), file.name, {})
