@@ -31,8 +31,11 @@ _ADMIN_SLOT = "0x" + keccak(b"org.zeppelinos.proxy.admin").hex()
 
 @contextmanager
 def sepolia(code: Mapping[str, str], *, start: int | None = None) -> Iterator[Anvil]:
-    """A running node that a client takes for one of Sepolia; `start` is its first block's time."""
-    with Anvil(chain_id=SEPOLIA.chain_id, start=start) as anvil:
+    """A running node that a client takes for one of Sepolia; `start` is its first block's time.
+
+    Blocks come every second, so that whoever waits for confirmations gets them.
+    """
+    with Anvil(chain_id=SEPOLIA.chain_id, start=start, block_time=1) as anvil:
         dress(anvil.node, code)
         yield anvil
 

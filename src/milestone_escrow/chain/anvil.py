@@ -40,9 +40,11 @@ class Anvil:
         port: int = 0,
         start: int | None = None,
         chain_id: int = CHAIN_ID,
+        block_time: int | None = None,
         wait: float = 20,
     ) -> None:
-        """Port 0 takes a free one; `start` is the first block's Unix time.
+        """Port 0 takes a free one; `start` is the first block's Unix time. With `block_time` a
+        block comes every so many seconds, too, and not only with each transaction.
 
         Raises:
             ChainError: it is not installed, or does not come up within `wait` seconds.
@@ -53,6 +55,8 @@ class Anvil:
         command += ["--chain-id", str(chain_id), "--hardfork", "prague"]
         if start is not None:
             command += ["--timestamp", str(start)]
+        if block_time is not None:
+            command += ["--block-time", str(block_time), "--mixed-mining"]
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
