@@ -2,45 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 from typing import Any
 
+from milestone_escrow.chain.acts import Acts
 from milestone_escrow.chain.codec import interface
-from milestone_escrow.chain.events import AgreementOpened, Event, PayoutCredited, read_event
-from milestone_escrow.chain.networks import Network
-from milestone_escrow.chain.rpc import Node
-from milestone_escrow.chain.status import AgreementStatus, describe
-from milestone_escrow.chain.structs import (
-    OpenAgreement,
-    OpenedAgreement,
-    milestone_index,
-    read_state,
+from milestone_escrow.chain.events import MilestoneAssigned
+from milestone_escrow.chain.history import CONTRACT, EventReader
+from milestone_escrow.chain.paying import (
+    TokenSupport,
+    Way,
+    read_nonce,
+    read_support,
+    signs_by_key,
 )
+from milestone_escrow.chain.status import AgreementStatus, describe
+from milestone_escrow.chain.structs import OpenAgreement, bitmap, milestone_index, read_state
 from milestone_escrow.chain.tokens import allowance_of, balance_of
-from milestone_escrow.chain.transactions import read_logs
-from milestone_escrow.errors import ContractError
+from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.acts import Attestation, Verdict
+from milestone_escrow.protocol.assessment import Assessment, Handover, assess
 from milestone_escrow.protocol.eip712 import ZERO_HASH, Address, Domain
 from milestone_escrow.protocol.lifecycle import State
+from milestone_escrow.protocol.paying import Authorization, Permit, authorization_nonce, cost
 from milestone_escrow.protocol.terms import DAY
 from milestone_escrow.protocol.token import Token
 
-CONTRACT = "MilestoneEscrow"
+__all__ = ["CONTRACT", "Reader"]
 
 
-class Reader:
-    """What anybody may ask. `since` is the block from which the contract can have events."""
-
-    def __init__(self, node: Node, network: Network, contract: Address, *, since: int = 0) -> None:
-        self.node = node
-        self.network = network
-        self.domain = Domain(network.chain_id, contract)
-        self._since = since
-        self._times: dict[str, int] = {}
+class Reader(EventReader):
+    """What anybody may ask, and what people are asked to sign."""
 
     @property
-    def contract(self) -> Address:
-        return self.domain.verifying_contract
+    def acts(self) -> Acts:
+        """Submissions, disputes, rulings, resolutions, assignments and offers, to be signed."""
+        return Acts(self)
 
     def token(self, symbol: str) -> Token:
         """The token of that symbol on this network; raises UsageError where there is none."""
@@ -67,6 +64,17 @@ class Reader:
         """Where the agreement stands, and what each milestone's status allows now."""
         return describe(agreement, self.is_open(agreement.id), self.states(agreement), self.now())
 
+    def assess(self, agreement: OpenAgreement, milestone: int | str) -> Assessment:
+        """A milestone's payout as a factor would look at it now, earlier assignments included."""
+        index = milestone_index(agreement, milestone)
+        handovers = [
+            Handover(event.payee, event.assignee, event.price, event.place.time)
+            for event in self.events(agreement)
+            if isinstance(event, MilestoneAssigned) and event.milestone == index
+        ]
+        state = self.states(agreement)[index]
+        return assess(agreement.terms, agreement.milestones[index], state, self.now(), handovers)
+
     def attestation(
         self,
         agreement: OpenAgreement,
@@ -92,6 +100,11 @@ class Reader:
         states = self.states(agreement)
         return tuple(i for i, state in enumerate(states) if state == State())
 
+    def needed(self, agreement: OpenAgreement, milestones: Iterable[int | str]) -> int:
+        """Token units that funding those of the milestones takes that are not funded yet."""
+        chosen = {milestone_index(agreement, name) for name in milestones}
+        return cost(agreement.milestones, bitmap(chosen & set(self.unfunded(agreement))))
+
     def balance(self, token: Token, account: Address) -> int:
         """Token units of an account; of the contract's own, what waits in it for everybody."""
         return balance_of(self.node, token.address, account)
@@ -104,79 +117,53 @@ class Reader:
         """Token units that could not be delivered and wait for `withdraw`."""
         return int(self._ask("creditOf", token.address, account))
 
-    def events(self, agreement: OpenAgreement | bytes) -> tuple[Event, ...]:
-        """Everything that happened to an agreement, in order, failed payouts included."""
-        agreement_id = agreement if isinstance(agreement, bytes) else agreement.id
-        own = list(self._events([None, _hexed(agreement_id)]))
-        opened = next((event for event in own if isinstance(event, AgreementOpened)), None)
-        if opened is None:
-            return tuple(own)
-        # A change order belongs to both its agreements, but names the one that it replaces first.
-        amended = _hexed(interface(CONTRACT).topic("AgreementAmended"))
-        own += self._events([amended, None, _hexed(agreement_id)])
-        # Credits belong to accounts, not agreements: ours are those of the same transactions.
-        transactions = {event.place.transaction for event in own}
-        token = _hexed(bytes.fromhex(opened.terms.token[2:]).rjust(32, b"\0"))
-        failed = self._events([_hexed(interface(CONTRACT).topic("PayoutCredited")), token])
-        own += [
-            event
-            for event in failed
-            if isinstance(event, PayoutCredited) and event.place.transaction in transactions
-        ]
-        return tuple(sorted(own, key=lambda event: (event.place.block, event.place.log_index)))
+    def token_support(self, token: Address) -> TokenSupport:
+        """Whether the token takes permits and authorizations, by what it says of itself."""
+        return read_support(self.node, self.network.chain_id, token, self.contract)
 
-    def opened(self, account: Address | None = None) -> tuple[AgreementOpened, ...]:
-        """The agreements opened here, all or those with `account` as buyer or supplier."""
-        topic = _hexed(interface(CONTRACT).topic("AgreementOpened"))
-        if account is None:
-            found = list(self._events([topic]))
-        else:
-            party = _hexed(bytes.fromhex(account[2:]).rjust(32, b"\0"))
-            found = [
-                *self._events([topic, None, party]),
-                *self._events([topic, None, None, party]),
-            ]
-        openings = [event for event in found if isinstance(event, AgreementOpened)]
-        return tuple(sorted(openings, key=lambda e: (e.place.block, e.place.log_index)))
+    def way_to_pay(self, token: Address, amount: int, payer: Address) -> Way:
+        """The best way for `payer` to send and pay: an allowance that is there, else a permit
+        where token and payer can, else an allowance that is still to be given."""
+        if allowance_of(self.node, token, payer, self.contract) >= amount:
+            return "allowance"
+        by_permit = self.token_support(token).permit and signs_by_key(self.node, payer)
+        return "permit" if by_permit else "allowance"
 
-    def find(self, agreement_id: bytes) -> OpenedAgreement:
-        """An agreement by its id alone, as its opening event tells it.
+    def token_domain(self, token: Address, way: Way) -> Domain:
+        """The token's own EIP-712 domain, under which a permit or an authorization is signed.
 
         Raises:
-            ContractError: it was never opened here.
+            UsageError: the token does not support that way.
         """
-        topic = _hexed(interface(CONTRACT).topic("AgreementOpened"))
-        for event in self._events([topic, _hexed(agreement_id)]):
-            if isinstance(event, AgreementOpened):
-                return OpenedAgreement(event.agreement_id, event.terms, event.milestones)
-        raise ContractError(
-            f"no agreement {_hexed(agreement_id)} is open on {self.network.title}",
-            name="AgreementNotOpen",
-            hint="check the id and the network",
-        )
+        support = self.token_support(token)
+        if support.domain is None or way not in support.ways:
+            known = self.token_at(token)
+            name = known.symbol if known else f"the token {token}"
+            raise UsageError(f"{name} takes no {way}s", hint=f"it takes {', '.join(support.ways)}")
+        return support.domain
 
-    def _events(self, topics: Sequence[object]) -> Iterator[Event]:
-        last = int(self.node.request("eth_blockNumber"), 16)
-        for log in read_logs(self.node, self.contract, topics, min(self._since, last), last):
-            event = read_event(log, self._time_of(log))
-            if event:
-                yield event
+    def permit(
+        self, token: Address, amount: int, owner: Address, *, valid_for: int = DAY
+    ) -> Permit:
+        """A permit for this contract, to be signed by `owner` under the token's domain."""
+        nonce = read_nonce(self.node, token, owner) or 0
+        return Permit(owner, self.contract, amount, nonce, self.now() + valid_for)
 
-    def _time_of(self, log: dict[str, Any]) -> int:
-        if log.get("blockTimestamp"):
-            return int(log["blockTimestamp"], 16)
-        number = log["blockNumber"]
-        if number not in self._times:
-            block = self.node.request("eth_getBlockByNumber", [number, False])
-            self._times[number] = int(block["timestamp"], 16)
-        return self._times[number]
+    def authorization(
+        self,
+        agreement: OpenAgreement,
+        milestones: Iterable[int | str],
+        payer: Address,
+        *,
+        valid_for: int = 7 * DAY,
+    ) -> Authorization:
+        """What `payer` signs, under the token's domain, so that anyone can fund exactly these."""
+        chosen = bitmap(milestone_index(agreement, name) for name in milestones)
+        value, nonce = cost(agreement.milestones, chosen), authorization_nonce(agreement.id, chosen)
+        return Authorization(payer, self.contract, value, 0, self.now() + valid_for, nonce)
 
     def _ask(self, function: str, *values: object) -> Any:
         data = interface(CONTRACT).call(function, *values)
-        call = {"to": self.contract, "data": _hexed(data)}
+        call = {"to": self.contract, "data": "0x" + data.hex()}
         output = self.node.request("eth_call", [call, "latest"])
         return interface(CONTRACT).answer(function, bytes.fromhex(output[2:]))[0]
-
-
-def _hexed(value: bytes) -> str:
-    return "0x" + value.hex()

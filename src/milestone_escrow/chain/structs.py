@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.acts import Attestation
+from milestone_escrow.protocol.agreements import OpenAgreement as OpenAgreement
 from milestone_escrow.protocol.lifecycle import State, Status
 from milestone_escrow.protocol.terms import Milestone, Terms
-
-
-class OpenAgreement(Protocol):
-    """All that the contract's client needs to know of an agreement."""
-
-    @property
-    def id(self) -> bytes: ...
-
-    @property
-    def terms(self) -> Terms: ...
-
-    @property
-    def milestones(self) -> Sequence[Milestone]: ...
 
 
 @dataclass(frozen=True, slots=True)

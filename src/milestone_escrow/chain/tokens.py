@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+from eth_hash.auto import keccak
 
 from milestone_escrow.chain.codec import interface
 from milestone_escrow.chain.rpc import Node, RpcError
@@ -55,6 +58,23 @@ def mint_call(to: Address, amount: int) -> bytes:
 def denylist_call(account: Address, denied: bool) -> bytes:
     """Test tokens only: what an issuer does to an account, here by anyone."""
     return interface(CONTRACT).call("setDenylisted", account, denied)
+
+
+def answer_of(
+    node: Node, token: Address, signature: str, returns: Sequence[str], *values: object
+) -> tuple[Any, ...] | None:
+    """What any function of a token answers, by its signature ("nonces(address)"); None where it
+    refuses, does not exist, or answers something else than `returns`."""
+    from eth_abi.abi import decode, encode
+    from eth_abi.exceptions import DecodingError
+
+    taken = signature[signature.index("(") + 1 : -1]
+    data = keccak(signature.encode())[:4] + encode(taken.split(",") if taken else [], values)
+    try:
+        output = node.request("eth_call", [{"to": token, "data": "0x" + data.hex()}, "latest"])
+        return tuple(decode(list(returns), bytes.fromhex(output[2:])))
+    except (RpcError, DecodingError, OverflowError, ValueError):
+        return None
 
 
 def _ask(node: Node, token: Address, function: str, *values: object) -> Any:

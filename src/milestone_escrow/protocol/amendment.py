@@ -14,6 +14,7 @@ from milestone_escrow.protocol.eip712 import (
     TypedData,
 )
 from milestone_escrow.protocol.lifecycle import State, Status, held
+from milestone_escrow.protocol.paying import cost
 from milestone_escrow.protocol.terms import AGREEMENT, MILESTONE, Milestone, Terms
 from milestone_escrow.protocol.transitions import refusal
 
@@ -78,6 +79,19 @@ def signers(terms: Terms, states: Sequence[State], closes: int) -> tuple[Address
     return (terms.buyer, terms.supplier, *assignees)
 
 
+def moved(
+    milestones: Sequence[Milestone], states: Sequence[State], amendment: Amendment
+) -> Carried:
+    """The money that an amendment moves, if it is carried out."""
+    carried = sum(
+        held(milestone, state)
+        for index, (milestone, state) in enumerate(zip(milestones, states, strict=True))
+        if amendment.closes >> index & 1
+    )
+    total = cost(amendment.milestones, amendment.funds)
+    return Carried(carried, max(total - carried, 0), max(carried - total, 0))
+
+
 def close(
     terms: Terms,
     milestones: Sequence[Milestone],
@@ -105,7 +119,6 @@ def close(
             "UnknownMilestones", f"closes {amendment.closes:#b} of {len(milestones)} milestones"
         )
     closed: dict[int, State] = {}
-    carried = 0
     for party in signers(terms, states, amendment.closes):
         if party not in consents:
             raise refusal("NotAuthorized", f"this change order needs the consent of {party}")
@@ -113,7 +126,5 @@ def close(
         if amendment.closes >> index & 1:
             if state.status is Status.SETTLED:
                 raise refusal("WrongStatus", f"milestone {index} is settled")
-            carried += held(milestone, state)
             closed[index] = replace(state, status=Status.SETTLED, paid=milestone.amount)
-    total = sum(m.amount for i, m in enumerate(amendment.milestones) if amendment.funds >> i & 1)
-    return closed, Carried(carried, max(total - carried, 0), max(carried - total, 0))
+    return closed, moved(milestones, states, amendment)
