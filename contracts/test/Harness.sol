@@ -2,7 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
-import {Attestation, Milestone, MilestoneRef, Status, Terms} from "../interfaces/IMilestoneEscrow.sol";
+import {Amendment, Attestation, Milestone, MilestoneRef, Offer, Status, Terms} from "../interfaces/IMilestoneEscrow.sol";
 import {ActsLib} from "../libraries/ActsLib.sol";
 import {SignatureLib} from "../libraries/SignatureLib.sol";
 import {StatusLib} from "../libraries/StatusLib.sol";
@@ -69,6 +69,32 @@ contract Harness {
         uint64 validUntil
     ) external pure returns (bytes32) {
         return ActsLib.resolution(id, milestone, toPayee, toBuyer, sequence, validUntil);
+    }
+
+    function assignmentHash(
+        bytes32 id,
+        uint256 milestone,
+        address assignee,
+        uint32 sequence,
+        uint64 validUntil
+    ) external pure returns (bytes32) {
+        return ActsLib.assignment(id, milestone, assignee, sequence, validUntil);
+    }
+
+    function offerHash(bytes32 id, uint256 milestone, Offer calldata offered) external pure returns (bytes32) {
+        return ActsLib.offer(id, milestone, offered);
+    }
+
+    function batchHash(Attestation[] calldata attestations) external pure returns (bytes32) {
+        bytes32[] memory hashes = new bytes32[](attestations.length);
+        for (uint256 i; i < hashes.length; ++i) {
+            hashes[i] = ActsLib.hash(attestations[i]);
+        }
+        return ActsLib.batch(hashes);
+    }
+
+    function amendmentHash(bytes32 replaces, Amendment calldata amended) external pure returns (bytes32) {
+        return ActsLib.amendment(replaces, amended, TermsLib.hash(amended.terms, amended.milestones));
     }
 
     function digest(bytes32 separator, bytes32 structHash) external pure returns (bytes32) {

@@ -13,7 +13,7 @@ from tests.contracts.support.deal import Deal, abi_attestation, abi_milestone
 from tests.contracts.support.evm import Chain
 from tests.contracts.support.world import World, account, branch
 from tests.vectors import generate
-from tests.vectors.load import agreement, domain, label, load, raw, record
+from tests.vectors.load import agreement, amendment, attestations, domain, label, load, raw, record
 
 Case = Mapping[str, Any]
 AGREEMENTS, ACTS, MILESTONES = load("agreements"), load("acts"), load("milestones")
@@ -77,8 +77,23 @@ def test_act_hash(harness: Contract, escrows: Mapping[int, Contract], case: Case
         escrow = escrows[int(case["chainId"])]
         assert escrow.call("attestationDigest", *arguments) == raw(case["digest"])
     else:
-        arguments = tuple(getattr(act, name) for name in type(act).__slots__)
+        values = tuple(getattr(act, name) for name in type(act).__slots__)
+        arguments = (*values[:2], values[2:]) if case["struct"] == "Offer" else values
     found = harness.call(f"{case['struct'].lower()}Hash", *arguments)
+    assert found == raw(case["structHash"])
+    assert harness.call("digest", raw(case["separator"]), found) == raw(case["digest"])
+
+
+@pytest.mark.parametrize("case", load("orders"), ids=label)
+def test_batch_and_change_order_hash(harness: Contract, case: Case) -> None:
+    if case["struct"] == "AttestationBatch":
+        items = [abi_attestation(item) for item in attestations(case)]
+        found = harness.call("batchHash", items)
+    else:
+        order = amendment(case)
+        new = Deal(domain(case, generate.CONTRACT), order.terms, order.milestones)
+        signed = (order.closes, order.funds, order.valid_until, new.abi_terms, new.abi_milestones)
+        found = harness.call("amendmentHash", order.replaces, signed)
     assert found == raw(case["structHash"])
     assert harness.call("digest", raw(case["separator"]), found) == raw(case["digest"])
 

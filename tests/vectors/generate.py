@@ -40,8 +40,22 @@ ATOMS = {
     "bytes32 reasonHash,uint32 sequence,uint64 validUntil",
     "Resolution": "bytes32 agreementId,uint256 milestone,uint128 toPayee,uint128 toBuyer,"
     "uint32 sequence,uint64 validUntil",
+    "Assignment": "bytes32 agreementId,uint256 milestone,address assignee,uint32 sequence,"
+    "uint64 validUntil",
+    "Offer": "bytes32 agreementId,uint256 milestone,address financier,uint128 price,"
+    "uint128 held,uint32 sequence,uint64 validUntil",
+    "AttestationBatch": "Attestation[] attestations",
+    "Amendment": "bytes32 replaces,uint64 closes,uint64 funds,uint64 validUntil,Agreement terms",
 }
 """The structs, written out once more."""
+
+MEMBERS = {
+    "Agreement": ("Milestone",),
+    "AttestationBatch": ("Attestation",),
+    "Amendment": ("Agreement", "Milestone"),
+}
+"""The structs that a struct refers to."""
+
 
 DOMAIN = "string name,string version,uint256 chainId,address verifyingContract"
 HIGHEST = {f"uint{bits}": 2**bits - 1 for bits in (8, 16, 32, 64, 128, 256)}
@@ -62,9 +76,9 @@ def word_of(seed: object) -> str:
 
 
 def typed_data(struct: str, message: Mapping[str, Any], chain: int) -> dict[str, Any]:
-    structs = [struct, "Milestone"] if struct == "Agreement" else [struct]
+    structs = ("EIP712Domain", struct, *MEMBERS.get(struct, ()))
     return {
-        "types": {name: fields(name) for name in ("EIP712Domain", *structs)},
+        "types": {name: fields(name) for name in structs},
         "primaryType": struct,
         "domain": {
             "name": "MilestoneEscrow",
@@ -142,8 +156,23 @@ def agreement(verifiers: int, count: int) -> dict[str, Any]:
     return {**_typical("Agreement"), "verifiers": accounts, "milestones": stages}
 
 
+def orders() -> list[dict[str, Any]]:
+    """Batches and change orders: structs within structs."""
+    attestations = [{**_typical("Attestation"), "milestone": i} for i in range(20)]
+    cases: list[tuple[str, str, dict[str, Any]]] = [
+        (f"{count} attestations", "AttestationBatch", {"attestations": attestations[:count]})
+        for count in (0, 1, 2, 20)
+    ]
+    for name, order in extremes("Amendment"):
+        cases.append((name, "Amendment", {**order, "terms": agreement(3, 2)}))
+    large = {**_typical("Amendment"), "terms": agreement(32, 60)}
+    cases.append(("32 verifiers, 60 milestones", "Amendment", large))
+    return [vector(name, struct, message, CHAINS[1]) for name, struct, message in cases]
+
+
 def acts() -> list[dict[str, Any]]:
-    structs = [name for name in ATOMS if name not in ("Agreement", "Milestone")]
+    """Everything that is signed about one milestone."""
+    structs = [name for name in ATOMS if name != "Milestone" and name not in MEMBERS]
     return [
         vector(name, struct, message, chain)
         for struct in structs
@@ -172,7 +201,13 @@ def words() -> list[dict[str, Any]]:
     return found
 
 
-FILES = {"milestones": milestones, "agreements": agreements, "acts": acts, "words": words}
+FILES = {
+    "milestones": milestones,
+    "agreements": agreements,
+    "acts": acts,
+    "orders": orders,
+    "words": words,
+}
 
 
 def text(name: str) -> str:

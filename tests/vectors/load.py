@@ -9,6 +9,7 @@ from typing import Any
 
 from milestone_escrow.protocol.acts import (
     ATTESTATION,
+    BATCH,
     DISPUTE,
     RESOLUTION,
     RULING,
@@ -19,13 +20,27 @@ from milestone_escrow.protocol.acts import (
     Ruling,
     Submission,
 )
+from milestone_escrow.protocol.amendment import AMENDMENT, Amendment
 from milestone_escrow.protocol.eip712 import Domain, Struct
+from milestone_escrow.protocol.receivables import ASSIGNMENT, OFFER, Assignment, Offer
 from milestone_escrow.protocol.terms import AGREEMENT, MILESTONE, Milestone, Terms
 
 FOLDER = Path(__file__).resolve().parent
 STRUCTS: Mapping[str, Struct] = {
     struct.name: struct
-    for struct in (AGREEMENT, MILESTONE, ATTESTATION, SUBMISSION, DISPUTE, RULING, RESOLUTION)
+    for struct in (
+        AGREEMENT,
+        MILESTONE,
+        ATTESTATION,
+        SUBMISSION,
+        DISPUTE,
+        RULING,
+        RESOLUTION,
+        ASSIGNMENT,
+        OFFER,
+        BATCH,
+        AMENDMENT,
+    )
 }
 RECORDS = {
     "Milestone": Milestone,
@@ -34,6 +49,8 @@ RECORDS = {
     "Dispute": Dispute,
     "Ruling": Ruling,
     "Resolution": Resolution,
+    "Assignment": Assignment,
+    "Offer": Offer,
 }
 
 
@@ -70,6 +87,18 @@ def agreement(case: Mapping[str, Any]) -> tuple[Terms, tuple[Milestone, ...]]:
     values = message(case)
     milestones = tuple(Milestone(*item.values()) for item in values.pop("milestones"))
     return Terms(*[tuple(v) if isinstance(v, list) else v for v in values.values()]), milestones
+
+
+def attestations(case: Mapping[str, Any]) -> list[Attestation]:
+    """The attestations of a batch."""
+    return [Attestation(*item.values()) for item in message(case)["attestations"]]
+
+
+def amendment(case: Mapping[str, Any]) -> Amendment:
+    """A change order, its new agreement included."""
+    replaces, closes, funds, valid_until, _ = message(case).values()
+    terms, milestones = agreement({"struct": "Agreement", "message": case["message"]["terms"]})
+    return Amendment(replaces, closes, funds, valid_until, terms, milestones)
 
 
 def _values(struct: Struct, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from eth_account import Account
 
+from milestone_escrow.protocol.acts import batch_typed_data
 from milestone_escrow.protocol.eip712 import Domain, TypedData
 from milestone_escrow.protocol.signatures import compact, recover
 from milestone_escrow.protocol.terms import (
@@ -19,11 +20,23 @@ from milestone_escrow.protocol.terms import (
     agreement_typed_data,
 )
 from tests.vectors import generate
-from tests.vectors.load import STRUCTS, agreement, domain, label, load, message, raw, record
+from tests.vectors.load import (
+    STRUCTS,
+    agreement,
+    amendment,
+    attestations,
+    domain,
+    label,
+    load,
+    message,
+    raw,
+    record,
+)
 
 CAST = Path(__file__).resolve().parents[3] / "node_modules" / ".bin" / "cast"
 AGREEMENTS, ACTS, MILESTONES = load("agreements"), load("acts"), load("milestones")
-ALL = [*MILESTONES, *AGREEMENTS, *ACTS]
+ORDERS = load("orders")
+ALL = [*MILESTONES, *AGREEMENTS, *ACTS, *ORDERS]
 SIGNER = Account.from_key(generate.KEY).address
 
 Case = Mapping[str, Any]
@@ -77,11 +90,21 @@ def test_an_act_is_signed_as_the_vector_says(case: Case) -> None:
     assert record(case).typed_data(where).digest() == raw(case["digest"])
 
 
+@pytest.mark.parametrize("case", ORDERS, ids=label)
+def test_a_batch_or_change_order_is_signed_as_the_vector_says(case: Case) -> None:
+    where = domain(case, generate.CONTRACT)
+    if case["struct"] == "AttestationBatch":
+        data = batch_typed_data(where, attestations(case))
+    else:
+        data = amendment(case).typed_data(where)
+    assert data.digest() == raw(case["digest"])
+
+
 def _some() -> list[Case]:
     """The extremes of every struct, and agreements of each size."""
     names = {"all zero", "all highest", "typical"}
     sizes = [case for case in AGREEMENTS if "milestones" in case["name"] and case["chainId"] == "1"]
-    return [case for case in (*ACTS, *AGREEMENTS) if case["name"] in names] + sizes
+    return [case for case in (*ACTS, *AGREEMENTS) if case["name"] in names] + sizes + ORDERS[:6]
 
 
 @pytest.mark.parametrize("case", _some(), ids=label)
