@@ -119,9 +119,10 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         bytes32[] memory hashes = new bytes32[](items.length);
         bytes32 verifiersHash;
         for (uint256 i; i < items.length; ++i) {
-            _requireQuorum(items[i].ref.milestone, signers);
-            hashes[i] = items[i].attestation.hash();
-            bytes32 itemHash = TermsLib.hash(items[i].terms.verifiers);
+            BatchItem calldata item = items[i];
+            _requireQuorum(item.ref.milestone, signers);
+            hashes[i] = item.attestation.hash();
+            bytes32 itemHash = TermsLib.hash(item.terms.verifiers);
             if (i != 0 && itemHash != verifiersHash) revert VerifiersDiffer(i);
             verifiersHash = itemHash;
         }
@@ -134,7 +135,7 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         }
         // Move money: transfers of one token to one account are joined.
         for (uint256 i; i < queue.count; ++i) {
-            _push(queue.entries[i].token, queue.entries[i].to, queue.entries[i].amount);
+            _push(queue.tokens[i], queue.accounts[i], queue.amounts[i]);
         }
     }
 
@@ -431,16 +432,20 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
 
     /// @dev One item of a batch: skipped where somebody or time was first, queued where it pays.
     function _decideItem(BatchItem calldata item, uint256 signers, PayoutsLib.Queue memory queue) private {
-        Position memory position = _locate(item.terms, item.ref);
-        _requireWellFormed(position, item.attestation);
-        bytes4 objection = _objection(position, item.ref.milestone, item.attestation, false);
+        Terms calldata terms = item.terms;
+        MilestoneRef calldata ref = item.ref;
+        Attestation calldata attestation = item.attestation;
+        Position memory position = _locate(terms, ref);
+        _requireWellFormed(position, attestation);
+        bytes4 objection = _objection(position, ref.milestone, attestation, false);
         if (objection != 0) {
             emit AttestationSkipped(position.id, position.index, objection);
             return;
         }
-        Payout memory payout = _decide(position, item.terms, item.ref.milestone, item.attestation, signers);
-        PayoutsLib.add(queue, item.terms.token, payout.payee, payout.toPayee);
-        PayoutsLib.add(queue, item.terms.token, item.terms.feeRecipient, payout.fee);
+        Payout memory payout = _decide(position, terms, ref.milestone, attestation, signers);
+        address token = terms.token;
+        PayoutsLib.add(queue, token, payout.payee, payout.toPayee);
+        if (payout.fee != 0) PayoutsLib.add(queue, token, terms.feeRecipient, payout.fee);
     }
 
     /// @dev A receivable can be handed on while the payee may still expect money, to nobody who decides about it.

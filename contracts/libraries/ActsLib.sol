@@ -34,8 +34,16 @@ library ActsLib {
         "Amendment(bytes32 replaces,uint64 closes,uint64 funds,uint64 validUntil,Agreement terms)Agreement(address buyer,address supplier,address token,address arbiter,address[] verifiers,uint32 objectionPeriod,uint32 reviewPeriod,uint32 arbitrationPeriod,uint16 defaultPayeeBps,address feeRecipient,uint16 feeBps,bytes32 documentHash,uint256 salt,Milestone[] milestones)Milestone(uint128 amount,uint64 deadline,bool paysOnSilence,uint32 verifierSet,uint8 quorum,bytes32 requirementsHash)"
     );
 
-    function hash(Attestation calldata attestation) internal pure returns (bytes32) {
-        return keccak256(abi.encode(ATTESTATION_TYPEHASH, attestation));
+    /// @dev Its seven words in calldata are those of the struct. One with dirty upper bits reverts where it is
+    /// read, before anything is decided.
+    function hash(Attestation calldata attestation) internal pure returns (bytes32 digest) {
+        bytes32 typeHash = ATTESTATION_TYPEHASH;
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, typeHash)
+            calldatacopy(add(free, 0x20), attestation, 0xe0)
+            digest := keccak256(free, 0x100)
+        }
     }
 
     function submission(

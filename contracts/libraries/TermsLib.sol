@@ -42,25 +42,44 @@ library TermsLib {
 
     /// @dev `hashStruct(Agreement)` from all milestones.
     function hash(Terms calldata terms, Milestone[] calldata milestones) internal pure returns (bytes32) {
-        uint256 count = milestones.length;
-        bytes32[] memory hashes = new bytes32[](count);
-        for (uint256 i; i < count; ++i) {
-            hashes[i] = hash(milestones[i]);
+        bytes32 typeHash = MILESTONE_TYPEHASH;
+        bytes32 listHash;
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            let list := add(free, 0xe0)
+            let end := add(list, shl(5, milestones.length))
+            let source := milestones.offset
+            mstore(free, typeHash)
+            for { let next := list } lt(next, end) { next := add(next, 0x20) } {
+                calldatacopy(add(free, 0x20), source, 0xc0)
+                mstore(next, keccak256(free, 0xe0))
+                source := add(source, 0xc0)
+            }
+            listHash := keccak256(list, sub(end, list))
         }
-        return _hash(terms, hashes);
+        return _hash(terms, listHash);
     }
 
     /// @dev `hashStruct(Agreement)` from the hashes of the others and the one milestone itself.
     function hash(Terms calldata terms, MilestoneRef calldata ref) internal pure returns (bytes32) {
-        bytes32[] memory hashes = ref.hashes;
-        if (ref.index >= hashes.length) revert IMilestoneEscrow.UnknownMilestones(ref.index, hashes.length);
-        hashes[ref.index] = hash(ref.milestone);
-        return _hash(terms, hashes);
+        bytes32[] calldata hashes = ref.hashes;
+        uint256 index = ref.index;
+        if (index >= hashes.length) revert IMilestoneEscrow.UnknownMilestones(index, hashes.length);
+        bytes32 own = hash(ref.milestone);
+        bytes32 listHash;
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            let size := shl(5, hashes.length)
+            calldatacopy(free, hashes.offset, size)
+            mstore(add(free, shl(5, index)), own)
+            listHash := keccak256(free, size)
+        }
+        return _hash(terms, listHash);
     }
 
     /// @dev The thirteen words of `Terms` in calldata are those of the EIP-712 struct, but for `verifiers`.
     /// A word with dirty upper bits only names an agreement that `validate` refuses to open.
-    function _hash(Terms calldata terms, bytes32[] memory hashes) private pure returns (bytes32 digest) {
+    function _hash(Terms calldata terms, bytes32 listHash) private pure returns (bytes32 digest) {
         bytes32 verifiersHash = hash(terms.verifiers);
         bytes32 typeHash = AGREEMENT_TYPEHASH;
         assembly ("memory-safe") {
@@ -68,7 +87,7 @@ library TermsLib {
             mstore(free, typeHash)
             calldatacopy(add(free, 0x20), terms, 0x1a0)
             mstore(add(free, 0xa0), verifiersHash)
-            mstore(add(free, 0x1c0), keccak256(add(hashes, 0x20), shl(5, mload(hashes))))
+            mstore(add(free, 0x1c0), listHash)
             digest := keccak256(free, 0x1e0)
         }
     }
