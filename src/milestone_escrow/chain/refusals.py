@@ -5,13 +5,14 @@ from __future__ import annotations
 from milestone_escrow.chain.attempts import Attempt
 from milestone_escrow.chain.codec import Values, interface
 from milestone_escrow.chain.sentences import RULES
+from milestone_escrow.chain.token_sentences import TOKEN_RULES
 from milestone_escrow.errors import ContractError
 
 
 def explain(data: bytes, attempt: Attempt) -> ContractError:
     """The error for what a call reverted with, decoded as far as it can be."""
     name, values = decode(data)
-    rule = RULES.get(name)
+    rule = RULES.get(name) or TOKEN_RULES.get(name)
     if rule is None:
         message, hint = f"the contract refused to {attempt.verb}: {name or 'no reason given'}", ""
     else:

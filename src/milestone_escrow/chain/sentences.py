@@ -1,4 +1,4 @@
-"""A sentence and a way out for every custom error of the contract and the token."""
+"""A sentence and a way out for every custom error of the contract."""
 
 from __future__ import annotations
 
@@ -21,13 +21,9 @@ _OWNERS = {
     "approve": "only the buyer approves {milestone}",
     "refund": "only the payee gives money back",
     "rule": "only the arbiter rules on {milestone}",
+    "assign": "only the payee hands {milestone} on",
+    "buy": "this offer is for one buyer only",
 }
-# Error texts of older tokens, Circle's among them.
-_TOKEN_TEXTS = (
-    ("exceeds balance", "the payer has too few tokens"),
-    ("exceeds allowance", "the contract may not take that many tokens"),
-    ("blacklisted", "the token's issuer has denylisted one of the accounts"),
-)
 _PANICS = {0x01: "an assertion failed", 0x11: "a sum overflowed", 0x32: "an index is out of range"}
 
 
@@ -61,16 +57,30 @@ def _milestone(v: Values, a: Attempt) -> Sentence:
     name = _name(v["term"])
     say = a.wording.time if name == "deadline" else str
     asked, low, high = (say(v[key]) for key in ("asked", "atLeast", "atMost"))
+    # What a change order amends is known here, what it amends it to is not.
+    new = a.verb == "amend"
+    which = f"new milestone {v['milestone']}" if new else a.wording.milestone(v["milestone"])
     return (
-        f"{a.wording.milestone(v['milestone'])}: {name} is {asked}, allowed are {low} to {high}",
+        f"{which}: {name} is {asked}, allowed are {low} to {high}",
         "the agreement must be changed and signed again",
     )
 
 
 @_rule("RoleNotAllowed")
 def _role(v: Values, a: Attempt) -> Sentence:
+    role, account = _name(v["role"]), a.wording.account(v["account"])
+    if role == "assignee":
+        return (
+            f"{account} cannot own the payout of {a.milestone}: only who decides nothing about it",
+            "hand it to an account that is no verifier, no arbiter and not the contract",
+        )
+    if a.verb == "amend" and role in ("buyer", "supplier", "token"):
+        return (
+            f"a change order keeps the {role}, but names {account}",
+            "for another one, make a new agreement",
+        )
     return (
-        f"{v['account']} cannot be the {_name(v['role'])}",
+        f"{v['account']} cannot be the {role}",
         "a role needs an account of its own: not zero, not the contract, no second role",
     )
 
@@ -96,6 +106,8 @@ def _status(v: Values, a: Attempt) -> Sentence:
         return message, "the arbiter rules only on what a party has disputed"
     if a.verb == "fund":
         return message, "choose one that is not funded yet"
+    if a.verb in ("assign", "buy"):
+        return message, "wait until it is decided"
     return message, a.clock_hint()
 
 
@@ -103,7 +115,7 @@ def _status(v: Values, a: Attempt) -> Sentence:
 def _too_late(v: Values, a: Attempt) -> Sentence:
     until, now = a.wording.time(v["end"]), a.wording.time(v["nowAt"])
     message = f"the time to {a.verb} {a.milestone} ended on {until}, it is {now}"
-    if a.verb in ("fund", "open"):
+    if a.verb in ("fund", "open", "amend"):
         return message, "agree on new dates and sign again"
     return message, "now only the clock decides: anyone can `finalize`"
 
@@ -123,6 +135,8 @@ def _not_authorized(v: Values, a: Attempt) -> Sentence:
     if a.verb in _OWNERS:
         sentence = _OWNERS[a.verb].format(milestone=a.milestone)
         return f"{sentence}: {owner}", a.clock_hint()
+    if a.verb == "amend":
+        return f"this change order also needs the consent of {owner}", "add that signature"
     if a.verb == "settle":
         return f"this split also needs the consent of {owner}", "add that account's signature"
     if a.verb == "dispute":
@@ -175,6 +189,8 @@ def _issued(v: Values, a: Attempt) -> Sentence:
 @_rule("AmountOutOfBounds")
 def _amount(v: Values, a: Attempt) -> Sentence:
     asked, low, high = (a.wording.amount(v[key]) for key in ("asked", "atLeast", "atMost"))
+    if a.verb == "buy":
+        return f"the price is {asked}, allowed are {low} to {high}", "ask for another offer"
     if not v["atMost"]:
         return f"a rejection certifies nothing, not {asked}", "sign it with amount 0"
     return (
@@ -272,42 +288,6 @@ def _nothing(v: Values, a: Attempt) -> Sentence:
 def _withdrawal(v: Values, a: Attempt) -> Sentence:
     amount, account = a.wording.amount(v["amount"]), a.wording.account(v["account"])
     return f"{account} still cannot receive {amount}", "it stays credited; try again later"
-
-
-@_rule("ERC20InsufficientBalance")
-def _balance(v: Values, a: Attempt) -> Sentence:
-    has, needs = a.wording.amount(v["balance"]), a.wording.amount(v["needed"])
-    return f"{a.wording.account(v['sender'])} has {has}, needed are {needs}", "top up the account"
-
-
-@_rule("ERC20InsufficientAllowance")
-def _allowance(v: Values, a: Attempt) -> Sentence:
-    may, needs = a.wording.amount(v["allowance"]), a.wording.amount(v["needed"])
-    return (
-        f"{v['spender']} may take {may} from the payer, needed are {needs}",
-        "the payer must allow the amount first",
-    )
-
-
-@_rule("Denylisted")
-def _denylisted(v: Values, a: Attempt) -> Sentence:
-    return (
-        f"the token's issuer has denylisted {a.wording.account(v['account'])}",
-        "pay from another account",
-    )
-
-
-@_rule("SafeERC20FailedOperation")
-def _refused(v: Values, a: Attempt) -> Sentence:
-    return f"the token at {v['token']} refused the payment", "check balance and allowance"
-
-
-@_rule("Error")
-def _text(v: Values, a: Attempt) -> Sentence:
-    for part, sentence in _TOKEN_TEXTS:
-        if part in v["text"].lower():
-            return sentence, "check balance and allowance of the payer"
-    return f"the contract or the token refused to {a.verb}: {v['text']}", ""
 
 
 @_rule("Panic")

@@ -70,6 +70,9 @@ def test_a_wrong_verb_explains_the_right_one() -> None:
         ("rule", "only the arbiter rules"),
         ("dispute", "only the one it goes against"),
         ("settle", "needs the consent of"),
+        ("amend", "this change order also needs the consent of"),
+        ("assign", "only the payee hands milestone 1 on"),
+        ("buy", "this offer is for one buyer only"),
     ],
 )
 def test_each_verb_says_whose_it_is(verb: str, says: str) -> None:
@@ -123,12 +126,21 @@ SENTENCES: list[tuple[str, tuple[object, ...], str, str]] = [
     ("GasTooLow", (1, 2), "attest", "1 gas was left for a payout, 2 is needed"),
     ("VerifiersDiffer", (2,), "attest", "item 2 of the batch has other verifiers"),
     ("OfferOutdated", (3 * 10**6, 1, 2 * 10**6, 2), "buy", "it held 3.00 USDC, now 2.00 USDC"),
+    ("RoleNotAllowed", (b"assignee", ARBITER), "buy", "the arbiter, 0x44"),
+    ("RoleNotAllowed", (b"supplier", STRANGER), "amend", "a change order keeps the supplier"),
+    ("MilestoneOutOfBounds", (1, b"quorum", 2, 0, 1), "amend", "new milestone 1: quorum is 2"),
+    ("AmountOutOfBounds", (0, 1, 9_000_000), "buy", "the price is 0.00 USDC, allowed are 0.00"),
+    ("WrongStatus", (1, 5, 0b1110), "assign", "is disputed, but `assign` needs funded"),
+    ("TooLate", (APRIL, APRIL), "amend", "agree on new dates"),
     ("NothingCredited", (TOKEN, SUPPLIER), "withdraw", "nothing waits for the supplier"),
     ("WithdrawalFailed", (TOKEN, BUYER, 10**6), "withdraw", "cannot receive 1.00 USDC"),
     ("ERC20InsufficientBalance", (BUYER, 5, 10**6), "fund", "has 0.000005 USDC, needed are 1.00"),
     ("ERC20InsufficientAllowance", (TOKEN, 0, 10**6), "fund", "may take 0.00 USDC"),
     ("Denylisted", (BUYER,), "fund", "has denylisted the buyer"),
     ("SafeERC20FailedOperation", (TOKEN,), "fund", "refused the payment"),
+    ("ERC3009UsedAuthorization", (BUYER, b"\7" * 32), "fund", "of the buyer, 0x11"),
+    ("ERC3009InvalidAuthorizationTime", (0, APRIL), "fund", "and 14 Apr 2027, 21:59 UTC"),
+    ("ERC3009InvalidSignature", (), "fund", "did not sign this authorization"),
 ]
 
 
@@ -158,7 +170,12 @@ def test_every_error_of_the_contract_has_a_sentence() -> None:
         ("ERC20: transfer amount exceeds balance", "too few tokens"),
         ("ERC20: transfer amount exceeds allowance", "may not take that many"),
         ("Blacklistable: account is blacklisted", "denylisted"),
-        ("Pausable: paused", "refused to fund: Pausable: paused"),
+        ("Pausable: paused", "has paused all transfers"),
+        ("FiatTokenV2: authorization is used or canceled", "was used or withdrawn"),
+        ("FiatTokenV2: authorization is expired", "has expired"),
+        ("FiatTokenV2: authorization is not yet valid", "does not count yet"),
+        ("FiatTokenV2: invalid signature", "not the payer's signature"),
+        ("no", "refused to fund: no"),
     ],
 )
 def test_texts_of_older_tokens_are_understood(text: str, says: str) -> None:
