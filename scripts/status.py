@@ -1,0 +1,36 @@
+"""Where an agreement stands: brownie run scripts/status.py main AGREEMENT --network NAME"""
+
+from __future__ import annotations
+
+from milestone_escrow.cli.context import Session
+from milestone_escrow.cli.desk import Desk
+from milestone_escrow.cli.output import table
+from milestone_escrow.cli.words import Standing, amount, possible, silence_words, status
+from milestone_escrow.documents.when import format_time
+from scripts.here import contract, find, told
+
+
+@told
+def main(agreement: str) -> tuple[Standing, ...]:
+    """Print each milestone, what time alone would do, and who may do what now."""
+    escrow = contract()
+    signed = find(agreement, escrow)
+    deal = signed.agreement
+    print(f"{deal.reference}  {deal.title}")
+    print(f"on {escrow.network.title}, contract {escrow.contract}, id 0x{signed.id.hex()}")
+    if not escrow.is_open(signed.id):
+        missing = [role for role in ("buyer", "supplier") if role not in signed.signatures]
+        print(
+            f"Not open. {'Not signed by ' + ' and '.join(missing) if missing else 'Both signed'}."
+        )
+        return ()
+    standings = Desk(Session(), signed, escrow).standings()
+    print(f"It is {format_time(standings[0].now, deal.timezone)} there.\n")
+    rows = [(s.key, amount(s, s.milestone.amount), status(s), silence_words(s)) for s in standings]
+    print(table(rows, ("milestone", "amount", "status", "if nobody acts"), right=(1,)))
+    held = escrow.status(signed).held
+    print(f"\nHeld by the contract for it: {deal.amount(held)}\n")
+    for standing in standings:
+        if standing.state.status.holds:
+            print(f"{standing.key}: {possible(standing)}")
+    return standings
