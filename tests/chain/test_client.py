@@ -101,10 +101,10 @@ def test_funding_allows_exactly_what_it_needs(
     usdc, acting = escrow.token("USDC"), escrow.acting_as(buyer)
     acting.allow("USDC", 5)
     with pytest.raises(ContractError, match="must allow the amount first"):
-        acting.open(deal, signatures, fund=[1])
-    acting.open(deal, signatures, fund=[1], allow=True)
+        acting.open(deal, signatures, fund=[1], how="allowance")
+    acting.open(deal, signatures, fund=[1], how="allowance", allow=True)
     assert escrow.allowance(usdc, buyer.address) == 0
-    acting.fund(deal, [2], allow=True)
+    acting.fund(deal, [2], how="allowance", allow=True)
     assert escrow.unfunded(deal) == (0, 3, 4)
 
 
@@ -400,7 +400,7 @@ def test_an_account_without_coins_for_gas_is_told_so(
     acting = escrow.acting_as(poor)
     rest = 10**24 - 10**13
     escrow.chain.send_from(9, bytes.fromhex(buyer.address[2:]), value=rest, gas=21_000)
-    with pytest.raises(ChainError, match="coin for gas"):
+    with pytest.raises(ChainError, match="for gas, up to"):
         acting.allow("USDC", 5)
 
 

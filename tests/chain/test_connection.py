@@ -20,7 +20,7 @@ from milestone_escrow.chain.artifact import load
 from milestone_escrow.chain.deployments import read_deployment
 from milestone_escrow.chain.embedded import EmbeddedChain
 from milestone_escrow.chain.installation import install
-from milestone_escrow.chain.networks import Network, network
+from milestone_escrow.chain.networks import DEPLOYER, Network, network
 from milestone_escrow.chain.rpc import HttpNode, RpcError, Web3Node
 from milestone_escrow.errors import ChainError, EscrowError, UsageError
 from milestone_escrow.keys import DevSigner, LocalSigner
@@ -246,10 +246,14 @@ def test_a_record_of_another_chain_is_refused(tmp_path: Path) -> None:
 
 def test_what_deploying_would_send_can_be_seen_before() -> None:
     chain = EmbeddedChain(chain_id=5)
-    prepared = Escrow.prepare_deploy(LOCAL, rich(chain).address, rpc=chain)
-    assert prepared.to is None
-    assert prepared.data == load("MilestoneEscrow").bytecode
+    signer = rich(chain)
+    prepared = Escrow.prepare_deploy(LOCAL, signer.address, rpc=chain)
+    assert prepared is not None
+    assert prepared.to == DEPLOYER
+    assert prepared.data.endswith(load("MilestoneEscrow").bytecode)
     assert prepared.gas > 3_000_000
+    Escrow.deploy(LOCAL, signer, rpc=chain)
+    assert Escrow.prepare_deploy(LOCAL, signer.address, rpc=chain) is None
 
 
 def test_a_missing_anvil_says_how_to_get_it(

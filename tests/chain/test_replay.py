@@ -27,7 +27,7 @@ from tests.chain.conftest import AMOUNT
 
 
 def send(escrow: Escrow, signer: DevSigner, verb: str, *values: object) -> Receipt:
-    transactor = Transactor(escrow.node, escrow.network.chain_id, escrow.contract)
+    transactor = Transactor(escrow.node, escrow.network, escrow.contract)
     data = interface("MilestoneEscrow").call(verb, *values)
     return transactor.send(
         transactor.prepare(escrow.contract, data, Attempt(verb, signer.address)), signer

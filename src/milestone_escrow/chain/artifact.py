@@ -21,6 +21,7 @@ class ContractCode:
     bytecode: bytes
     runtime: bytes
     immutables: tuple[tuple[int, int], ...]
+    compiler: str
 
     def matches(self, code: bytes, immutable_words: Iterable[bytes]) -> bool:
         """Whether `code` is this contract, its immutables holding nothing but these 32-byte words.
@@ -58,4 +59,11 @@ def load(name: str) -> ContractCode:
         bytecode=bytes.fromhex(raw["bytecode"].removeprefix("0x")),
         runtime=bytes.fromhex(raw["deployedBytecode"].removeprefix("0x")),
         immutables=tuple(sorted((place["start"], place["length"]) for place in places)),
+        compiler=raw["compiler"],
     )
+
+
+def standard_input(name: str) -> str:
+    """What the compiler was given for `name`, sources included, as JSON: what explorers take."""
+    folder = resources.files("milestone_escrow.chain") / "artifacts"
+    return (folder / f"{name}.standard-input.json").read_text(encoding="utf-8")

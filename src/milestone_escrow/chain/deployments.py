@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
@@ -22,13 +23,19 @@ CONTRACT = "MilestoneEscrow"
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """One deployed contract; `code_hash` is Keccak-256 of its runtime code, as 0x hex."""
+    """One deployed contract; `code_hash` is Keccak-256 of its runtime code, as 0x hex.
+
+    `block` is where it appeared (0 where no node could say), `transaction` what put it there, ""
+    where somebody else did.
+    """
 
     network: str
     chain_id: int
     address: Address
     block: int
     code_hash: str
+    transaction: str = ""
+    compiler: str = ""
 
 
 def read_deployment(network: Network, state: Path | None = None) -> Deployment | None:
@@ -37,8 +44,7 @@ def read_deployment(network: Network, state: Path | None = None) -> Deployment |
     Raises:
         ChainError: a record is there and cannot be read, or is of another chain.
     """
-    shipped = Path(str(resources.files("milestone_escrow.chain"))) / FOLDER
-    for folder in ([state / FOLDER] if state else []) + [shipped]:
+    for folder in [*([state / FOLDER] if state else []), *_shipped()]:
         file = folder / f"{network.name}.json"
         if not file.is_file():
             continue
@@ -58,13 +64,28 @@ def read_deployment(network: Network, state: Path | None = None) -> Deployment |
 
 
 def write_deployment(deployment: Deployment, state: Path) -> Path:
-    """Record a deployment in the folder `state`; returns the file."""
+    """Record a deployment below the folder `state`, whole or not at all; returns the file."""
     file = state / FOLDER / f"{deployment.network}.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(f".{os.getpid()}")
-    partial.write_text(json.dumps(asdict(deployment), indent=2) + "\n", encoding="utf-8")
-    partial.replace(file)
+    write_record(file, asdict(deployment))
     return file
+
+
+def write_record(file: Path, record: Mapping[str, object]) -> None:
+    """Write a JSON file, whole or not at all.
+
+    Raises:
+        ChainError: its folder cannot be written to.
+    """
+    partial = file.with_suffix(f".{os.getpid()}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        partial.replace(file)
+    except OSError as error:
+        raise ChainError(
+            f"{file} cannot be written ({error.strerror})",
+            hint="set it right and run the same again: it goes on from here",
+        ) from None
 
 
 def verify_contract(node: Node, domain: Domain) -> bytes:
@@ -103,6 +124,12 @@ def immutable_words(domain: Domain) -> tuple[bytes, ...]:
 
 def code_hash(code: bytes) -> str:
     return "0x" + keccak(code).hex()
+
+
+def _shipped() -> tuple[Path, ...]:
+    """With the package, or at the top of the source tree that it runs from."""
+    package = Path(str(resources.files("milestone_escrow")))
+    return package / FOLDER, package.parents[1] / FOLDER
 
 
 def _short_string(text: str) -> bytes:

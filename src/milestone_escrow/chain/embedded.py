@@ -19,6 +19,7 @@ from milestone_escrow.chain.embedded_records import (
     MinedBlock,
     MinedTransaction,
 )
+from milestone_escrow.chain.networks import DEPLOYER, DEPLOYER_CODE
 from milestone_escrow.chain.rpc import RpcError
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.devchain import SANDBOX_ACCOUNTS, SANDBOX_CHAIN_ID
@@ -305,6 +306,9 @@ def _genesis(start: int, chain_id: int) -> tuple[Any, tuple[bytes, ...]]:
 
     parameters = PyEVMBackend.generate_genesis_params({"timestamp": start, "gas_limit": GAS_LIMIT})
     accounts = PyEVMBackend.generate_genesis_state(num_accounts=SANDBOX_ACCOUNTS)
+    # As on public networks and on Anvil, so that the contract can be deployed here as there.
+    deployer = {"balance": 0, "nonce": 1, "code": DEPLOYER_CODE, "storage": {}}
+    accounts[bytes.fromhex(DEPLOYER[2:])] = deployer
     backend = PyEVMBackend(genesis_parameters=parameters, genesis_state=accounts)
     backend.chain.chain_id = chain_id
-    return backend.chain, tuple(backend.get_accounts())
+    return backend.chain, tuple(backend.get_accounts())[:SANDBOX_ACCOUNTS]

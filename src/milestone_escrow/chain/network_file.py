@@ -82,14 +82,15 @@ def _network(name: str, table: Any, file: str, base: Network | None) -> Network:
     where = f"{file}: [{name}]"
     if not isinstance(table, dict):
         raise UsageError(f"{where} must be a table, not {table!r}")
-    if unknown := sorted(set(table) - _KEYS):
+    keys: dict[str, Any] = table
+    if unknown := sorted(set(keys) - _KEYS):
         raise UsageError(
             f"{where} has unknown fields {', '.join(unknown)}",
             hint=f"allowed are {', '.join(sorted(_KEYS))}",
         )
     fields: dict[str, Any] = {
         _PRICES.get(key, key): _value(key, value, f"{where} {key}")
-        for key, value in table.items()
+        for key, value in keys.items()
         if key not in ("tokens", "verify")
     }
     if base is None and "chain_id" not in fields:
@@ -108,13 +109,14 @@ def _network(name: str, table: Any, file: str, base: Network | None) -> Network:
 
 def _value(key: str, value: Any, where: str) -> Any:
     if key in _PRICES:
-        if type(value) not in (int, Decimal) or value < 0:
+        if isinstance(value, bool) or not isinstance(value, (int, Decimal)) or value < 0:
             raise UsageError(f"{where} must be a number of gwei, not {value!r}")
         return int(value * GWEI)
     kind: type = int if key in _NUMBERS else bool if key in _FLAGS else str
+    # `bool` is an `int` to isinstance, but not to a reader.
     if type(value) is not kind:
         raise UsageError(f"{where} must be {kind.__name__}, not {value!r}")
-    if key in _NUMBERS and value < _NUMBERS[key]:
+    if isinstance(value, int) and value < _NUMBERS.get(key, 0):
         raise UsageError(f"{where} must be at least {_NUMBERS[key]}, not {value}")
     if key in _CHOICES and value not in _CHOICES[key]:
         allowed = " or ".join(choice for choice in _CHOICES[key] if choice)

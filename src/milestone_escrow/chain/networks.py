@@ -17,6 +17,10 @@ USER_FILE = "networks.toml"
 # Nick Johnson's deterministic deployment proxy, at this address on nearly every network: what it
 # creates lies where salt and code say, whoever asked.
 DEPLOYER = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
+DEPLOYER_CODE = bytes.fromhex(
+    "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe03601600081602082378035828234"
+    "f58015156039578182fd5b8082525050506014600cf3"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from milestone_escrow.chain.attempts import Attempt
+from milestone_escrow.chain.broadcast import Signed, await_receipt, broadcast, next_nonce
 from milestone_escrow.chain.events import Event, read_event
+from milestone_escrow.chain.fees import AS_USUAL, Bid, coins, data_fee, price_now
+from milestone_escrow.chain.networks import Network
 from milestone_escrow.chain.refusals import explain
 from milestone_escrow.chain.rpc import Node, RpcError
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
 from milestone_escrow.protocol.signatures import Signer
 
-GWEI = 10**9
 # Estimates are for the state as it is now; other people's transactions may come first.
 GAS_MARGIN_PERCENT = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A transaction that was simulated and would be sent; `to` is None for a deployment."""
+    """A transaction that was simulated and would be sent; `to` is None for a deployment.
+
+    `data_fee` is what a rollup charges in wei for posting it, on top of gas.
+    """
 
     verb: str
     sender: Address
@@ -34,24 +38,53 @@ class Prepared:
     max_priority_fee_per_gas: int
     chain_id: int
     attempt: Attempt = field(repr=False, compare=False)
+    expected_cost: int = 0
+    data_fee: int = 0
+    legacy: bool = False
 
     @property
     def max_cost(self) -> int:
         """Wei that the sender must have, the value included."""
-        return self.gas * self.max_fee_per_gas + self.value
+        return self.gas * self.max_fee_per_gas + self.data_fee + self.value
+
+    def fields(self, nonce: int) -> dict[str, Any]:
+        """What a signer signs."""
+        common = {
+            "chainId": self.chain_id,
+            "nonce": nonce,
+            "to": self.to or b"",
+            "value": self.value,
+            "data": self.data,
+            "gas": self.gas,
+        }
+        if self.legacy:
+            return {**common, "gasPrice": self.max_fee_per_gas}
+        return {
+            **common,
+            "type": 2,
+            "maxFeePerGas": self.max_fee_per_gas,
+            "maxPriorityFeePerGas": self.max_priority_fee_per_gas,
+        }
 
     def to_json(self) -> dict[str, object]:
         """The unsigned transaction as wallets take it, without a nonce."""
+        price = (
+            {"type": "0x0", "gasPrice": hex(self.max_fee_per_gas)}
+            if self.legacy
+            else {
+                "type": "0x2",
+                "maxFeePerGas": hex(self.max_fee_per_gas),
+                "maxPriorityFeePerGas": hex(self.max_priority_fee_per_gas),
+            }
+        )
         return {
-            "type": "0x2",
             "chainId": hex(self.chain_id),
             "from": self.sender,
             "to": self.to,
             "value": hex(self.value),
             "data": "0x" + self.data.hex(),
             "gas": hex(self.gas),
-            "maxFeePerGas": hex(self.max_fee_per_gas),
-            "maxPriorityFeePerGas": hex(self.max_priority_fee_per_gas),
+            **price,
         }
 
 
@@ -69,15 +102,25 @@ class Receipt:
 
 
 class Transactor:
-    """Sends transactions to one node of one chain."""
+    """Sends transactions to one node of one network."""
 
     def __init__(
-        self, node: Node, chain_id: int, contract: Address = "", *, timeout: float = 180
+        self,
+        node: Node,
+        network: Network,
+        contract: Address = "",
+        *,
+        bid: Bid = AS_USUAL,
+        timeout: float = 180,
     ) -> None:
-        """`contract` is whose events receipts show; `timeout` how many seconds to wait for one."""
+        """`contract` is whose events receipts show; `timeout` how many seconds to wait for one.
+
+        Of several transactions the first has the bid's nonce, the others the following ones.
+        """
         self._node = node
-        self._chain_id = chain_id
+        self._network = network
         self._contract = contract.lower()
+        self._bid = bid
         self._timeout = timeout
 
     def prepare(
@@ -86,6 +129,8 @@ class Transactor:
         data: bytes,
         attempt: Attempt,
         refine: Callable[[Attempt], Attempt] | None = None,
+        *,
+        value: int = 0,
     ) -> Prepared:
         """Simulate a call as its sender would send it, and price it.
 
@@ -93,26 +138,35 @@ class Transactor:
 
         Raises:
             ContractError: the contract refuses.
-            ChainError: the node does.
+            ChainError: the node does, or gas costs more than the network's cap.
+            UsageError: the bid's price or nonce will not do.
         """
         call = {"from": attempt.sender, "data": "0x" + data.hex()} | ({"to": to} if to else {})
+        if value:
+            call["value"] = hex(value)
         try:
             estimate = int(self._node.request("eth_estimateGas", [call]), 16)
         except RpcError as error:
             full = refine(attempt) if refine else attempt
             raise self._refusal(call, "latest", full, error) from None
-        base, tip = self._fees()
+        price = price_now(self._node, self._network, self._bid)
+        posted = data_fee(self._node, self._network, to, data)
+        if self._bid.nonce is not None:
+            next_nonce(self._node, attempt.sender, self._bid.nonce)
         return Prepared(
             verb=attempt.verb,
             sender=attempt.sender,
             to=to,
             data=data,
-            value=0,
+            value=value,
             gas=estimate + estimate * GAS_MARGIN_PERCENT // 100,
-            max_fee_per_gas=2 * base + tip,
-            max_priority_fee_per_gas=tip,
-            chain_id=self._chain_id,
+            max_fee_per_gas=price.max_fee,
+            max_priority_fee_per_gas=price.tip,
+            chain_id=self._network.chain_id,
             attempt=attempt,
+            expected_cost=estimate * price.expected + posted.wei + value,
+            data_fee=posted.wei,
+            legacy=price.legacy,
         )
 
     def send(self, prepared: Prepared, signer: Signer) -> Receipt:
@@ -122,33 +176,42 @@ class Transactor:
             ContractError: the transaction was mined but refused; the reason is replayed.
             ChainError: too little money for gas, or no answer in time.
         """
+        signed = self.sign(prepared, signer)
+        sent = broadcast(self._node, signed, prepared.verb, self._network)
+        if self._bid.nonce is not None:
+            self._bid = replace(self._bid, nonce=signed.nonce + 1)
+        return self.finish(prepared, [sent])
+
+    def sign(self, prepared: Prepared, signer: Signer) -> Signed:
+        """The transaction ready to be broadcast.
+
+        Raises:
+            ChainError: it was prepared for another account, or this one cannot pay for gas.
+        """
         sender = signer.address
         if sender != prepared.sender:
             raise ChainError(f"prepared for {prepared.sender}, but signed by {sender}")
         self._require_gas_money(prepared)
-        nonce = int(self._node.request("eth_getTransactionCount", [sender, "pending"]), 16)
-        fields: dict[str, Any] = {
-            "type": 2,
-            "chainId": prepared.chain_id,
-            "nonce": nonce,
-            "to": prepared.to or b"",
-            "value": prepared.value,
-            "data": prepared.data,
-            "gas": prepared.gas,
-            "maxFeePerGas": prepared.max_fee_per_gas,
-            "maxPriorityFeePerGas": prepared.max_priority_fee_per_gas,
-        }
-        raw = signer.sign_transaction(fields)
-        try:
-            transaction = self._node.request("eth_sendRawTransaction", ["0x" + raw.hex()])
-        except RpcError as error:
-            raise ChainError(
-                f"the node did not take the transaction to {prepared.verb}: {error.message}",
-                hint="try again",
-            ) from None
-        return self._finish(prepared, self._wait(str(transaction), prepared.verb))
+        nonce = next_nonce(self._node, sender, self._bid.nonce)
+        return Signed(signer.sign_transaction(prepared.fields(nonce)), nonce, sender)
 
-    def _finish(self, prepared: Prepared, raw: dict[str, Any]) -> Receipt:
+    def finish(self, prepared: Prepared, transactions: Sequence[str]) -> Receipt:
+        """Wait for the first of these transactions of one nonce, and read what it came to.
+
+        Raises:
+            ContractError: it was mined but refused.
+            ChainError: none is in a block in time.
+        """
+        raw = await_receipt(
+            self._node,
+            transactions,
+            prepared.verb,
+            timeout=self._timeout,
+            network=self._network,
+        )
+        return self._read(prepared, raw)
+
+    def _read(self, prepared: Prepared, raw: dict[str, Any]) -> Receipt:
         if int(raw["status"], 16) != 1:
             call = {"from": prepared.sender, "to": prepared.to, "data": "0x" + prepared.data.hex()}
             before = hex(int(raw["blockNumber"], 16) - 1)
@@ -163,26 +226,12 @@ class Transactor:
             block=block,
             time=at,
             gas_used=used,
-            fee=used * int(raw.get("effectiveGasPrice") or "0x0", 16),
+            # A rollup says apart what it took for posting the data.
+            fee=used * int(raw.get("effectiveGasPrice") or "0x0", 16)
+            + int(raw.get("l1Fee") or "0x0", 16),
             events=tuple(event for event in found if event),
             contract=_checksummed(raw.get("contractAddress")),
         )
-
-    def _wait(self, transaction: str, verb: str) -> dict[str, Any]:
-        pause, until = 0.05, time.monotonic() + self._timeout
-        while True:
-            receipt = self._node.request("eth_getTransactionReceipt", [transaction])
-            if isinstance(receipt, dict) and receipt.get("blockNumber"):
-                return receipt
-            if time.monotonic() > until:
-                raise ChainError(
-                    f"the transaction {transaction} to {verb} is in no block after "
-                    f"{self._timeout:g} seconds",
-                    hint="it may still come through: look at the agreement's status before "
-                    "sending again",
-                )
-            time.sleep(pause)
-            pause = min(pause * 1.5, 2)
 
     def _refusal(
         self, call: dict[str, Any], block: str, attempt: Attempt, error: RpcError | None
@@ -202,24 +251,12 @@ class Transactor:
             return explain(error.data, attempt)
         return ChainError(f"the node cannot simulate {attempt.verb}: {error.message}")
 
-    def _fees(self) -> tuple[int, int]:
-        """Base fee and tip per gas, in wei (EIP-1559)."""
-        block = self._node.request("eth_getBlockByNumber", ["latest", False])
-        try:
-            tip = int(self._node.request("eth_maxPriorityFeePerGas"), 16)
-        except RpcError:
-            tip = GWEI
-        if block and block.get("baseFeePerGas"):
-            return int(block["baseFeePerGas"], 16), tip
-        return int(self._node.request("eth_gasPrice"), 16), tip
-
     def _require_gas_money(self, prepared: Prepared) -> None:
         balance = int(self._node.request("eth_getBalance", [prepared.sender, "latest"]), 16)
         if balance < prepared.max_cost:
-            needed, has = _ether(prepared.max_cost), _ether(balance)
+            needed, has = (coins(wei, self._network.coin) for wei in (prepared.max_cost, balance))
             raise ChainError(
-                f"{prepared.sender} has {has} of the network's coin for gas, up to {needed} is "
-                "needed",
+                f"{prepared.sender} has {has} for gas, up to {needed} is needed",
                 hint="send it some, or use another account",
             )
 
@@ -260,7 +297,3 @@ def _checksummed(address: str | None) -> Address | None:
     from eth_utils.address import to_checksum_address
 
     return str(to_checksum_address(address))
-
-
-def _ether(wei: int) -> str:
-    return f"{wei / 10**18:.6f}"
