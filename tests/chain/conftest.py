@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
 from milestone_escrow import Escrow
+from milestone_escrow.chain.compiler import Artifact, compile_contracts
 from milestone_escrow.chain.structs import OpenedAgreement
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
@@ -18,8 +20,15 @@ from milestone_escrow.protocol.terms import (
     agreement_typed_data,
 )
 
+ROOT = Path(__file__).resolve().parents[2]
 START = 1_799_884_800
 AMOUNT = 72_000_000_000
+
+
+@pytest.fixture(scope="session")
+def artifacts() -> Mapping[str, Artifact]:
+    """Test contracts too, which the package does not ship."""
+    return compile_contracts(ROOT)
 
 
 @pytest.fixture(scope="session")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from milestone_escrow import Escrow
 from milestone_escrow.chain.attempts import Attempt
 from milestone_escrow.chain.codec import interface
-from milestone_escrow.chain.compiler import Artifact, compile_contracts
+from milestone_escrow.chain.compiler import Artifact
 from milestone_escrow.chain.events import MilestonesFunded
 from milestone_escrow.chain.structs import OpenedAgreement
 from milestone_escrow.chain.transactions import Transactor
@@ -23,13 +22,6 @@ from milestone_escrow.protocol.paying import SignedAuthorization
 from milestone_escrow.protocol.terms import DAY
 from tests.chain.conftest import AMOUNT
 from tests.chain.tokens import call, consents, deploy, in_token
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="session")
-def artifacts() -> Mapping[str, Artifact]:
-    return compile_contracts(ROOT)
 
 
 @pytest.fixture
