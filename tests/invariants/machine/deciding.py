@@ -1,0 +1,342 @@
+"""Rules: verdicts, submissions, disputes, rulings, consent, and time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import strategies as st
+
+from milestone_escrow.protocol import acts as signed
+from milestone_escrow.protocol.acts import Attestation, Verdict
+from milestone_escrow.protocol.eip712 import ZERO_ADDRESS
+from milestone_escrow.protocol.lifecycle import (
+    ATTESTABLE,
+    DISPUTED,
+    Role,
+    Split,
+    Status,
+    disputing_role,
+)
+from milestone_escrow.protocol.terms import DAY
+from tests.contracts.support.deal import EVIDENCE, REASON
+from tests.invariants.machine import acts
+from tests.invariants.machine.acts import Ref
+from tests.invariants.machine.base import STRANGER, Machine, rule
+
+HOLDING = tuple(status for status in Status if status.holds)
+
+
+class Deciding(Machine):
+    """The four deciders, and the clocks that people start."""
+
+    def attestation(self, ref: Ref, verdict: Verdict, amount: int) -> Attestation:
+        """Issued now; a second passes where the last one was issued now, too."""
+        if ref.index < len(self.twin.states[ref.deal.id]):
+            self.wait_until(self.twin.state(ref).issued_at + 1)
+        until = self.now + 3_600
+        return Attestation(ref.deal.id, ref.index, verdict, amount, EVIDENCE, self.now, until)
+
+    def quorum(self, data: Any, ref: Ref) -> int:
+        """A bitmap of enough verifiers of the milestone, or of all."""
+        members = [bit for bit in range(32) if ref.milestone.verifier_set >> bit & 1]
+        few = data.draw(st.booleans())
+        chosen = members[-ref.milestone.quorum :] if few and members else members
+        return sum(1 << bit for bit in chosen)
+
+    def certify(self, ref: Ref, attestation: Attestation, signers: int) -> acts.Attest:
+        typed = attestation.typed_data(self.twin.domain)
+        verifiers = ref.deal.terms.verifiers
+        signatures = tuple(
+            self.twin.book.sign(verifier, typed, short=bit == 1)
+            for bit, verifier in enumerate(verifiers)
+            if signers >> bit & 1
+        )
+        return acts.Attest(ref, attestation, signers, signatures)
+
+    def attestable(self) -> list[Ref]:
+        return [ref for ref in self.live(*ATTESTABLE) if ref.milestone.quorum]
+
+    def accept(self, data: Any, ref: Ref, amount: int) -> None:
+        attestation = self.attestation(ref, Verdict.ACCEPTED, amount)
+        self.send(self.certify(ref, attestation, self.quorum(data, ref)), STRANGER)
+
+    @rule
+    def verifiers_accept(self, data: Any) -> None:
+        ref = self.pick(data, self.attestable())
+        self.accept(data, ref, ref.milestone.amount)
+
+    @rule
+    def verifiers_accept_a_part(self, data: Any) -> None:
+        ref = self.pick(data, self.attestable())
+        paid, amount = self.twin.state(ref).paid, ref.milestone.amount
+        part = data.draw(st.sampled_from((paid + 1, (paid + amount + 1) // 2, amount - 1)))
+        self.accept(data, ref, min(max(part, 0), 2**128 - 1))
+
+    @rule
+    def verifiers_reject(self, data: Any) -> None:
+        ref = self.pick(data, self.attestable())
+        attestation = self.attestation(ref, Verdict.REJECTED, 0)
+        self.send(self.certify(ref, attestation, self.quorum(data, ref)), STRANGER)
+
+    @rule
+    def verifiers_err(self, data: Any) -> None:
+        """One thing is wrong with what is said."""
+        ref = self.choose(data, self.attestable(), self.milestones())
+        right = self.attestation(ref, Verdict.ACCEPTED, ref.milestone.amount)
+        paid = self.twin.state(ref).paid
+        changes: dict[str, Any] = data.draw(
+            st.sampled_from(
+                (
+                    {"agreement_id": bytes(32)},
+                    {"milestone": ref.index + 1},
+                    {"verdict": Verdict.RETURNED},
+                    {"verdict": Verdict.REJECTED},
+                    {"amount": paid},
+                    {"amount": 2**128 - 1},
+                    {"issued_at": self.now + 1},
+                    {"issued_at": self.twin.state(ref).issued_at},
+                    {"valid_until": self.now - 1},
+                )
+            )
+        )
+        signers = self.quorum(data, ref)
+        self.send(self.certify(ref, replace(right, **changes), signers), STRANGER)
+
+    @rule
+    def signers_are_wrong(self, data: Any) -> None:
+        """Too few, too many, strangers to the milestone, in the wrong order, or for another."""
+        ref = self.choose(data, self.attestable(), self.milestones())
+        attestation = self.attestation(ref, Verdict.ACCEPTED, ref.milestone.amount)
+        right = self.certify(ref, attestation, self.quorum(data, ref))
+        typed = attestation.typed_data(self.twin.domain)
+        forged = self.twin.book.sign(STRANGER, typed)
+        one = right.signers & -right.signers
+        spoilt = (
+            replace(right, signers=right.signers | 1 << 9),
+            replace(right, signers=2**256 - 1),
+            replace(right, signers=0, signatures=()),
+            self.certify(ref, attestation, right.signers ^ one),
+            replace(right, signatures=right.signatures[1:]),
+            replace(right, signatures=(*right.signatures, forged)),
+            replace(right, signatures=right.signatures[::-1]),
+            replace(right, signatures=(forged, *right.signatures[1:])),
+            replace(right, signatures=(b"", *right.signatures[1:])),
+        )
+        self.send(self.choose(data, spoilt), STRANGER)
+
+    @rule
+    def verifiers_decide_a_batch(self, data: Any) -> None:
+        """What can no longer be decided is skipped; the rest is decided as one by one."""
+        first = self.pick(data, self.attestable())
+        verifiers = first.deal.terms.verifiers
+        near = [ref for ref in self.milestones() if ref.deal.terms.verifiers == verifiers]
+        more = data.draw(st.lists(st.sampled_from(near), max_size=3))
+        items, signers = [], first.milestone.verifier_set
+        for ref in (first, *more):
+            kind = data.draw(st.integers(0, 4))
+            verdict = Verdict.REJECTED if kind == 0 else Verdict.ACCEPTED
+            amount = 0 if kind == 0 else ref.milestone.amount // (2 if kind == 1 else 1)
+            items.append((ref, self.attestation(ref, verdict, amount)))
+            if data.draw(st.integers(0, 4)):
+                signers &= ref.milestone.verifier_set
+        self.send(self.batch(tuple(items), signers, verifiers), STRANGER)
+
+    @rule
+    def a_batch_errs(self, data: Any) -> None:
+        """It is empty, mixes verifiers, tells of another milestone, or names nothing open."""
+        refs = data.draw(st.lists(st.sampled_from(self.milestones()), max_size=3))
+        items = [(ref, self.attestation(ref, Verdict.ACCEPTED, 1)) for ref in refs]
+        signers = data.draw(st.sampled_from((1, 1, 3, 2**255)))
+        if items and data.draw(st.booleans()):
+            ref, attestation = items[0]
+            bent = data.draw(st.sampled_from(({"milestone": 50}, {"verdict": Verdict.RETURNED})))
+            items[0] = (ref, replace(attestation, **bent))
+        verifiers = items[0][0].deal.terms.verifiers if items else self.stage.verifiers
+        self.send(self.batch(tuple(items), signers, verifiers), STRANGER)
+
+    def batch(
+        self, items: tuple[tuple[Ref, Attestation], ...], signers: int, verifiers: tuple[str, ...]
+    ) -> acts.AttestBatch:
+        typed = signed.batch_typed_data(self.twin.domain, [said for _, said in items])
+        signatures = tuple(
+            self.twin.book.sign(verifier, typed)
+            for bit, verifier in enumerate(verifiers)
+            if signers >> bit & 1
+        )
+        return acts.AttestBatch(items, signers, signatures)
+
+    @rule
+    def payee_submits(self, data: Any) -> None:
+        ref = self.pick(data, self.live(Status.FUNDED))
+        target, sequence = (ref.deal.id, ref.index), self.twin.state(ref).sequence
+        by, until, signature = self.signed(
+            data,
+            self.payee(ref),
+            sequence,
+            lambda number, until: signed.Submission(*target, EVIDENCE, number, until).typed_data(
+                self.twin.domain
+            ),
+        )
+        self.send(acts.Submit(ref, EVIDENCE, until, signature), by)
+
+    @rule
+    def a_party_disputes(self, data: Any) -> None:
+        """Whom the status is about to go against; now and then the other one."""
+        disputable = (
+            Status.FUNDED, Status.SUBMITTED, Status.RELEASE_PENDING, Status.REFUND_PENDING
+        )  # fmt: skip
+        ref = self.pick(data, self.live(*disputable))
+        state = self.twin.state(ref)
+        buyer_may = disputing_role(ref.milestone, state) is Role.BUYER
+        if not data.draw(st.integers(0, 5)):
+            buyer_may = not buyer_may
+        party = ref.deal.terms.buyer if buyer_may else self.payee(ref)
+        by, until, signature = self.signed(
+            data,
+            party,
+            state.sequence,
+            lambda number, until: signed.Dispute(
+                ref.deal.id, ref.index, REASON, number, until
+            ).typed_data(self.twin.domain),
+        )
+        self.send(acts.Dispute(ref, REASON, until, signature), by)
+
+    def rule_on(self, data: Any, ref: Ref, split: Split) -> None:
+        target, sequence = (ref.deal.id, ref.index), self.twin.state(ref).sequence
+        by, until, signature = self.signed(
+            data,
+            ref.deal.terms.arbiter,
+            sequence,
+            lambda number, until: signed.Ruling(
+                *target, split.to_payee, split.to_buyer, REASON, number, until
+            ).typed_data(self.twin.domain),
+        )
+        self.send(acts.Rule(ref, split, REASON, until, signature), by)
+
+    def disputed(self) -> list[Ref]:
+        refs = self.live(*DISPUTED)
+        return [ref for ref in refs if ref.deal.terms.has_arbiter] or refs
+
+    @rule
+    def arbiter_rules(self, data: Any) -> None:
+        ref = self.pick(data, self.disputed())
+        held = self.held(ref)
+        to_payee = data.draw(st.sampled_from((0, held // 3, held)))
+        self.rule_on(data, ref, Split(to_payee, held - to_payee))
+
+    @rule
+    def arbiter_rules_on_a_part(self, data: Any) -> None:
+        """Or on nothing, or on more than there is."""
+        ref = self.pick(data, self.disputed())
+        third = self.held(ref) // 3
+        parts = ((0, 0), (third, 0), (third, third), (third, 3 * third + 3))
+        self.rule_on(data, ref, Split(*data.draw(st.sampled_from(parts))))
+
+    @rule
+    def buyer_approves(self, data: Any) -> None:
+        ref = self.pick(data, self.milestones(*HOLDING))
+        self.resolve(data, ref, Split(self.held(ref), 0), ref.deal.terms.buyer)
+
+    @rule
+    def buyer_approves_a_part(self, data: Any) -> None:
+        ref = self.pick(data, self.milestones(Status.FUNDED))
+        part = data.draw(st.sampled_from((1, self.held(ref) // 2)))
+        self.resolve(data, ref, Split(part, 0), ref.deal.terms.buyer)
+
+    @rule
+    def payee_gives_back(self, data: Any) -> None:
+        ref = self.pick(data, self.milestones(*HOLDING))
+        back = data.draw(st.sampled_from((self.held(ref), self.held(ref), 1)))
+        self.resolve(data, ref, Split(0, back), self.payee(ref))
+
+    @rule
+    def a_split_needs_both(self, data: Any) -> None:
+        """Signed by both, by one, or by neither."""
+        ref = self.pick(data, self.milestones(*HOLDING))
+        held = self.held(ref)
+        split = Split(held // 2, held - held // 2)
+        terms, sequence, until = ref.deal.terms, self.twin.state(ref).sequence, self.now
+        typed = signed.Resolution(
+            ref.deal.id, ref.index, split.to_payee, split.to_buyer, sequence, until
+        ).typed_data(self.twin.domain)
+        buyer = self.twin.book.sign(terms.buyer, typed)
+        payee = self.twin.book.sign(self.payee(ref), typed)
+        pair = data.draw(
+            st.sampled_from(
+                ((buyer, payee), (buyer, payee), (buyer, b""), (b"", payee), (payee, buyer))
+            )
+        )
+        by = self.choose(data, [STRANGER, STRANGER, terms.buyer, self.payee(ref)])
+        self.send(acts.Resolve(ref, split, until, *pair), by if by != ZERO_ADDRESS else STRANGER)
+
+    @rule
+    def a_split_is_out_of_bounds(self, data: Any) -> None:
+        ref = self.pick(data, self.milestones(*HOLDING))
+        held = self.held(ref)
+        parts = ((0, 0), (held, 1), (0, held + 1), (held // 2, 0), (2**128 - 1, 2**128 - 1))
+        split = Split(*data.draw(st.sampled_from(parts)))
+        by = self.choose(data, [ref.deal.terms.buyer, self.payee(ref)])
+        self.send(acts.Resolve(ref, split, 0, b"", b""), by)
+
+    def resolve(self, data: Any, ref: Ref, split: Split, who: str) -> None:
+        """By the one who gives up something."""
+        target, sequence = (ref.deal.id, ref.index), self.twin.state(ref).sequence
+        by, until, signature = self.signed(
+            data,
+            who,
+            sequence,
+            lambda number, until: signed.Resolution(
+                *target, split.to_payee, split.to_buyer, number, until
+            ).typed_data(self.twin.domain),
+        )
+        pair = (signature, b"") if split.to_payee else (b"", signature)
+        self.send(acts.Resolve(ref, split, until, *pair), by)
+
+    def due(self) -> list[Ref]:
+        return [ref for ref in self.milestones(*HOLDING) if self.now >= self.end(ref)]
+
+    @rule
+    def anyone_finalizes(self, data: Any) -> None:
+        self.send(acts.Finalize(self.pick(data, self.due())), STRANGER)
+
+    @rule
+    def time_decides_to_the_second(self, data: Any) -> None:
+        """A second before the end it is too early, at the end it is time."""
+        ref = self.choose(data, self.live(*HOLDING), self.milestones())
+        end = self.end(ref)
+        if self.now < end <= self.now + 10 * DAY and self.twin.state(ref).status.holds:
+            self.wait_until(end - 1)
+            assert not self.send(acts.Finalize(ref), STRANGER)
+            self.wait_until(end)
+            assert self.send(acts.Finalize(ref), STRANGER)
+
+    @rule
+    def all_that_is_due_is_finalized_at_once(self, data: Any) -> None:
+        """In one multicall; one call too many, and none of them happens."""
+        refs = self.due()[:4] or [self.choose(data, self.milestones())]
+        calls = [acts.Finalize(ref) for ref in refs]
+        if data.draw(st.integers(0, 3)) == 0:
+            calls.append(calls[0])
+        self.send(acts.Multicall(tuple(calls)), STRANGER)
+
+    @rule
+    def a_relayer_is_stingy(self, data: Any) -> None:
+        """Too little gas pays or fails; it never turns a payout into a credit."""
+        ref = self.choose(data, self.due(), self.milestones(*HOLDING) or self.milestones())
+        self.send(acts.Finalize(ref), STRANGER, scarce=True)
+        credited = [key for key, credit in self.twin.credits.items() if credit]
+        if credited:
+            self.send(acts.Withdraw(*self.choose(data, credited)), STRANGER, scarce=True)
+
+    @rule
+    def time_passes(self, data: Any) -> None:
+        self.wait_until(self.now + data.draw(st.sampled_from((1, 60, 3_600, DAY, 2 * DAY))))
+
+    @rule
+    def time_reaches_an_end(self, data: Any) -> None:
+        """To a second before, at, or after a clock that runs."""
+        soon = [ref for ref in self.live() if self.end(ref) <= self.now + 4 * DAY]
+        if soon:
+            end = self.end(self.choose(data, soon))
+            self.wait_until(end + data.draw(st.sampled_from((-2, -1, 0, 1))))

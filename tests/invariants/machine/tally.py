@@ -1,0 +1,48 @@
+"""What a play did: calls, rules, refusals. Counted to prove that nothing was left out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from tests.invariants.machine.acts import Act, function
+
+
+@dataclass
+class Tally:
+    """Counts of one run over many plays."""
+
+    rules: Counter[str] = field(default_factory=Counter)
+    allowed: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    plays: int = 0
+
+    @property
+    def calls(self) -> int:
+        return self.allowed.total() + self.refused.total()
+
+    def count(self, act: Act, error: str | None) -> None:
+        (self.allowed if error is None else self.refused)[function(act)] += 1
+        if error is not None:
+            self.errors[error] += 1
+
+    def add(self, other: Tally) -> None:
+        for name in ("rules", "allowed", "refused", "errors"):
+            getattr(self, name).update(getattr(other, name))
+        self.plays += other.plays
+
+    def lines(self) -> list[str]:
+        """The coverage report."""
+        verbs = sorted(set(self.allowed) | set(self.refused))
+        return [
+            f"{self.calls} calls in {self.plays} plays, {self.allowed.total()} of them allowed",
+            f"{len(self.rules)} rules: " + _listed(self.rules),
+            "verbs, allowed/refused: "
+            + ", ".join(f"{verb} {self.allowed[verb]}/{self.refused[verb]}" for verb in verbs),
+            f"{len(self.errors)} errors: " + _listed(self.errors),
+        ]
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{name or 'no reason'} {count}" for name, count in sorted(counts.items()))
