@@ -150,9 +150,9 @@ def account(name: str = "") -> BrownieSigner:
     if not name and len(known) == 1:
         name = known[0]
     if name not in known:
-        there = f"choose from {', '.join(known)}" if known else "there is none"
+        others = f"choose from {', '.join(known)}, or " if known else ""
         what = f"there is no Brownie account '{name}'" if name else "no account is named"
-        raise UsageError(what, hint=f"{there}, or make one with `brownie accounts generate NAME`")
+        raise UsageError(what, hint=f"{others}make one with `brownie accounts generate NAME`")
     file = os.environ.get("ESCROW_PASSWORD_FILE")
     password = read_password_file(Path(file)) if file else None
     try:

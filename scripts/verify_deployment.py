@@ -10,12 +10,10 @@ from brownie import web3
 from milestone_escrow.chain.artifact import load
 from milestone_escrow.chain.connection import reach
 from milestone_escrow.chain.deploying import contract_address
-from milestone_escrow.chain.deployments import FOLDER, code_hash, read_deployment, verify_contract
+from milestone_escrow.chain.deployments import CONTRACT, code_hash, read_deployment, verify_contract
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.eip712 import Domain
 from scripts.here import connected, mainnet, state, told
-
-CONTRACT = "MilestoneEscrow"
 
 
 @told
@@ -34,7 +32,7 @@ def main(address: str = "") -> str:
     if recorded and recorded.address == at:
         if recorded.code_hash != code_hash(code):
             raise ChainError(f"another code was recorded at {at}", hint="deploy it again")
-        print(f"  record      ok, {state() / FOLDER / network.name}.json")
+        print(f"  record      ok, deployed in block {recorded.block:,}")
     same = "the same as on every network" if at == contract_address(network) else "of its own"
     print(f"  address     {same}")
     return at

@@ -1,13 +1,22 @@
-"""Roles and an agreement of two milestones, for Brownie's own pytest."""
+"""Roles and an agreement of two milestones, for Brownie's own pytest; and where scripts run."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from brownie import accounts as brownie_accounts
 
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS
 from milestone_escrow.protocol.terms import DAY, Milestone, Terms
+from scripts import deploy, open_and_fund
+from scripts.here import contract
+from tests.brownie.deal import write_deal
+from tests.brownie.places import PLACES, Place
+from tests.support.sepolia import USDC as CIRCLE_USDC
+from tests.support.sepolia import give_coins, give_usdc
 
 USDC = 10**6
 
@@ -81,3 +90,66 @@ def milestones(chain: Any) -> tuple[Milestone, ...]:
     return tuple(
         Milestone(amount * USDC, deadline, False, 0b1, 1, b"\x22" * 32) for amount in (300, 700)
     )
+
+
+# Where scripts run
+
+
+@pytest.fixture(scope="module", params=PLACES)
+def place(request: Any, FiatToken: Any, FiatTokenProxy: Any) -> Iterator[Place]:  # noqa: N803
+    code = {c._name: f"0x{c.bytecode}" for c in (FiatToken, FiatTokenProxy)}
+    with PLACES[request.param](code) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def home(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A state folder of its own, whose table knows the token on Brownie's chain."""
+    folder = tmp_path_factory.mktemp(place.network)
+    table = f'[anvil]\ntokens.USDC = "{CIRCLE_USDC}"\n'
+    (folder / "networks.toml").write_text(table, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ESCROW_HOME", str(folder))
+        patch.setenv("ESCROW_YES", "1")
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def people(place: Place) -> dict[str, str]:
+    """Accounts by role, with coins for gas, and 20 USDC for the buyer."""
+    roles = ("buyer", "supplier", "editor", "printer")
+    found = {
+        role: brownie_accounts.add(f"0x{number:02x}" + "61" * 31).address
+        for number, role in enumerate(roles, start=1)
+    }
+    if place.network == "anvil":
+        found["buyer"] = brownie_accounts[1].address  # for which only the node can sign
+    for account in found.values():
+        give_coins(place.node, account, 10**18)
+    give_usdc(place.node, found["buyer"])
+    return found
+
+
+@pytest.fixture(scope="module")
+def deployed(home: Path, people: dict[str, str]) -> Any:
+    return deploy.main(people["buyer"])
+
+
+@pytest.fixture
+def client(deployed: Any) -> Any:
+    """The contract as the package sees it through Brownie."""
+    return contract()
+
+
+@pytest.fixture
+def file(client: Any, place: Place, people: dict[str, str], tmp_path: Path) -> str:
+    """An agreement file that nobody has signed."""
+    return write_deal(tmp_path, network=place.network, people=people, now=client.now())
+
+
+@pytest.fixture
+def opened(file: str, people: dict[str, str]) -> str:
+    """An agreement file, signed, opened and funded by the scripts."""
+    open_and_fund.sign(file, people["supplier"])
+    open_and_fund.main(file, people["buyer"], "all")
+    return file
