@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from milestone_escrow.documents.bound import BoundAgreement
+from milestone_escrow.documents.hostile import parse_json
 from milestone_escrow.errors import DocumentError
 
 MAX_FILE = 1_000_000
@@ -27,18 +28,30 @@ class Envelope:
         Raises:
             DocumentError: the file cannot be read, or is of another kind.
         """
+        found = cls.look(path, kind)
+        if set(found.fields) != expected or found.fields["format"] != "1":
+            raise found.damaged("it holds something else")
+        return found
+
+    @classmethod
+    def look(cls, path: Path, kind: str) -> Envelope:
+        """Whatever fields it has, to find out what it is.
+
+        Raises:
+            DocumentError: the file cannot be read, or has no fields.
+        """
         empty = cls(path, kind, {})
         try:
             with path.open("rb") as stream:
                 data = stream.read(MAX_FILE + 1)
-            fields = json.loads(data) if len(data) <= MAX_FILE else None
+            fields = parse_json(data, limit=MAX_FILE)
         except OSError as error:
             raise DocumentError(
                 f"cannot be read ({error.strerror})", file=str(path), hint="check the path"
             ) from error
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise empty.damaged("it is not JSON") from error
-        if not isinstance(fields, dict) or set(fields) != expected or fields["format"] != "1":
+        if not isinstance(fields, dict):
             raise empty.damaged("it holds something else")
         return cls(path, kind, fields)
 

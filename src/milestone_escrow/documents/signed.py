@@ -16,6 +16,7 @@ from pathlib import Path
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.bound import BoundAgreement
 from milestone_escrow.documents.files import write_private
+from milestone_escrow.documents.hostile import parse_json
 from milestone_escrow.documents.source import MAX_DEPTH, Tree
 from milestone_escrow.documents.values import read_account
 from milestone_escrow.errors import DocumentError, UsageError
@@ -201,21 +202,12 @@ def signed_path(agreement_file: str | Path) -> Path:
 def _parse(data: bytes | str, file: str) -> dict[str, object]:
     hint = "ask for the .signed.json file again"
     try:
-        if len(data) > MAX_FILE:
-            raise ValueError(f"more than {MAX_FILE:,} bytes")
-        fields = json.loads(data, object_pairs_hook=_distinct)
-    except (ValueError, RecursionError) as error:
+        fields = parse_json(data, limit=MAX_FILE)
+    except ValueError as error:
         message = f"is not a signed agreement ({error})"
         raise DocumentError(message, file=file, hint=hint) from error
     if not isinstance(fields, dict) or set(fields) != _FIELDS or fields["format"] != "1":
         raise DocumentError("is not a signed agreement of format 1", file=file, hint=hint)
-    return fields
-
-
-def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("a field is given twice")
     return fields
 
 
