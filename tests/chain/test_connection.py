@@ -101,7 +101,9 @@ def test_a_node_that_hangs_is_given_up() -> None:
         (b"{}", 200, "does not speak JSON-RPC"),
         (b'{"jsonrpc":"2.0","id":1,"result":null}', 200, "does not say which chain"),
         (b'{"jsonrpc":"2.0","id":1,"result":"soon"}', 200, "does not say which chain"),
-        (b'{"error":{"code":-32005,"message":"too many requests"}}', 429, "too many requests"),
+        (b'{"error":{"code":-32005,"message":"too many requests"}}', 200, "too many requests"),
+        (b'{"error":{"code":-32005,"message":"slow down"}}', 429, "limits how often"),
+        (b"", 401, "wants an access key"),
         (b'{"error":{}}', 200, "the node gave no reason"),
     ],
 )

@@ -73,6 +73,7 @@ def broadcast(node: Node, signed: Signed, verb: str, network: Network) -> str:
         raise ChainError(
             f"{error.message}, so the transaction {signed.hash} to {verb} may be on its way or not",
             hint="look at the status before you try again",
+            transaction=signed.hash,
         ) from None
     return signed.hash
 
@@ -187,4 +188,5 @@ def _unmined(transaction: str, verb: str, timeout: float, network: Network) -> C
         f"the transaction {transaction} to {verb} is in no block after {timeout:g} seconds",
         hint="it may still come through: look at the status before sending again, or replace it "
         f"with `escrow tx speed-up {transaction} --network {network.name}`",
+        transaction=transaction,
     )

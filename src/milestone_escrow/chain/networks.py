@@ -14,6 +14,9 @@ from milestone_escrow.protocol.token import Token
 
 USER_FILE = "networks.toml"
 
+# Wei for a unit of gas, where nothing is known about a network.
+USUAL_CAP = 500 * 10**9
+
 # Nick Johnson's deterministic deployment proxy, at this address on nearly every network: what it
 # creates lies where salt and code say, whoever asked.
 DEPLOYER = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
@@ -52,7 +55,7 @@ class Network:
     local: bool = False
     faucet: str = ""
     fees: str = "eip1559"
-    max_fee: int = 500 * 10**9
+    max_fee: int = USUAL_CAP
     min_tip: int = 0
     data_fee: str = ""
     confirmations: int = 1
@@ -95,7 +98,8 @@ def networks(state: Path | None = None) -> dict[str, Network]:
     found = dict(_shipped())
     file = state / USER_FILE if state else None
     if file and file.is_file():
-        found |= read_networks(file.read_text(encoding="utf-8"), str(file), found)
+        own = read_networks(file.read_text(encoding="utf-8"), str(file), found)
+        found |= {name: _as_real(chosen) for name, chosen in own.items()}
     return found
 
 
@@ -125,6 +129,12 @@ def require_allowed(chosen: Network, mainnet: bool) -> None:
             f"{chosen.title} is a main network with real money, and the contract is unaudited",
             hint="if you mean it, say --mainnet; to try things out, use sepolia or the sandbox",
         )
+
+
+def _as_real(chosen: Network) -> Network:
+    """A chain with real money holds it under every name."""
+    real = any(known.main and known.chain_id == chosen.chain_id for known in _shipped().values())
+    return replace(chosen, main=chosen.main or real)
 
 
 @lru_cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -11,6 +12,10 @@ from urllib.parse import urlsplit
 from milestone_escrow.errors import ChainError
 
 METHOD_NOT_FOUND = -32601
+TOO_MANY = 429
+
+# Their codes are no help: -32005 is also what a query with too many results is answered with.
+_LIMITS = ("rate limit", "rate-limit", "too many requests", "request limit", "capacity exceeded")
 
 
 class RpcError(ChainError):
@@ -20,6 +25,16 @@ class RpcError(ChainError):
         super().__init__(message, code=code, data=data)
         self.code = code
         self.data = data
+
+
+class LimitedError(ChainError):
+    """The node answers no more questions for a while."""
+
+    def __init__(self, host: str, said: str) -> None:
+        super().__init__(
+            f"the node at {host} limits how often it may be asked ({said})",
+            hint="wait a minute and run the same again, or name a node of your own with --rpc",
+        )
 
 
 class Node(Protocol):
@@ -38,7 +53,8 @@ class Node(Protocol):
 class HttpNode:
     """A node behind HTTP, through web3. Errors name its host only: addresses carry access keys."""
 
-    def __init__(self, url: str, *, timeout: float = 20) -> None:
+    def __init__(self, url: str, *, timeout: float = 20, pause: float = 0.5) -> None:
+        """`pause` is how many seconds to wait where the node limits how often it may be asked."""
         from web3 import HTTPProvider
 
         parts = urlsplit(url)
@@ -50,12 +66,23 @@ class HttpNode:
         port = f":{parts.port}" if parts.port else ""
         self.host = f"{parts.scheme}://{parts.hostname}{port}"
         self._timeout = timeout
+        self._pause = pause
         # Nothing is sent twice behind the caller's back: whether to repeat is decided above.
         self._provider = HTTPProvider(
             url, request_kwargs={"timeout": timeout}, exception_retry_configuration=None
         )
 
     def request(self, method: str, params: Sequence[object] = ()) -> Any:
+        # Only what changes nothing is asked again.
+        pauses = [] if method.startswith("eth_send") else [self._pause, 3 * self._pause]
+        for pause in pauses:
+            try:
+                return self._request(method, params)
+            except LimitedError:
+                time.sleep(pause)
+        return self._request(method, params)
+
+    def _request(self, method: str, params: Sequence[object]) -> Any:
         import requests
 
         try:
@@ -67,6 +94,11 @@ class HttpNode:
             ) from None
         except requests.HTTPError as error:
             status = error.response.status_code if error.response is not None else "unknown"
+            if status in (401, 403):
+                raise ChainError(
+                    f"the node at {self.host} wants an access key (HTTP status {status})",
+                    hint="name one that is open, or with its key, with --rpc",
+                ) from None
             raise self._no_node(f"HTTP status {status}") from None
         except ValueError:  # requests' own JSON error is one, too
             raise self._no_node("no JSON") from None
@@ -84,6 +116,8 @@ class HttpNode:
         try:
             return self._provider.make_request(RPCEndpoint(method), list(params))
         except requests.HTTPError as error:
+            if error.response is not None and error.response.status_code == TOO_MANY:
+                raise LimitedError(self.host, f"HTTP status {TOO_MANY}") from None
             # Nodes send JSON-RPC errors with other statuses than 200, too.
             with contextlib.suppress(ValueError):
                 message = json.loads(error.response.content) if error.response is not None else None
@@ -119,6 +153,9 @@ class Web3Node:
 def read_answer(message: object, host: str) -> Any:
     """The result within a JSON-RPC answer; raises what it says or what it lacks."""
     if isinstance(message, dict) and isinstance(message.get("error"), dict):
+        said = str(message["error"].get("message", ""))
+        if any(limit in said.lower() for limit in _LIMITS):
+            raise LimitedError(host, said)
         raise _error(message["error"])
     if not isinstance(message, dict) or "result" not in message:
         raise ChainError(

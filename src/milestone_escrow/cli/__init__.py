@@ -37,7 +37,9 @@ FAMILIES: Mapping[str, Mapping[str, Entry]] = {
     "Prepare": {
         "agreement": Entry("agreement", "agreement", "Write, check, show and sign agreements."),
         "key": Entry("key", "key", "Create, list and import encrypted keys."),
+        "network": Entry("network", "network", "List, check and add networks."),
         "deploy": Entry("deploy", "deploy", "Put the escrow contract on a network."),
+        "doctor": Entry("doctor", "doctor", "Check everything before money moves."),
     },
     "Pay in": {
         "open": Entry("opening", "open_", "Open a signed agreement, and fund milestones."),
@@ -53,10 +55,15 @@ FAMILIES: Mapping[str, Mapping[str, Entry]] = {
         "rule": Entry("ruling", "rule", "Split a disputed milestone as the arbiter."),
         "finalize": Entry("finalize", "finalize", "Let time decide what has fallen due."),
         "withdraw": Entry("finalize", "withdraw", "Collect a payout that could not be delivered."),
+        "send": Entry("send", "send", "Send what somebody signed to a file."),
+    },
+    "Hand on": {
+        "receivable": Entry("receivable", "receivable", "Sell a milestone's payout, or buy one."),
     },
     "Look": {
         "status": Entry("status", "status", "Show what needs you, or where an agreement stands."),
         "history": Entry("history", "history", "Show what has happened to an agreement."),
+        "tx": Entry("tx", "tx", "Replace a transaction that is stuck."),
     },
 }
 COMMANDS: Mapping[str, Entry] = {

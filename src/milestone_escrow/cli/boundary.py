@@ -6,12 +6,12 @@ import json
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
 import click
 
-from milestone_escrow.cli.home import debugging, wants_colour
+from milestone_escrow.cli.home import Home, debugging, wants_colour
 from milestone_escrow.errors import EscrowError
 
 INTERRUPTED = 130
@@ -46,6 +46,7 @@ def catching(arguments: Sequence[str]) -> Iterator[None]:
     except EscrowError as error:
         if debugging():
             traceback.print_exc()
+        _remember(error)
         _tell(str(error), error, as_json=as_json)
         sys.exit(error.exit_status)
     except BrokenPipeError:
@@ -91,6 +92,14 @@ def _tell(message: str, error: EscrowError | None = None, *, as_json: bool) -> N
     else:
         line = f"{click.style('Error:', fg='red', bold=True)} {message}"
         click.echo(line, err=True, color=None if wants_colour() else False)
+
+
+def _remember(error: EscrowError) -> None:
+    """Know a transaction's hash again that was sent and did not come through."""
+    transaction = error.fields.get("transaction")
+    if isinstance(transaction, str):
+        with suppress(EscrowError, OSError):
+            Home.find().remember_sent(transaction)
 
 
 def _first_line(error: Exception) -> str:

@@ -19,6 +19,7 @@ from milestone_escrow.errors import ChainError, UsageError
 if TYPE_CHECKING:
     from milestone_escrow.chain.client import Escrow
     from milestone_escrow.chain.connection import Endpoint
+    from milestone_escrow.chain.fees import Bid
     from milestone_escrow.chain.networks import Network
     from milestone_escrow.documents.agreement import Agreement
     from milestone_escrow.documents.bound import BoundAgreement
@@ -63,6 +64,8 @@ class Session:
     password_file: Path | None = None
     yes: bool = False
     dry_run: bool = False
+    max_fee: str | None = None
+    nonce: int | None = None
     exit_status: int = 0
     home: Home = field(default_factory=Home.find)
 
@@ -135,7 +138,7 @@ class Session:
         if not fitting:
             raise UsageError(
                 f"no network with chain id {domain.chain_id} is known here",
-                hint="add it to networks.toml in the state folder",
+                hint="add it with `escrow network add NAME --rpc URL`",
             )
         if self.network and self.network not in fitting:
             raise UsageError(
@@ -162,7 +165,21 @@ class Session:
             contract=network.contract,
             mainnet=self.mainnet,
             state=self.home.root,
+            bid=self.bid,
         )
+
+    @property
+    def bid(self) -> Bid:
+        """What --max-fee and --nonce ask for.
+
+        Raises:
+            UsageError: --max-fee is no price.
+        """
+        from milestone_escrow.chain.fees import Bid
+        from milestone_escrow.chain.network_file import read_gwei
+
+        price = None if self.max_fee is None else read_gwei(self.max_fee, "--max-fee")
+        return Bid(price, self.nonce)
 
     def endpoint(self, network: Network) -> Endpoint | None:
         """Where the network's node is; None where its own address will do.

@@ -9,23 +9,29 @@ from milestone_escrow.cli.options import sends
 
 
 @click.command(short_help="Put the escrow contract on a network.")
-@click.option("--again", is_flag=True, help="Even where one is recorded already.")
+@click.option("--verify", is_flag=True, help="And give its sources to the network's explorers.")
+@click.option("--deployer", is_flag=True, help="First put the deterministic deployer there.")
 @click.option("--test-token", is_flag=True, help="And a test USDC that anybody can mint.")
 @sends
-def deploy(session: Session, again: bool, test_token: bool) -> None:
+def deploy(session: Session, verify: bool, deployer: bool, test_token: bool) -> None:
     """Put the escrow contract on a network, once for everybody who will use it there.
 
-    Nobody administers it afterwards, not even who deployed it. Where it is will be recorded in
-    the state folder. The sandbox has one already.
+    It has one address on every network, whoever deploys it, and nobody administers it afterwards.
+    Where it is there already, that is checked and recorded, and nothing is sent; where an earlier
+    run was interrupted, this one goes on from there. It is recorded in the state folder, and in
+    `deployments/` of the working folder if there is one.
+
+    Etherscan wants an access key, in ETHERSCAN_API_KEY; the others do not.
 
     A chain of your own, Anvil for example, has no USDC either: --test-token brings one, with
     10,000,000 for the key that deploys it.
 
     \b
     Examples:
+      escrow deploy --network sepolia --as treasury --dry-run
+      escrow deploy --network sepolia --as treasury --verify
       escrow deploy --network anvil --test-token --as treasury
-      escrow deploy --network sepolia --as treasury --rpc https://node.example --dry-run
     """
     from milestone_escrow.cli.deploying import deploy_contract
 
-    deploy_contract(session, again=again, test_token=test_token)
+    deploy_contract(session, verify=verify, deployer=deployer, test_token=test_token)

@@ -1,75 +1,189 @@
-"""What `escrow deploy` does: look, ask, deploy, check on chain, record."""
+"""What `escrow deploy` does: look, ask, deploy, check on chain, record, publish the sources."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from milestone_escrow.cli import boundary
 from milestone_escrow.cli.context import SANDBOX, Session
-from milestone_escrow.cli.home import write
-from milestone_escrow.cli.output import bold, command, dim, good, waiting
+from milestone_escrow.cli.home import explorer_key, write
+from milestone_escrow.cli.output import bad, bold, command, dim, good, waiting
 from milestone_escrow.cli.signers import choose_own
 from milestone_escrow.errors import EscrowError, UsageError
 
 if TYPE_CHECKING:
-    from milestone_escrow.chain.client import Escrow
+    from milestone_escrow.chain.deploying import Plan
+    from milestone_escrow.chain.deployments import Deployment
     from milestone_escrow.chain.networks import Network
+    from milestone_escrow.chain.rpc import Node
+    from milestone_escrow.protocol.signatures import Signer
 
 SYMBOL = "USDC"
 SUPPLY = 10_000_000
 USER_FILE = "networks.toml"
 
 
-def deploy_contract(session: Session, *, again: bool, test_token: bool) -> None:
-    """Deploy to the network of --network and record the contract's address."""
-    from milestone_escrow.chain.client import Escrow
-    from milestone_escrow.chain.networks import network, require_allowed
+def deploy_contract(session: Session, *, verify: bool, deployer: bool, test_token: bool) -> None:
+    """Deploy to the network of --network, unless that is done, and record where it is."""
+    from milestone_escrow.chain.connection import reach
+    from milestone_escrow.chain.deploying import contract_address, plan_deployment
+    from milestone_escrow.chain.networks import network
+    from milestone_escrow.chain.probes import has_code
+    from milestone_escrow.protocol.eip712 import ZERO_ADDRESS
 
     chosen = network(session.network or SANDBOX, session.home.root)
-    require_allowed(chosen, session.mainnet)
+    if verify and not chosen.verify:
+        raise UsageError(
+            f"no explorer of {chosen.title} is known that takes sources",
+            hint=f"add `verify.sourcify` or another to its table in {USER_FILE}",
+        )
+    node = reach(chosen, session.endpoint(chosen), mainnet=session.mainnet)
     if test_token:
         _require_no_token(session, chosen)
-    known = session.place(chosen.name).network.contract
-    if known and not again:
-        raise EscrowError(
-            f"{chosen.title} has the contract already, at {known}",
-            hint="use that one, or deploy another with --again",
-        )
-    endpoint = session.endpoint(chosen)
-    signer = choose_own(session, chosen.chain_id)
-    prepared = Escrow.prepare_deploy(chosen, signer.address, rpc=endpoint, mainnet=session.mainnet)
-    coins = prepared.max_cost / 10**18
-    session.say(bold(f"deploy the escrow contract to {chosen.title} as {signer.address}"))
-    session.say(f"  costs up to {prepared.gas:,} gas, {coins:.6f} {chosen.coin}")
-    session.say("  nobody administers it afterwards; it is unaudited")
-    if test_token:
-        session.say(f"  and a test USDC, {SUPPLY:,} of it for {signer.address}")
-    facts: dict[str, object] = {
-        "network": chosen.name,
-        "chain_id": chosen.chain_id,
-        "account": signer.address,
-        "gas": prepared.gas,
-    }
+    is_there = has_code(node, contract_address(chosen))
+    signer = None if is_there and not test_token else choose_own(session, chosen.chain_id)
+    if deployer and signer and not is_there:
+        _place_deployer(session, node, chosen, signer)
+    # A sandbox forgets everything when it stops, and its next one has a contract of its own.
+    state = None if chosen.name == SANDBOX else session.home.root
+    sender = signer.address if signer else ZERO_ADDRESS
+    plan = plan_deployment(node, chosen, sender, bid=session.bid, state=state)
+    facts = _announce(session, plan, signer, test_token=test_token)
+    sends = not plan.is_there or test_token
     if session.dry_run:
         session.say(f"\n{waiting('Nothing was sent')}: this was a dry run.")
         session.emit({**facts, "sent": False})
         return
-    session.say()
+    if plan.lacks:
+        from milestone_escrow.chain.fees import coins
+
+        raise EscrowError(
+            f"{sender} has {coins(plan.lacks, chosen.coin)} too little for gas",
+            hint="send it some" + (f", from {chosen.faucet}" if chosen.faucet else ""),
+        )
+    if sends and not (plan.pending and not test_token):
+        session.say()
+        session.confirm("Go ahead?")
+        boundary.sending()
+    made = _carry_out(session, node, plan, signer, state)
+    if test_token and signer:
+        facts["token"] = _deploy_token(session, node, chosen, signer)
+    if verify:
+        facts["verified"] = _verify(session, chosen, made)
+    session.emit(
+        {
+            **facts,
+            "sent": bool(made.transaction) and not plan.is_there,
+            "contract": made.address,
+            "block": made.block,
+            "transaction": made.transaction,
+        }
+    )
+
+
+def _announce(
+    session: Session, plan: Plan, signer: Signer | None, *, test_token: bool
+) -> dict[str, object]:
+    """What will happen, in words; returns the same for machines."""
+    from milestone_escrow.chain.deploying import affordable
+
+    net = plan.network
+    facts: dict[str, object] = {
+        "network": net.name,
+        "chain_id": net.chain_id,
+        "contract": plan.address,
+        "account": signer.address if signer else None,
+        "is_there": plan.is_there,
+    }
+    if plan.is_there:
+        session.say(f"{net.title} has the contract already, at {bold(plan.address)}.")
+    elif plan.pending:
+        session.say(f"An earlier run has sent {plan.pending.hash}; this one goes on from there.")
+    elif plan.prepared:
+        facts |= {
+            "gas": plan.prepared.gas,
+            "expected_cost": str(plan.prepared.expected_cost),
+            "max_cost": str(plan.prepared.max_cost),
+            "data_fee": str(plan.prepared.data_fee),
+            "balance": str(plan.balance),
+        }
+        who = plan.prepared.sender
+        session.say(bold(f"deploy the escrow contract to {net.title} as {who}"))
+        session.say(f"  at {plan.address}, as on every network")
+        session.say(f"  costs up to {plan.prepared.gas:,} gas: {affordable(plan)}")
+        session.say("  nobody administers it afterwards; it is unaudited")
+    if test_token and signer:
+        session.say(f"  and a test USDC, {SUPPLY:,} of it for {signer.address}")
+    return facts
+
+
+def _carry_out(
+    session: Session, node: Node, plan: Plan, signer: Signer | None, state: Path | None
+) -> Deployment:
+    from milestone_escrow.chain.deploying import deploy
+
+    places = [state] if state else []
+    here = Path.cwd()
+    if state and (here / "deployments").is_dir():
+        places.append(here)
+
+    def tell(transaction: str) -> None:
+        session.say(f"{good('sent')}  {transaction}")
+
+    made = deploy(node, plan, signer, places, bid=session.bid, tell=tell)
+    if not plan.is_there:
+        session.say(f"{good('Deployed')} at {bold(made.address)}, and checked there.")
+    for place in places:
+        session.say(f"Recorded in {place / 'deployments' / plan.network.name}.json.")
+    if link := plan.network.link("address", made.address):
+        session.say(dim(link))
+    if not plan.is_there:
+        session.say(
+            f"\nNext\n  agreements whose payment says `network: {plan.network.name}` use it:"
+        )
+        session.say(f"    {command('escrow agreement sign agreement.yaml')}")
+    return made
+
+
+def _place_deployer(session: Session, node: Node, net: Network, signer: Signer) -> None:
+    from milestone_escrow.chain.deployer import COST, place_deployer
+    from milestone_escrow.chain.fees import coins
+    from milestone_escrow.chain.probes import has_code
+
+    if has_code(node, net.deployer):
+        return
+    session.say(bold(f"put the deterministic deployer on {net.title} as {signer.address}"))
+    session.say(f"  pays {coins(COST, net.coin)} to the account that creates it, and gas")
+    if session.dry_run:
+        raise UsageError(
+            "what comes after the deployer cannot be simulated before it is there",
+            hint="leave --dry-run or --deployer out",
+        )
     session.confirm("Go ahead?")
     boundary.sending()
-    # A sandbox forgets everything when it stops, and its next one has a contract of its own.
-    state = None if chosen.name == SANDBOX else session.home.root
-    escrow = Escrow.deploy(chosen, signer, rpc=endpoint, mainnet=session.mainnet, state=state)
-    session.say(f"{good('Deployed')} at {bold(escrow.contract)}, and checked there.")
-    if test_token:
-        token = _deploy_token(session, escrow)
-        facts["token"] = token
-        session.say(f"Test USDC is at {bold(token)}; it is worth nothing.")
-    if link := chosen.link("address", escrow.contract):
-        session.say(dim(link))
-    session.say("\nNext\n  agreements whose payment says `network: " + chosen.name + "` use it:")
-    session.say(f"    {command('escrow agreement sign agreement.yaml')}")
-    session.emit({**facts, "sent": True, "contract": escrow.contract})
+    place_deployer(node, net, signer, bid=session.bid)
+    session.say(f"{good('Put')} at {net.deployer}.\n")
+
+
+def _verify(session: Session, net: Network, made: Deployment) -> dict[str, object]:
+    """One line for each explorer; status 1 where none of them has the sources."""
+    from milestone_escrow.chain.explorers import verify_at
+
+    results: dict[str, object] = {}
+    for api in net.verify:
+        try:
+            done = verify_at(api, net, made, explorer_key())
+        except EscrowError as error:
+            session.say(f"{bad('not verified')}  {api.kind}: {error}")
+            results[api.kind] = {"ok": False, "message": str(error)}
+        else:
+            had = ", which had them" if done.was_known else ""
+            session.say(f"{good('verified')}  {api.kind}: the sources are at {done.host}{had}")
+            results[api.kind] = {"ok": True, "was_known": done.was_known}
+    if not any(isinstance(result, dict) and result["ok"] for result in results.values()):
+        session.exit_status = 1
+    return results
 
 
 def _require_no_token(session: Session, chosen: Network) -> None:
@@ -85,22 +199,22 @@ def _require_no_token(session: Session, chosen: Network) -> None:
         )
 
 
-def _deploy_token(session: Session, escrow: Escrow) -> str:
+def _deploy_token(session: Session, node: Node, net: Network, signer: Signer) -> str:
     """Test USDC, recorded in the state folder's own table of networks."""
     from milestone_escrow.chain.artifact import load
     from milestone_escrow.chain.attempts import Attempt
+    from milestone_escrow.chain.tokens import mint_call
     from milestone_escrow.chain.transactions import Transactor
-    from milestone_escrow.protocol.token import Token
 
-    assert escrow.signer is not None
-    transactor = Transactor(escrow.node, escrow.network.chain_id)
-    sender = escrow.signer.address
-    prepared = transactor.prepare(None, load("TestUSDC").bytecode, Attempt("deploy", sender))
-    address = transactor.send(prepared, escrow.signer).contract
+    transactor = Transactor(node, net)
+    attempt = Attempt("deploy", signer.address)
+    prepared = transactor.prepare(None, load("TestUSDC").bytecode, attempt)
+    address = transactor.send(prepared, signer).contract
     assert address is not None
-    token = Token(SYMBOL, address, 6)
-    escrow.send(escrow.prepare.mint(token, sender, SUPPLY * 10**token.decimals))
+    mint = mint_call(signer.address, SUPPLY * 10**6)
+    transactor.send(transactor.prepare(address, mint, attempt), signer)
     own = session.home.root / USER_FILE
     text = own.read_text("utf-8") if own.is_file() else ""
-    write(own, f'{text}\n[{escrow.network.name}.tokens]\n{SYMBOL} = "{address}"\n'.lstrip())
+    write(own, f'{text}\n[{net.name}.tokens]\n{SYMBOL} = "{address}"\n'.lstrip())
+    session.say(f"Test USDC is at {bold(address)}; it is worth nothing.")
     return address

@@ -34,6 +34,11 @@ class Home:
         return self.root / "attestations"
 
     @property
+    def offers(self) -> Path:
+        """Copies of the receivables that were offered here."""
+        return self.root / "offers"
+
+    @property
     def words(self) -> Path:
         """What people wrote behind the hashes on chain: reasons and evidence lists."""
         return self.root / "words"
@@ -45,6 +50,23 @@ class Home:
     @property
     def sandbox(self) -> Path:
         return self.root / "sandbox.json"
+
+    @property
+    def sent(self) -> Path:
+        """Hashes of transactions that were sent from here and not seen in a block, one a line."""
+        return self.root / "sent.txt"
+
+    def has_sent(self, transaction: str) -> bool:
+        """Whether this is the hash of such a transaction, and so no secret."""
+        try:
+            return transaction.lower() in self.sent.read_text("utf-8").split()
+        except OSError:
+            return False
+
+    def remember_sent(self, transaction: str) -> None:
+        """Keep a transaction's hash; the last hundred are kept."""
+        known = self.sent.read_text("utf-8").split() if self.sent.is_file() else []
+        write(self.sent, "\n".join([*known[-99:], transaction.lower()]) + "\n")
 
     def has_agreement(self, agreement_id: str) -> bool:
         """Whether the shelf holds this full id."""
@@ -73,6 +95,11 @@ def write(path: Path, text: str) -> None:
 def debugging() -> bool:
     """Whether ESCROW_DEBUG asks for stack traces."""
     return os.environ.get("ESCROW_DEBUG", "") not in ("", "0")
+
+
+def explorer_key() -> str:
+    """The access key for explorers that want one."""
+    return os.environ.get("ETHERSCAN_API_KEY", "").strip()
 
 
 def wants_colour() -> bool:

@@ -13,7 +13,18 @@ from milestone_escrow.cli.context import Session
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_OWN = ("as_json", "network", "rpc", "mainnet", "signer_name", "password_file", "yes", "dry_run")
+_OWN = (
+    "as_json",
+    "network",
+    "rpc",
+    "mainnet",
+    "signer_name",
+    "password_file",
+    "yes",
+    "dry_run",
+    "max_fee",
+    "nonce",
+)
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 _NETWORK = (
@@ -34,6 +45,12 @@ _SENDING = (
     click.option("--dry-run", is_flag=True, help="Show what would happen, and stop."),
     click.option("--yes", "-y", is_flag=True, help="Do not ask."),
 )
+_FEES = (
+    click.option("--max-fee", metavar="GWEI", help="Pay at most this for a unit of gas."),
+    click.option(
+        "--nonce", type=click.IntRange(0), metavar="N", help="Instead of the account's next one."
+    ),
+)
 
 
 def speaks(function: F) -> F:
@@ -46,14 +63,30 @@ def reads(function: F) -> F:
     return _session(function, *_NETWORK, _JSON)
 
 
+def probes(function: F) -> F:
+    """A command that is told which network to look at: --rpc, --mainnet, --json."""
+    return _session(function, *_NETWORK[1:], _JSON)
+
+
 def signs(function: F) -> F:
     """A command that signs: --as, --password-file and what `reads` adds."""
     return _session(function, *_KEY, *_NETWORK, _JSON)
 
 
 def sends(function: F) -> F:
-    """A command that sends a transaction: --dry-run, --yes and what `signs` adds."""
-    return _session(function, *_KEY, *_SENDING, *_NETWORK, _JSON)
+    """A command that sends a transaction: --dry-run, --yes, --max-fee, --nonce and what `signs`
+    adds."""
+    return _session(function, *_KEY, *_SENDING, *_FEES, *_NETWORK, _JSON)
+
+
+def replaces(function: F) -> F:
+    """A command that sends a transaction in another's place: what `sends` adds, but no --nonce."""
+    return _session(function, *_KEY, *_SENDING, _FEES[0], *_NETWORK, _JSON)
+
+
+def examines(function: F) -> F:
+    """A command that looks at a chain and at somebody's account: --as and what `reads` adds."""
+    return _session(function, _KEY[0], *_NETWORK, _JSON)
 
 
 def _session(function: F, *options: Callable[[F], F]) -> F:

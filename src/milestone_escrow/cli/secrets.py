@@ -15,16 +15,21 @@ _PRIVATE_KEY = re.compile(r"(?:0[xX])?[0-9a-fA-F]{64}")
 def refuse_secrets(arguments: Sequence[str]) -> None:
     """Refuse anything that looks like a private key, without repeating it.
 
-    An agreement's id looks the same; the ids on this machine's shelf are known not to be secrets.
+    An agreement's id and a transaction's hash look the same; those that this machine knows are no
+    secrets.
 
     Raises:
-        UsageError: some argument holds 64 hexadecimal digits that are no known id.
+        UsageError: some argument holds 64 hexadecimal digits that are no known id or hash.
     """
+    home = Home.find()
     for position, argument in enumerate(arguments, start=1):
         for word in _SEPARATORS.split(argument):
-            if _PRIVATE_KEY.fullmatch(word) and not Home.find().has_agreement(word):
+            if not _PRIVATE_KEY.fullmatch(word):
+                continue
+            if not home.has_agreement(word) and not home.has_sent(word):
                 raise UsageError(
                     f"argument {position} looks like a private key, which no command takes",
                     hint="keep it with `escrow key import`, which asks for it, and name it with "
-                    "--as; if it is an agreement's id, give the agreement's file once",
+                    "--as; if it is an agreement's id, give the agreement's file once; write a "
+                    "transaction's hash as tx/0x…",
                 )

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from milestone_escrow.protocol.signatures import Signer
 
 
+FINANCIER = "financier"
+
+
 @dataclass(frozen=True, slots=True)
 class AtHand:
     """A key that could be used; `number` is that of a sandbox account, 0 for one's own keys."""
@@ -29,19 +32,45 @@ class AtHand:
 
 
 def at_hand(session: Session, bound: BoundAgreement, chain_id: int) -> tuple[AtHand, ...]:
-    """The keys in the state folder and, on the sandbox, the agreement's people there."""
+    """The keys in the state folder and, on the sandbox, the agreement's people there and its
+    financier, who buys what others sell."""
     from milestone_escrow.keys import Keystore
 
     own = [AtHand(key.name, key.address) for key in Keystore(session.home.keys).list()]
     if chain_id != SANDBOX_CHAIN_ID:
         return tuple(own)
+    from milestone_escrow.sandbox.people import account_of
+
     numbers = sandbox_numbers()
-    people = [
+    people = {**bound.agreement.people}
+    people.setdefault(FINANCIER, account_of(FINANCIER))
+    taken = {key.name for key in own}
+    there = [
         AtHand(role, account, numbers[account])
-        for role, account in bound.agreement.people.items()
-        if account in numbers and role not in {key.name for key in own}
+        for role, account in people.items()
+        if account in numbers and role not in taken
     ]
-    return (*own, *people)
+    return (*own, *there)
+
+
+def account_named(session: Session, bound: BoundAgreement, network: Network, name: str) -> Address:
+    """An account, by itself, as a key here, or as a person of the agreement.
+
+    Raises:
+        UsageError: nobody is called that.
+    """
+    from milestone_escrow.documents.values import read_account
+
+    if name.lower().startswith("0x"):
+        return read_account(name)
+    known = {key.name: key.account for key in at_hand(session, bound, network.chain_id)}
+    known |= bound.agreement.people
+    if name not in known:
+        raise UsageError(
+            f"nobody is known here as '{name}'",
+            hint=f"give the account, 0x and 40 hex digits, or one of {', '.join(known)}",
+        )
+    return known[name]
 
 
 def names_at_hand(session: Session, bound: BoundAgreement, network: Network) -> dict[Address, str]:
@@ -92,12 +121,7 @@ def choose_own(session: Session, chain_id: int) -> Signer:
     Raises:
         UsageError: no key, or several.
     """
-    from milestone_escrow.keys import DevSigner, Keystore
-
-    keys = [AtHand(key.name, key.address) for key in Keystore(session.home.keys).list()]
-    if chain_id == SANDBOX_CHAIN_ID:
-        operator = DevSigner(SANDBOX_OPERATOR)
-        keys.append(AtHand("operator", operator.address, SANDBOX_OPERATOR))
+    keys = own_keys(session, chain_id)
     if session.signer_name:
         return unlock(session, _named(session.signer_name, keys))
     if not keys:
@@ -106,6 +130,36 @@ def choose_own(session: Session, chain_id: int) -> Signer:
         names = " or ".join(f"--as {key.name}" for key in keys)
         raise UsageError("several keys are here", hint=f"say which: {names}")
     return unlock(session, keys[0])
+
+
+def choose_account(session: Session, chain_id: int, account: Address) -> Signer:
+    """The key of one account.
+
+    Raises:
+        UsageError: it is not here, or --as names another one.
+    """
+    keys = own_keys(session, chain_id)
+    if session.signer_name:
+        keys = [_named(session.signer_name, keys)]
+    for key in keys:
+        if key.account == account:
+            return unlock(session, key)
+    raise UsageError(
+        f"this needs the key of {account}, which "
+        + (f"'{session.signer_name}' is not" if session.signer_name else "is not here"),
+        hint=_way_out(keys),
+    )
+
+
+def own_keys(session: Session, chain_id: int) -> list[AtHand]:
+    """The keys of the state folder and, on a sandbox, its accounts' operator."""
+    from milestone_escrow.keys import DevSigner, Keystore
+
+    keys = [AtHand(key.name, key.address) for key in Keystore(session.home.keys).list()]
+    if chain_id == SANDBOX_CHAIN_ID:
+        operator = DevSigner(SANDBOX_OPERATOR)
+        keys.append(AtHand("operator", operator.address, SANDBOX_OPERATOR))
+    return keys
 
 
 def unlock(session: Session, key: AtHand) -> Signer:
