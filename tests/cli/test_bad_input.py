@@ -117,7 +117,8 @@ def test_an_unknown_option(escrow: Run):
 
 
 def test_a_missing_argument(escrow: Run):
-    refused(escrow("approve", "SHED-7"), 2, "issing argument 'MILESTONE'")
+    refused(escrow("submit", "SHED-7"), 2, "issing argument 'MILESTONE'")
+    refused(escrow("approve", "SHED-7"), 2, "name one by its key, or add --all")
 
 
 def test_a_state_folder_that_cannot_be_written(

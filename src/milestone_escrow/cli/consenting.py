@@ -1,24 +1,29 @@
-"""What `escrow approve`, `refund` and `settle` do."""
+"""What `escrow approve`, `refund` and `settle` do: splits that the parties consent to."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from milestone_escrow.cli.context import Session
+from milestone_escrow.cli.deeds import Deed, do, missing_consents, once
 from milestone_escrow.cli.desk import Desk, look, take_up
-from milestone_escrow.cli.home import write
-from milestone_escrow.cli.outcome import show_outcome
-from milestone_escrow.cli.output import bold, command, good
-from milestone_escrow.cli.sending import Intent, carry_out
+from milestone_escrow.cli.papers import Paper
 from milestone_escrow.cli.shares import share, split
 from milestone_escrow.cli.signers import at_hand, choose, unlock
-from milestone_escrow.cli.words import Standing, amount, person, require, split_words
-from milestone_escrow.documents.consent import SignedSplit, load_split
-from milestone_escrow.documents.when import parse_duration
-from milestone_escrow.errors import EscrowError, UsageError
+from milestone_escrow.cli.words import Standing, only, person, require, split_words
+from milestone_escrow.documents.signed_act import SignedAct, load_acts
+from milestone_escrow.errors import EscrowError, LifecycleError, UsageError
 from milestone_escrow.protocol.acts import Resolution
-from milestone_escrow.protocol.lifecycle import Role, Split, Verb, fee
+from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.protocol.lifecycle import Role, Split, Verb
+from milestone_escrow.protocol.signatures import Signer
+
+if TYPE_CHECKING:
+    from milestone_escrow.chain.transactions import Prepared
+    from milestone_escrow.chain.verbs import Verbs
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,177 +33,230 @@ class Wish:
     to_supplier: str | None
     to_buyer: str | None
     partner: str | None
-    valid_for: str
+
+    @property
+    def names_split(self) -> bool:
+        return self.to_supplier is not None or self.to_buyer is not None
 
 
-def approve_milestone(session: Session, name: str, key: str, part: str | None) -> None:
+def approve(
+    session: Session, name: str, key: str | None, part: str | None, everything: bool, paper: Paper
+) -> None:
     """The buyer pays."""
-    desk, standing = take_up(
-        session, name, key, Verb.RESOLVE, Role.BUYER, doing="approved", does="approves it"
-    )
-    units = share(standing, part, standing.held)
-    intent = Intent(
-        doing=desk.doing("approve"),
-        will=effect(standing, Split(units, 0)),
-        prepare=lambda: desk.verbs.approve(desk.bound, key, units),
-        facts={"milestone": key, "to_payee": str(units), "to_buyer": "0"},
-    )
-    show_outcome(session, desk, intent, carry_out(session, desk, intent), [key])
+    giver = _Giver("approve", Role.BUYER, "approved", "approves it")
+    _give(session, name, key, part, everything, paper, giver)
 
 
-def refund_milestone(session: Session, name: str, key: str, part: str | None) -> None:
+def refund(
+    session: Session, name: str, key: str | None, part: str | None, everything: bool, paper: Paper
+) -> None:
     """The payee gives back."""
-    desk, standing = take_up(
-        session, name, key, Verb.RESOLVE, Role.PAYEE, doing="given back", does="gives money back"
-    )
-    units = share(standing, part, standing.held)
-    intent = Intent(
-        doing=desk.doing("refund"),
-        will=effect(standing, Split(0, units)),
-        prepare=lambda: desk.verbs.refund(desk.bound, key, units),
-        facts={"milestone": key, "to_payee": "0", "to_buyer": str(units)},
-    )
-    show_outcome(session, desk, intent, carry_out(session, desk, intent), [key])
+    giver = _Giver("refund", Role.PAYEE, "given back", "gives money back")
+    _give(session, name, key, part, everything, paper, giver)
 
 
-def consent_to_file(session: Session, name: str, key: str, wish: Wish, file: Path) -> None:
-    """One side's consent, for the other side to send."""
-    desk, standing = _look(session, name, key)
-    result = split(standing, wish.to_supplier, wish.to_buyer)
-    parties = _parties(standing)
-    signer = choose(session, desk.bound, desk.network.chain_id, parties)
-    if signer.address not in parties:
-        raise EscrowError(
-            f"{person(desk.bound, signer.address)} is no side of '{key}'",
-            hint=f"those are {' and '.join(person(desk.bound, p) for p in parties)}",
+@dataclass(frozen=True, slots=True)
+class _Giver:
+    """One side that gives up its claim on a milestone, which needs nobody else."""
+
+    verb: str
+    role: Role
+    doing: str
+    does: str
+
+    def deed(self, standing: Standing, units: int, paper: Paper) -> Deed:
+        bound, index = standing.bound, standing.planned.index
+        if self.role is Role.BUYER:
+            act = _resolution(standing, Split(units, 0), paper)
+            return Deed(standing, act, lambda verbs: verbs.approve(bound, index, units))
+        act = _resolution(standing, Split(0, units), paper)
+        return Deed(standing, act, lambda verbs: verbs.refund(bound, index, units))
+
+
+def _give(
+    session: Session,
+    name: str,
+    key: str | None,
+    part: str | None,
+    everything: bool,
+    paper: Paper,
+    giver: _Giver,
+) -> None:
+    require_choice(key, everything)
+    if everything and part:
+        raise UsageError("--all and --amount do not go together", hint="name one milestone")
+    if key is not None:
+        desk, standing = take_up(
+            session, name, key, Verb.RESOLVE, giver.role, doing=giver.doing, does=giver.does
         )
-    resolution = _resolution(desk, standing, result, wish)
-    name_of_signer = person(desk.bound, signer.address)
-    session.say(bold(f"settle {desk.bound.agreement.reference}, '{key}', to {file}"))
-    for line in effect(standing, result):
-        session.say(f"  {line}")
-    session.say(f"\n  {name_of_signer} consents to that; the other side can send it\n")
-    session.confirm("Sign it?")
-    signed = SignedSplit(desk.bound, resolution, {}).sign(signer)
-    write(file, signed.dumps())
-    session.say(f"{good('Signed')}, nothing was sent. Next, the other side sends {file} with:")
-    session.say(f"  {command(f'escrow settle {desk.name} {key} --with {file}')}")
-    session.emit({"file": str(file), "sent": False, **_as_json(signed)})
+        chosen = [standing]
+    else:
+        desk, chosen = _all_of_giver(session, name, giver)
+    deeds = [
+        giver.deed(standing, share(standing, part, standing.held), paper) for standing in chosen
+    ]
+    do(session, desk, giver.verb, deeds, paper)
 
 
-def settle_milestone(session: Session, name: str, key: str, wish: Wish) -> None:
-    """Both consents together: the sender's own, and the other side's signature."""
-    desk, standing = _look(session, name, key)
-    signed = _other_side(session, desk, standing, wish)
-    result = Split(signed.resolution.to_payee, signed.resolution.to_buyer)
-    needed = tuple(
-        account
-        for units, account in zip(
-            (result.to_payee, result.to_buyer), _parties(standing), strict=True
-        )
-        if units and account not in signed.signatures
-    )
-    signer = choose(session, desk.bound, desk.network.chain_id, needed)
-    missing = [account for account in needed if account != signer.address]
-    if missing:
-        other = person(desk.bound, missing[0])
-        raise EscrowError(
-            f"this split also needs the consent of {other}",
-            hint="let them write it with --sign-only FILE, and add --with FILE",
-        )
-    desk = desk.acting(signer)
-    intent = Intent(
-        doing=desk.doing("settle"),
-        will=effect(standing, result),
-        prepare=lambda: desk.verbs.settle(
-            desk.bound,
-            key,
-            result.to_payee,
-            result.to_buyer,
-            signatures=signed.signatures,
-            valid_until=signed.resolution.valid_until,
-        ),
-        facts={"milestone": key, **_as_json(signed)},
-    )
-    show_outcome(session, desk, intent, carry_out(session, desk, intent), [key])
-
-
-def _look(session: Session, name: str, key: str) -> tuple[Desk, Standing]:
+def _all_of_giver(session: Session, name: str, giver: _Giver) -> tuple[Desk, list[Standing]]:
+    """Every milestone that holds money and that the signer may give up."""
     desk = look(session, name)
     desk.require_open()
-    standing = desk.standing(key)
-    require(standing, Verb.RESOLVE, Role.BUYER, doing="settled")
-    return desk, standing
+    holding = all_holding(desk)
+    owners = {standing.key: _parties(standing)[giver.role is Role.PAYEE] for standing in holding}
+    accounts = tuple(dict.fromkeys(owners.values()))
+    signer = choose(session, desk.bound, desk.network.chain_id, accounts)
+    mine = [standing for standing in holding if owners[standing.key] == signer.address]
+    if not mine:
+        raise only(holding[0], giver.role, giver.does, signer.address)
+    for standing in holding:
+        if standing not in mine:
+            owner = person(desk.bound, owners[standing.key])
+            session.say(f"'{standing.key}' is left out: it is {owner}'s to give up")
+    return desk.acting(signer), mine
 
 
-def _other_side(session: Session, desk: Desk, standing: Standing, wish: Wish) -> SignedSplit:
-    """The split with the consent that is there already: in a file, or of a second key."""
+def settle(
+    session: Session, name: str, key: str | None, everything: bool, wish: Wish, paper: Paper
+) -> None:
+    """Both consents together: the sender's own, and the other side's signature."""
+    require_choice(key, everything)
+    desk = look(session, name)
+    desk.require_open()
+    chosen = all_holding(desk) if key is None else [desk.standing(key)]
+    for standing in chosen:
+        require(standing, Verb.RESOLVE, Role.BUYER, doing="settled")
+    acts = _proposed(session, desk, chosen, wish, paper)
+    desk = desk.acting(_own_side(session, desk, chosen, acts, paper))
+    deeds = [
+        Deed(standing, signed.act, _settling(signed), signatures=signed.signatures)
+        for standing, signed in zip(chosen, acts, strict=True)
+    ]
+    do(session, desk, "settle", deeds, paper)
+
+
+def require_choice(key: str | None, everything: bool) -> None:
+    """A milestone or --all, and not both."""
+    if key and everything:
+        raise UsageError("a milestone is named and --all is given", hint="keep one of the two")
+    if not key and not everything:
+        raise UsageError("the milestone is missing", hint="name one by its key, or add --all")
+
+
+def all_holding(desk: Desk) -> list[Standing]:
+    """The milestones in which money waits.
+
+    Raises:
+        LifecycleError: there are none.
+    """
+    holding = [standing for standing in desk.standings() if standing.state.status.holds]
+    if not holding:
+        raise LifecycleError(
+            f"no money waits in {desk.bound.agreement.reference}",
+            hint="`escrow status` shows what became of it",
+        )
+    return holding
+
+
+def _proposed(
+    session: Session, desk: Desk, chosen: list[Standing], wish: Wish, paper: Paper
+) -> list[SignedAct]:
+    """The splits with the consent that is there already: in a file, or of a second key."""
     if wish.partner and Path(wish.partner).is_file():
-        signed = load_split(Path(wish.partner), desk.bound)
-        _require_same(standing, signed.resolution, wish)
-        return signed
-    result = split(standing, wish.to_supplier, wish.to_buyer)
-    signed = SignedSplit(desk.bound, _resolution(desk, standing, result, wish), {})
+        there = {act.planned.key: act for act in load_acts(Path(wish.partner), desk.bound)}
+        return [_of_partner(there, standing, wish) for standing in chosen]
+    acts = [
+        SignedAct(desk.bound, _resolution(standing, _split(standing, wish), paper), {}, {})
+        for standing in chosen
+    ]
     if not wish.partner:
-        return signed
+        return acts
     keys = {key.name: key for key in at_hand(session, desk.bound, desk.network.chain_id)}
     if wish.partner not in keys:
         raise UsageError(
             f"'{wish.partner}' is neither a file nor a key here",
             hint="give the file that the other side wrote with --sign-only",
         )
-    return signed.sign(unlock(session, keys[wish.partner]))
+    signer = unlock(session, keys[wish.partner])
+    return [act.sign(signer) for act in acts]
 
 
-def _require_same(standing: Standing, resolution: Resolution, wish: Wish) -> None:
-    if resolution.milestone != standing.planned.index:
-        key = standing.bound.agreement.milestones[resolution.milestone].key
-        raise UsageError(f"{wish.partner} settles '{key}', not '{standing.key}'")
-    there = Split(resolution.to_payee, resolution.to_buyer)
-    if wish.to_supplier or wish.to_buyer:
-        asked = split(standing, wish.to_supplier, wish.to_buyer)
-        if asked != there:
-            raise UsageError(
-                f"{wish.partner} {split_words(standing, there)}, not what was asked for",
-                hint="leave --to-supplier and --to-buyer out to take it as it is",
-            )
-    if resolution.sequence != standing.state.sequence:
+def _of_partner(there: Mapping[str, SignedAct], standing: Standing, wish: Wish) -> SignedAct:
+    """The other side's consent to this milestone's split, which must be the one asked for."""
+    signed = there.get(standing.key)
+    if signed is None or not isinstance(signed.act, Resolution):
+        keys = " and ".join(f"'{key}'" for key in there)
+        raise UsageError(f"{wish.partner} settles {keys}, not '{standing.key}'")
+    result = Split(signed.act.to_payee, signed.act.to_buyer)
+    if wish.names_split and _split(standing, wish) != result:
+        raise UsageError(
+            f"{wish.partner} {split_words(standing, result)}, not what was asked for",
+            hint="leave --to-supplier and --to-buyer out to take it as it is",
+        )
+    require_current(standing, signed, str(wish.partner))
+    return signed
+
+
+def require_current(standing: Standing, signed: SignedAct, where: str) -> None:
+    """Refuse what was signed before the milestone last changed."""
+    if signed.act.sequence != standing.state.sequence:
         raise EscrowError(
-            f"{wish.partner} was signed before '{standing.key}' last changed",
-            hint="ask the other side to sign again",
+            f"{where} was signed before '{standing.key}' last changed",
+            hint="ask for a new signature",
         )
 
 
-def _resolution(desk: Desk, standing: Standing, result: Split, wish: Wish) -> Resolution:
-    return Resolution(
-        agreement_id=desk.bound.id,
-        milestone=standing.planned.index,
-        to_payee=result.to_payee,
-        to_buyer=result.to_buyer,
-        sequence=standing.state.sequence,
-        valid_until=standing.now + parse_duration(wish.valid_for),
+def _own_side(
+    session: Session, desk: Desk, chosen: list[Standing], acts: list[SignedAct], paper: Paper
+) -> Signer:
+    """The key of the side whose consent is still missing; to a file, either side may sign."""
+    needed = [
+        account
+        for standing, signed in zip(chosen, acts, strict=True)
+        for account in missing_consents(standing, signed)
+    ]
+    if paper.file:
+        parties = [account for standing in chosen for account in _parties(standing)]
+        needed = [account for account in parties if account not in acts[0].signatures]
+    candidates = tuple(dict.fromkeys(needed))
+    signer = choose(session, desk.bound, desk.network.chain_id, candidates)
+    if paper.file and signer.address not in candidates:
+        names = " and ".join(person(desk.bound, account) for account in candidates)
+        raise EscrowError(
+            f"{person(desk.bound, signer.address)} is no side of '{chosen[0].key}'",
+            hint=f"those are {names}",
+        )
+    missing = [account for account in candidates if account != signer.address]
+    if missing and not paper.file:
+        raise EscrowError(
+            f"this split also needs the consent of {person(desk.bound, missing[0])}",
+            hint="let them write it with --sign-only FILE, and add --with FILE",
+        )
+    return signer
+
+
+def _settling(signed: SignedAct) -> Callable[[Verbs], Prepared]:
+    act = signed.act
+    assert isinstance(act, Resolution)
+    return lambda verbs: verbs.settle(
+        signed.bound,
+        act.milestone,
+        act.to_payee,
+        act.to_buyer,
+        signatures=signed.signatures,
+        valid_until=act.valid_until,
     )
 
 
-def _parties(standing: Standing) -> tuple[str, str]:
+def _split(standing: Standing, wish: Wish) -> Split:
+    return split(standing, wish.to_supplier, wish.to_buyer)
+
+
+def _resolution(standing: Standing, result: Split, paper: Paper) -> Resolution:
+    target = (standing.bound.id, standing.planned.index)
+    return Resolution(*target, result.to_payee, result.to_buyer, *once(standing, paper))
+
+
+def _parties(standing: Standing) -> tuple[Address, Address]:
     """Who must consent: the buyer to what the payee gets, the payee to what goes back."""
     return standing.terms.buyer, standing.payee
-
-
-def effect(standing: Standing, result: Split) -> list[str]:
-    """What a split that is sent now does, in words."""
-    lines = [f"'{standing.key}': {split_words(standing, result)} now, final"]
-    if charge := fee(standing.terms, result.to_payee):
-        lines.append(f"of which {amount(standing, charge)} is the fee")
-    if rest := standing.held - result.total:
-        lines.append(f"{amount(standing, rest)} stays in the contract and waits as before")
-    return lines
-
-
-def _as_json(signed: SignedSplit) -> dict[str, object]:
-    return {
-        "to_payee": str(signed.resolution.to_payee),
-        "to_buyer": str(signed.resolution.to_buyer),
-        "valid_until": signed.resolution.valid_until,
-        "signed_by": list(signed.signatures),
-    }

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from milestone_escrow.cli.consenting import effect
 from milestone_escrow.cli.context import Session
+from milestone_escrow.cli.deeds import Deed, do, once
 from milestone_escrow.cli.desk import Desk, look, milestone_index, take_up
 from milestone_escrow.cli.outcome import show_outcome
-from milestone_escrow.cli.records import reason_hash, remember_words
+from milestone_escrow.cli.papers import Paper
 from milestone_escrow.cli.sending import Intent, body, carry_out
 from milestone_escrow.cli.shares import split
 from milestone_escrow.cli.signers import choose
 from milestone_escrow.cli.tasks import silence_split
 from milestone_escrow.cli.words import Standing, person, require, silence_words
+from milestone_escrow.documents.signed_act import reason_hash, reason_words
 from milestone_escrow.errors import EscrowError, UsageError
+from milestone_escrow.protocol.acts import Ruling
 from milestone_escrow.protocol.lifecycle import Role, Verb
 
 if TYPE_CHECKING:
-    from milestone_escrow.chain.transactions import Prepared
     from milestone_escrow.protocol.eip712 import Address
 
 
@@ -30,32 +30,26 @@ def rule_on(
     to_supplier: str | None,
     to_buyer: str | None,
     reason: str,
+    paper: Paper,
 ) -> None:
     """The arbiter's split."""
     desk, standing = take_up(
         session, name, key, Verb.RULE, Role.ARBITER, doing="ruled on", does="rules on it"
     )
     result = split(standing, to_supplier, to_buyer)
-    digest = reason_hash(reason)
-    intent = Intent(
-        doing=desk.doing("rule"),
-        will=[*effect(standing, result), f"because: “{reason}”"],
-        prepare=lambda: desk.verbs.rule(desk.bound, key, result.to_payee, result.to_buyer, digest),
-        facts={
-            "milestone": key,
-            "to_payee": str(result.to_payee),
-            "to_buyer": str(result.to_buyer),
-            "reason": reason,
-        },
+    parts = (result.to_payee, result.to_buyer, reason_hash(reason))
+    act = Ruling(desk.bound.id, standing.planned.index, *parts, *once(standing, paper))
+    deed = Deed(
+        standing,
+        act,
+        prepare=lambda verbs: verbs.rule(desk.bound, key, *parts),
+        words=reason_words(reason),
     )
-    receipts = carry_out(session, desk, intent)
-    if receipts:
-        remember_words(session.home, digest, {"format": "1", "reason": reason})
-    show_outcome(session, desk, intent, receipts, [key])
+    do(session, desk, "rule", [deed], paper)
 
 
 def finalize_milestones(session: Session, name: str, key: str | None, everything: bool) -> None:
-    """One transaction for each milestone that has fallen due."""
+    """Whatever has fallen due, in one transaction."""
     if key and everything:
         raise UsageError("a milestone is named and --all is given", hint="keep one of the two")
     desk = look(session, name)
@@ -64,15 +58,10 @@ def finalize_milestones(session: Session, name: str, key: str | None, everything
     desk = desk.acting(choose(session, desk.bound, desk.network.chain_id))
     keys = [standing.key for standing in chosen]
 
-    def step(key: str) -> Callable[[], Prepared]:
-        return lambda: desk.verbs.finalize(desk.bound, key)
-
-    first, *rest = map(step, keys)
     intent = Intent(
         doing=desk.doing("finalize"),
         will=[f"'{s.key}': time is up, {silence_split(s)} now, final" for s in chosen],
-        prepare=first,
-        more=rest,
+        prepare=lambda: desk.verbs.together([desk.verbs.finalize(desk.bound, k) for k in keys]),
         facts={"milestones": keys},
     )
     show_outcome(session, desk, intent, carry_out(session, desk, intent), keys)
@@ -116,18 +105,14 @@ def withdraw_credit(session: Session, name: str, role: str | None) -> None:
         )
     desk = desk.acting(choose(session, desk.bound, desk.network.chain_id))
 
-    def step(account: Address) -> Callable[[], Prepared]:
-        return lambda: desk.verbs.withdraw(desk.bound.token, account)
-
-    first, *rest = map(step, waiting)
+    token = desk.bound.token
     intent = Intent(
         doing=desk.doing("withdraw"),
         will=[
             f"pays {agreement.amount(units)} to {person(desk.bound, account)}"
             for account, units in waiting.items()
         ],
-        prepare=first,
-        more=rest,
+        prepare=lambda: desk.verbs.together([desk.verbs.withdraw(token, a) for a in waiting]),
     )
     receipts = carry_out(session, desk, intent)
     if receipts:

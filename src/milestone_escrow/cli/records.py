@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,11 +13,6 @@ from milestone_escrow.errors import EscrowError
 if TYPE_CHECKING:
     from milestone_escrow.documents.bound import BoundAgreement
     from milestone_escrow.documents.collected import CollectedAttestation
-
-
-def reason_hash(reason: str) -> bytes:
-    """SHA-256 of a reason's text: what disputes and rulings commit to on chain."""
-    return hashlib.sha256(reason.encode()).digest()
 
 
 def remember_words(home: Home, digest: bytes, words: Mapping[str, object]) -> None:

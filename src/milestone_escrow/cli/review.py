@@ -6,6 +6,7 @@ import click
 
 from milestone_escrow.cli.context import Session
 from milestone_escrow.cli.options import sends
+from milestone_escrow.cli.papers import Paper, on_paper
 
 
 @click.command(short_help="State that a milestone is done.")
@@ -15,7 +16,10 @@ from milestone_escrow.cli.options import sends
     "--evidence", multiple=True, metavar="FILE", help="A file or folder; may be repeated."
 )
 @sends
-def submit(session: Session, agreement: str, milestone: str, evidence: tuple[str, ...]) -> None:
+@on_paper
+def submit(
+    session: Session, agreement: str, milestone: str, evidence: tuple[str, ...], paper: Paper
+) -> None:
     """State, as the payee, that a milestone is done. That starts the review period: if the buyer
     does not object in it, the milestone is paid.
 
@@ -25,10 +29,11 @@ def submit(session: Session, agreement: str, milestone: str, evidence: tuple[str
     Examples:
       escrow submit WEB-77 backend --evidence release-notes.pdf
       escrow submit WEB-77 backend --as supplier --yes
+      escrow submit WEB-77 backend --sign-only claim.json     somebody else pays for gas
     """
     from milestone_escrow.cli.reviewing import submit_milestone
 
-    submit_milestone(session, agreement, milestone, evidence)
+    submit_milestone(session, agreement, milestone, evidence, paper)
 
 
 @click.command(short_help="Object to what is about to happen.")
@@ -36,7 +41,8 @@ def submit(session: Session, agreement: str, milestone: str, evidence: tuple[str
 @click.argument("milestone")
 @click.option("--reason", required=True, metavar="TEXT", help="What is wrong, in a sentence.")
 @sends
-def dispute(session: Session, agreement: str, milestone: str, reason: str) -> None:
+@on_paper
+def dispute(session: Session, agreement: str, milestone: str, reason: str, paper: Paper) -> None:
     """Object to what is about to happen to your disadvantage; the arbiter then decides.
 
     The buyer objects to a submission, a progress payment or an acceptance, the payee to a
@@ -49,4 +55,4 @@ def dispute(session: Session, agreement: str, milestone: str, reason: str) -> No
     """
     from milestone_escrow.cli.reviewing import dispute_milestone
 
-    dispute_milestone(session, agreement, milestone, reason)
+    dispute_milestone(session, agreement, milestone, reason, paper)

@@ -6,6 +6,7 @@ import click
 
 from milestone_escrow.cli.context import Session
 from milestone_escrow.cli.options import sends
+from milestone_escrow.cli.papers import Paper, on_paper
 from milestone_escrow.errors import UsageError
 
 
@@ -16,6 +17,7 @@ from milestone_escrow.errors import UsageError
 @click.option("--to-buyer", metavar="PART", help="40%, 8,000.00, rest.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why, in a sentence.")
 @sends
+@on_paper
 def rule(
     session: Session,
     agreement: str,
@@ -23,6 +25,7 @@ def rule(
     to_supplier: str | None,
     to_buyer: str | None,
     reason: str,
+    paper: Paper,
 ) -> None:
     """Decide a dispute as the arbiter: who gets how much of what is held. Final.
 
@@ -38,4 +41,4 @@ def rule(
 
     if not reason.strip():
         raise UsageError("the reason is empty", hint="say in a sentence why")
-    rule_on(session, agreement, milestone, to_supplier, to_buyer, reason)
+    rule_on(session, agreement, milestone, to_supplier, to_buyer, reason, paper)

@@ -9,6 +9,7 @@ from milestone_escrow.documents.bound import BoundAgreement
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.documents.when import format_relative, format_time
 from milestone_escrow.errors import LifecycleError
+from milestone_escrow.protocol.devchain import SANDBOX_CHAIN_ID
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
 from milestone_escrow.protocol.lifecycle import (
     Option,
@@ -26,6 +27,7 @@ from milestone_escrow.protocol.lifecycle import (
 )
 from milestone_escrow.protocol.terms import Milestone, Terms
 from milestone_escrow.sandbox.names import short
+from milestone_escrow.sandbox.people import role_of
 
 NOTHING = Split(0, 0)
 
@@ -92,11 +94,15 @@ def when(standing: Standing, moment: int) -> str:
 
 
 def person(bound: BoundAgreement, account: Address) -> str:
-    """The name behind an account, or the account itself."""
+    """The name behind an account, or the account itself; the sandbox's have names of their own."""
     if account == ZERO_ADDRESS:
         return "nobody"
     roles = bound.agreement.roles(account)
-    return short(bound.agreement.name(roles[0])) if roles else account
+    if roles:
+        return short(bound.agreement.name(roles[0]))
+    if bound.domain.chain_id == SANDBOX_CHAIN_ID and (role := role_of(account)) != account:
+        return f"the {role} ({account[:8]}…)"
+    return account
 
 
 def holders(standing: Standing, role: Role) -> tuple[Address, ...]:
