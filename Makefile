@@ -12,11 +12,12 @@ SLITHER_ENV := .venv-slither/.ready
 NODE := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-main test-brownie lint slither bench contracts clean
+.PHONY: help demo test test-main test-brownie brownie lint slither bench contracts clean
 
 help:
 	@echo "make demo       an agreement from signature to release, on a chain of its own"
 	@echo "make test       all tests, Brownie's included"
+	@echo "make brownie    Brownie's environment, for docs/brownie.md"
 	@echo "make lint       ruff, mypy, forge fmt, slither"
 	@echo "make slither    static analysis, each finding answered in docs/security.md"
 	@echo "make bench      figures beside the peers', kept in bench/results"
@@ -33,9 +34,11 @@ test-main: $(DEV) $(NODE)
 	$(BIN)/pytest -n 2 --dist worksteal
 
 # Brownie takes the compiler from where py-solc-x puts it, and Anvil from the PATH.
-test-brownie: $(DEV) $(NODE) $(BROWNIE_ENV)
-	$(BIN)/python -m milestone_escrow.chain.compiler --install
+brownie: $(NODE) $(BROWNIE_ENV)
+	$(BROWNIE)/python -m milestone_escrow.chain.compiler --install
 	PATH="$(NODE_BIN):$$PATH" $(BROWNIE)/brownie compile
+
+test-brownie: brownie
 	PATH="$(NODE_BIN):$$PATH" $(BROWNIE)/brownie test
 
 lint: $(DEV) $(NODE) slither

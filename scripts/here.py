@@ -86,11 +86,17 @@ def connected() -> Network:
     """The network of the table that Brownie is connected to, found by its chain.
 
     Raises:
-        ChainError: the node is on another chain than Brownie's network says.
+        ChainError: no node answers, or it is on another chain than Brownie's network says.
         UsageError: the chain is not in the table, or it holds real money.
     """
     name = network.show_active()
-    chain_id = int(Web3Node(web3).request("eth_chainId"), 16)
+    try:
+        chain_id = int(Web3Node(web3).request("eth_chainId"), 16)
+    except (ChainError, TypeError, ValueError):
+        raise ChainError(
+            f"no node answers for Brownie's network '{name}'",
+            hint=f"correct its host with `brownie networks modify {name} host=…`, or try again",
+        ) from None
     expected = CONFIG.active_network.get("chainid")
     if expected and int(expected) != chain_id:
         raise ChainError(

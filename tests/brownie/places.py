@@ -51,7 +51,8 @@ def connected_to(host: str, name: str = "sepolia") -> Iterator[None]:
         yield
     finally:
         CONFIG.networks[name] = kept
-        network.disconnect(kill_rpc=False)
+        if network.is_connected():  # a host that is down never was
+            network.disconnect(kill_rpc=False)
         network.connect("development", launch_rpc=False)
 
 

@@ -65,6 +65,12 @@ def test_a_network_of_ones_own_is_found_by_its_chain(home: Path) -> None:
     assert (made.network, made.address) == ("ours", contract_address(network("sepolia")))
 
 
+def test_a_node_that_is_down_is_said_to_be() -> None:
+    with connected_to("http://127.0.0.1:9"):
+        refuses("no node answers for Brownie's network 'sepolia'", deploy.main)
+        refuses("brownie networks modify sepolia host=", status.main, "deal.yaml")
+
+
 def test_an_account_without_coins_deploys_nothing() -> None:
     with Anvil(chain_id=11155111) as anvil, connected_to(anvil.url):
         refuses("has too little ETH", deploy.main, stranger())
