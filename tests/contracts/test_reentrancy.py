@@ -8,6 +8,8 @@ import pytest
 from eth_utils import keccak
 
 from milestone_escrow.protocol.lifecycle import Status
+from tests.contracts.support.amendments import amend, revised
+from tests.contracts.support.batches import abi_items, attest_batch
 from tests.contracts.support.contract import Contract, Refused
 from tests.contracts.support.deal import (
     AMOUNT,
@@ -18,6 +20,7 @@ from tests.contracts.support.deal import (
     abi_attestation,
     make_milestone,
 )
+from tests.contracts.support.receivables import abi_offer, buy, offer
 from tests.contracts.support.tokens import behave, hostile_token
 from tests.contracts.support.world import World, account
 
@@ -48,6 +51,27 @@ CALLS: dict[str, Callable[[World, Deal], bytes]] = {
         "resolve", d.abi_terms, d.ref(1), 1, 0, FOREVER, b"\x01", b""
     ),
     "finalize": lambda w, d: w.escrow.data("finalize", d.abi_terms, d.ref(1)),
+    "fundWithAuthorization": lambda w, d: w.escrow.data(
+        "fundWithAuthorization", d.abi_terms, d.abi_milestones, 0b100, (account("buyer"), 0, 1, b"")
+    ),
+    "permit": lambda w, d: w.escrow.data("permit", d.terms.token, 1, 1, 27, b"", b""),
+    "attestBatch": lambda w, d: w.escrow.data(
+        "attestBatch", abi_items([(d, d.attestation(1))]), 0b011, [b"", b""]
+    ),
+    "assign": lambda w, d: w.escrow.data(
+        "assign", d.abi_terms, d.ref(1), account("stranger"), FOREVER, b"\x01"
+    ),
+    "buyReceivable": lambda w, d: w.escrow.data(
+        "buyReceivable", d.abi_terms, d.ref(1), abi_offer(offer(w, d, 1)), b"\x01"
+    ),
+    "amend": lambda w, d: w.escrow.data(
+        "amend",
+        d.abi_terms,
+        d.abi_milestones,
+        (0b10, 0, FOREVER, d.abi_terms, d.abi_milestones),
+        [b"", b""],
+    ),
+    "multicall": lambda w, d: w.escrow.data("multicall", [CALLS["finalize"](w, d)]),
     "withdraw": lambda w, d: w.escrow.data("withdraw", d.terms.token, account("supplier")),
 }
 VIEWS: dict[str, Callable[[World, Deal], bytes]] = {
@@ -101,6 +125,43 @@ def test_no_verb_can_be_entered_from_a_withdrawal(world: World, token: Contract,
     world.withdraw("supplier", token=token.address)
     assert token.call("answer") == LOCKED
     assert world.balance("supplier", token) == AMOUNT
+
+
+@pytest.mark.parametrize("verb", CALLS)
+def test_no_verb_can_be_entered_from_a_batch(world: World, token: Contract, verb: str) -> None:
+    deal = _deal(world, token)
+    token.send("callBack", world.escrow.address, CALLS[verb](world, deal))
+    behave(token, transfer="Reenter")
+    attest_batch(world, [(deal, deal.attestation(0)), (deal, deal.attestation(1))])
+    assert token.call("answer") == LOCKED
+    assert [state.status for state in world.states(deal)] == [Status.SETTLED] * 2 + [0]
+    assert world.balance("supplier", token) == 2 * AMOUNT
+
+
+@pytest.mark.parametrize("verb", CALLS)
+def test_no_verb_can_be_entered_from_a_change_order(
+    world: World, token: Contract, verb: str
+) -> None:
+    """Neither while the difference is pulled, nor while it is returned."""
+    deal = _deal(world, token)
+    token.send("callBack", world.escrow.address, CALLS[verb](world, deal))
+    behave(token, transfer="Reenter", transfer_from="Reenter")
+    for index, amount in enumerate((AMOUNT + 1, AMOUNT - 1)):
+        new = revised(deal, make_milestone(amount=amount), salt=50 + index)
+        amend(world, deal, new, closes=1 << index, by="buyer")
+        assert token.call("answer") == LOCKED
+        assert world.state(new).status is Status.FUNDED
+
+
+@pytest.mark.parametrize("verb", CALLS)
+def test_no_verb_can_be_entered_from_a_sale(world: World, token: Contract, verb: str) -> None:
+    deal = _deal(world, token)
+    call = CALLS[verb](world, deal)
+    token.send("callBack", world.escrow.address, call)
+    behave(token, transfer_from="Reenter")
+    buy(world, deal, offer(world, deal, 1), by="buyer")
+    assert token.call("answer") == LOCKED
+    assert world.state(deal, 1).assignee == account("buyer")
 
 
 @pytest.mark.parametrize("view", VIEWS)
