@@ -64,18 +64,12 @@ def _show(session: Session, desk: Desk, standing: Standing, offered: Offered | N
 def rows(standing: Standing, found: Assessment) -> list[tuple[str, str]]:
     """Question and answer, in the order in which a factor asks."""
     sold = factoring.handovers(standing, found) or ["none on this contract"]
-    stoppers = [factoring.stopper(standing, one) for one in found.stoppers]
     answers = [
         ("kind", [factoring.kind(standing, found)]),
         ("money", [factoring.money(standing, found)]),
         ("status", [status(standing)]),
         ("payee", [person(standing.bound, standing.payee)]),
-        ("verified", [factoring.verified(standing, found)]),
-        ("pays", [factoring.expected(standing, found)]),
-        ("earliest", [factoring.moment(standing, found.earliest)]),
-        ("latest", [factoring.moment(standing, found.latest)]),
-        ("worst case", [factoring.worst(standing, found)]),
-        ("can be stopped by", stoppers or [_nobody(found)]),
+        *(_prospects(standing, found) if found.is_funded else []),
         ("earlier sales", sold),
     ]
     return [
@@ -85,8 +79,18 @@ def rows(standing: Standing, found: Assessment) -> list[tuple[str, str]]:
     ]
 
 
-def _nobody(found: Assessment) -> str:
-    return "nobody" if found.expected else "nobody needs to: without proof it is not paid"
+def _prospects(standing: Standing, found: Assessment) -> list[tuple[str, list[str]]]:
+    """What is still to come, where money waits."""
+    stoppers = [factoring.stopper(standing, one) for one in found.stoppers]
+    nobody = "nobody" if found.expected else "nobody needs to: without proof it is not paid"
+    return [
+        ("verified", [factoring.verified(standing, found)]),
+        ("pays", [factoring.expected(standing, found)]),
+        ("earliest", [factoring.moment(standing, found.earliest)]),
+        ("latest", [factoring.moment(standing, found.latest)]),
+        ("worst case", [factoring.worst(standing, found)]),
+        ("can be stopped by", stoppers or [nobody]),
+    ]
 
 
 def list_receivables(session: Session) -> None:

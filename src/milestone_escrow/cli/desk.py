@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from milestone_escrow.cli.signers import choose
 from milestone_escrow.cli.words import Standing, holders, only, person, require, standings
 from milestone_escrow.errors import EscrowError, UsageError
-from milestone_escrow.protocol.lifecycle import Role, Split, Verb
+from milestone_escrow.protocol.lifecycle import Role, Split, State, Status, Verb
 
 if TYPE_CHECKING:
     from milestone_escrow.chain.client import Escrow
@@ -75,7 +75,7 @@ class Desk:
     def standings(self) -> tuple[Standing, ...]:
         """Every milestone as it is now."""
         events = self.escrow.events(self.bound)
-        states = self.escrow.states(self.bound)
+        states = _remembered(self.escrow.states(self.bound), events)
         return standings(self.bound, states, self.escrow.now(), _paid_out(self.bound, events))
 
     def standing(self, key: str) -> Standing:
@@ -98,6 +98,19 @@ class Desk:
         roles = self.bound.agreement.roles(account)
         name = person(self.bound, account) + (f" ({', '.join(roles)})" if roles else "")
         return f"{verb} {self.bound.agreement.reference} on {self.network.title} as {name}"
+
+
+def _remembered(states: Sequence[State], events: Sequence[Event]) -> Sequence[State]:
+    """The states with the payees of what is settled, which the contract forgets."""
+    from milestone_escrow.chain.events import MilestoneAssigned
+
+    assigned = {e.milestone: e.assignee for e in events if isinstance(e, MilestoneAssigned)}
+    return [
+        replace(state, assignee=assigned[index])
+        if state.status is Status.SETTLED and index in assigned
+        else state
+        for index, state in enumerate(states)
+    ]
 
 
 def _paid_out(bound: BoundAgreement, events: Sequence[Event]) -> Sequence[Split]:

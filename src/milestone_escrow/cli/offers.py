@@ -80,18 +80,19 @@ def require_standing(offered: Offered) -> None:
             hint="ask the payee for a new one",
         )
     require_assignable(standing)
-    if (offer.sequence, offer.held) != (standing.state.sequence, standing.held):
-        raise EscrowError(
-            f"'{standing.key}' has changed since the offer was signed: it held "
-            f"{amount(standing, offer.held)}, now {amount(standing, standing.held)}",
-            hint="ask the payee for a new one",
-        )
     if standing.payee not in offered.signed.signatures:
         names = " and ".join(person(standing.bound, a) for a in offered.signed.signatures)
         raise EscrowError(
             f"the offer is by {names or 'nobody'}, and {person(standing.bound, standing.payee)} "
-            f"is the payee of '{standing.key}'",
+            f"is the payee of '{standing.key}' now",
             hint="only the payee can sell it",
+        )
+    if (offer.sequence, offer.held) != (standing.state.sequence, standing.held):
+        then, now = amount(standing, offer.held), amount(standing, standing.held)
+        amounts = f": it held {then}, now {now}" if then != now else ""
+        raise EscrowError(
+            f"'{standing.key}' has changed since the offer was signed{amounts}",
+            hint="ask the payee for a new one",
         )
 
 

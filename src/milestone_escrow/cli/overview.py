@@ -203,6 +203,7 @@ def _table(standings: tuple[Standing, ...]) -> str:
     columns: dict[str, list[str]] = {
         "milestone": [standing.key for standing in standings],
         "status": [_status(standing) for standing in standings],
+        "payee": [_other_payee(standing) for standing in standings],
         symbol: [_bare(standing, standing.milestone.amount) for standing in standings],
         "paid": [_bare(standing, standing.paid_out.to_payee) for standing in standings],
         "given back": [_bare(standing, standing.paid_out.to_buyer) for standing in standings],
@@ -217,6 +218,12 @@ def _table(standings: tuple[Standing, ...]) -> str:
     shown = {name: cells for name, cells in columns.items() if any(cells)}
     right = [i for i, name in enumerate(shown) if name in (symbol, "paid", "given back")]
     return table(zip(*shown.values(), strict=True), tuple(shown), right=right)
+
+
+def _other_payee(standing: Standing) -> str:
+    """Whom the milestone pays, where it is not the supplier."""
+    is_sold = standing.payee != standing.terms.supplier
+    return person(standing.bound, standing.payee) if is_sold else ""
 
 
 def _status(standing: Standing) -> str:

@@ -15,6 +15,7 @@ from milestone_escrow.cli.words import (
 from milestone_escrow.protocol import lifecycle
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import Option, Role, Status, Verb
+from milestone_escrow.protocol.receivables import ASSIGNABLE
 
 REASON = '--reason "…"'
 
@@ -49,6 +50,10 @@ def tasks(name: str, standing: Standing) -> Iterator[Task]:
             accounts = (standing.terms.buyer,)
         for account in accounts:
             yield _task(name, standing, option, account)
+    if standing.state.status in ASSIGNABLE and standing.now < standing.end:
+        line = f"escrow receivable offer {name} {standing.key} --price 97%"
+        text = "sell what it pays for early cash"
+        yield Task(standing.key, standing.payee, text, line, standing.end, is_needed=False)
 
 
 def _task(name: str, standing: Standing, option: Option, account: Address | None) -> Task:
@@ -93,9 +98,10 @@ def silence_split(standing: Standing) -> str:
 
 
 def silence_sides(standing: Standing) -> str:
-    """The same in two words: "refunds buyer"."""
+    """The same in two words: "refunds buyer", "pays payee" where that is not the supplier."""
+    payee = "supplier" if standing.payee == standing.terms.supplier else "payee"
     result = lifecycle.silence_split(standing.terms, standing.milestone, standing.state)
     if not (result.to_payee and result.to_buyer):
-        return "pays supplier" if result.to_payee else "refunds buyer"
-    parts = (result.to_payee, "to supplier"), (result.to_buyer, "to buyer")
+        return f"pays {payee}" if result.to_payee else "refunds buyer"
+    parts = (result.to_payee, f"to {payee}"), (result.to_buyer, "to buyer")
     return ", ".join(f"{amount(standing, units)} {side}" for units, side in parts)

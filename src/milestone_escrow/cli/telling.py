@@ -171,8 +171,11 @@ class _Teller:
         return "contract", f"skipped a verdict on {self.milestone(event.milestone)} in a batch"
 
     def assigned(self, event: happened.MilestoneAssigned) -> tuple[str, str]:
-        price = f" for {self.amount(event.price)}" if event.price else ""
-        text = f"assigned {self.milestone(event.milestone)} to {self.name(event.assignee)}{price}"
+        key, assignee = self.milestone(event.milestone), self.name(event.assignee)
+        if event.price:
+            text = f"sold what {key} pays to {assignee} for {self.amount(event.price)}"
+        else:
+            text = f"assigned what {key} pays to {assignee}"
         return self.name(event.payee), text
 
     def amended(self, event: happened.AgreementAmended) -> tuple[str, str]:
