@@ -37,17 +37,20 @@ abstract contract EscrowLedger is IMilestoneEscrow, EIP712, ReentrancyGuardTrans
         uint128 paid;
     }
 
-    /// @dev One milestone during a call: where it stands, and the agreement's word to write back.
+    /// @dev One milestone during a call: where it stands, its details, and the agreement's word to write back.
     struct Position {
         bytes32 id;
         uint256 index;
         uint256 word;
         Status status;
-        Details details;
-    }
-
-    /// @dev What one payout owes: to the payee net of the fee, the fee, and the buyer's part.
-    struct Payout {
+        address assignee;
+        uint32 clock;
+        uint32 issuedAt;
+        uint24 sequence;
+        bool hasAmounts;
+        uint128 pending;
+        uint128 paid;
+        /// @dev What this call pays out: to the payee net of the fee, the fee, and the buyer's part.
         address payee;
         uint256 toPayee;
         uint256 fee;
@@ -70,28 +73,29 @@ abstract contract EscrowLedger is IMilestoneEscrow, EIP712, ReentrancyGuardTrans
     }
 
     /// @dev Finds the agreement and the milestone that a call names; wrong terms name one that is not open.
-    function _locate(Terms calldata terms, MilestoneRef calldata ref) internal view returns (Position memory) {
+    function _locate(Terms calldata terms, MilestoneRef calldata ref) internal view returns (Position memory position) {
         bytes32 id = _idOf(terms.hash(ref));
-        return _position(id, _openWord(id), ref.index);
+        _place(position, id, _openWord(id), ref.index);
     }
 
-    function _position(bytes32 id, uint256 word, uint256 index) internal view returns (Position memory position) {
+    /// @dev Fills a position in place: returning one from here would allocate a second.
+    function _place(Position memory position, bytes32 id, uint256 word, uint256 index) internal view {
         position.id = id;
         position.index = index;
         position.word = word;
         position.status = word.statusOf(index);
-        if (word.hasDetails(index)) _load(position.details, _details[id][index]);
+        if (word.hasDetails(index)) _load(position, _details[id][index]);
     }
 
-    function _load(Details memory details, Details storage stored) private view {
-        details.assignee = stored.assignee;
-        details.clock = stored.clock;
-        details.issuedAt = stored.issuedAt;
-        details.sequence = stored.sequence;
-        details.hasAmounts = stored.hasAmounts;
-        if (!details.hasAmounts) return;
-        details.pending = stored.pending;
-        details.paid = stored.paid;
+    function _load(Position memory position, Details storage stored) private view {
+        position.assignee = stored.assignee;
+        position.clock = stored.clock;
+        position.issuedAt = stored.issuedAt;
+        position.sequence = stored.sequence;
+        position.hasAmounts = stored.hasAmounts;
+        if (!position.hasAmounts) return;
+        position.pending = stored.pending;
+        position.paid = stored.paid;
     }
 
     function _openWord(bytes32 id) internal view returns (uint256 word) {
@@ -100,12 +104,12 @@ abstract contract EscrowLedger is IMilestoneEscrow, EIP712, ReentrancyGuardTrans
     }
 
     function _payeeOf(Position memory position, Terms calldata terms) internal pure returns (address) {
-        return position.details.assignee == address(0) ? terms.supplier : position.details.assignee;
+        return position.assignee == address(0) ? terms.supplier : position.assignee;
     }
 
     /// @dev When the milestone's present status ends.
     function _end(Position memory position, Milestone calldata milestone) internal pure returns (uint256) {
-        return position.status == Status.Funded ? milestone.deadline : position.details.clock;
+        return position.status == Status.Funded ? milestone.deadline : position.clock;
     }
 
     /// @dev Whom the present status is about to go against, and whether that one needs an arbiter to object.
@@ -127,7 +131,7 @@ abstract contract EscrowLedger is IMilestoneEscrow, EIP712, ReentrancyGuardTrans
         Terms calldata terms,
         Milestone calldata milestone
     ) internal pure returns (uint256 toPayee, uint256 toBuyer) {
-        uint256 held = milestone.amount - position.details.paid;
+        uint256 held = milestone.amount - position.paid;
         Status status = position.status;
         if (status == Status.Submitted || (status == Status.Funded && milestone.paysOnSilence)) return (held, 0);
         if (status == Status.DisputedBeforeVerdict) {
@@ -135,8 +139,8 @@ abstract contract EscrowLedger is IMilestoneEscrow, EIP712, ReentrancyGuardTrans
             return (toPayee, held - toPayee);
         }
         // The verdict stands: an accepting one certified more than was paid, a rejecting one left 0.
-        if (status != Status.Funded && position.details.pending != 0) {
-            return (position.details.pending - position.details.paid, 0);
+        if (status != Status.Funded && position.pending != 0) {
+            return (position.pending - position.paid, 0);
         }
         return (0, held);
     }
@@ -195,7 +199,7 @@ abstract contract EscrowLedger is IMilestoneEscrow, EIP712, ReentrancyGuardTrans
             if (strict) revert SignatureExpired(attestation.validUntil, nowAt);
             return SignatureExpired.selector;
         }
-        uint256 last = position.details.issuedAt;
+        uint256 last = position.issuedAt;
         if (attestation.issuedAt <= last || attestation.issuedAt > nowAt) {
             if (strict) revert IssuedAtOutOfBounds(attestation.issuedAt, last, nowAt);
             return IssuedAtOutOfBounds.selector;
@@ -203,7 +207,7 @@ abstract contract EscrowLedger is IMilestoneEscrow, EIP712, ReentrancyGuardTrans
         uint256 atLeast;
         uint256 atMost;
         if (attestation.verdict == ACCEPTED) {
-            (atLeast, atMost) = (uint256(position.details.paid) + 1, milestone.amount);
+            (atLeast, atMost) = (uint256(position.paid) + 1, milestone.amount);
         }
         if (attestation.amount < atLeast || attestation.amount > atMost) {
             if (strict) revert AmountOutOfBounds(attestation.amount, atLeast, atMost);
@@ -212,12 +216,11 @@ abstract contract EscrowLedger is IMilestoneEscrow, EIP712, ReentrancyGuardTrans
         return 0;
     }
 
-    /// @dev The signers are enough for the milestone and all of its set.
-    function _requireQuorum(Milestone calldata milestone, uint256 signers) internal pure {
+    /// @dev The signers, `count` of them, are enough for the milestone and all of its set.
+    function _requireQuorum(Milestone calldata milestone, uint256 signers, uint256 count) internal pure {
         if (signers & ~uint256(milestone.verifierSet) != 0) {
             revert SignersNotAllowed(signers, milestone.verifierSet);
         }
-        uint256 count = TermsLib.popCount(signers);
         if (count < milestone.quorum || count == 0) revert QuorumNotReached(count, milestone.quorum);
     }
 
@@ -226,9 +229,9 @@ abstract contract EscrowLedger is IMilestoneEscrow, EIP712, ReentrancyGuardTrans
         address[] calldata verifiers,
         bytes32 digest,
         uint256 signers,
+        uint256 count,
         bytes[] calldata signatures
     ) internal view {
-        uint256 count = TermsLib.popCount(signers);
         if (signatures.length != count) revert SignatureCountMismatch(signatures.length, count);
         uint256 bit;
         for (uint256 i; i < count; ++i) {
@@ -304,13 +307,16 @@ abstract contract EscrowLedger is IMilestoneEscrow, EIP712, ReentrancyGuardTrans
     ) internal {
         for (uint256 i; deposits >> i != 0; ++i) {
             if (deposits & (1 << i) == 0) continue;
-            _push(terms, _book(id, i, terms, terms.supplier, milestones[i].amount, 0));
+            Position memory position;
+            (position.id, position.index) = (id, i);
+            _book(position, terms, terms.supplier, milestones[i].amount, 0);
+            _push(terms, position);
         }
     }
 
     function _startClock(Position memory position, Status status, uint256 clock) internal {
         // At most 21 years past the opening, which TermsLib keeps within 32 bits: the cast is safe until 2085.
-        position.details.clock = uint32(clock);
+        position.clock = uint32(clock);
         _store(position, status);
     }
 
@@ -321,54 +327,57 @@ abstract contract EscrowLedger is IMilestoneEscrow, EIP712, ReentrancyGuardTrans
         Milestone calldata milestone,
         uint256 toPayee,
         uint256 toBuyer
-    ) internal returns (Payout memory) {
-        uint256 paid = position.details.paid + toPayee + toBuyer;
+    ) internal {
+        uint256 paid = position.paid + toPayee + toBuyer;
         address payee = _payeeOf(position, terms);
         if (paid == milestone.amount) {
             _agreements[position.id] = position.word.withStatus(position.index, Status.Settled);
         } else {
-            position.details.paid = uint128(paid); // below the amount, which has 128 bits
-            position.details.pending = 0;
+            position.paid = uint128(paid); // below the amount, which has 128 bits
+            position.pending = 0;
             _store(position, Status.Funded);
         }
-        return _book(position.id, position.index, terms, payee, toPayee, toBuyer);
+        _book(position, terms, payee, toPayee, toBuyer);
     }
 
     /// @dev Writes a status that is not final, and its details; what was signed before no longer counts.
     function _store(Position memory position, Status status) internal {
-        ++position.details.sequence;
+        ++position.sequence;
         _agreements[position.id] = position.word.withStatus(position.index, status).withDetails(position.index);
-        Details memory details = position.details;
         Details storage stored = _details[position.id][position.index];
-        bool writesAmounts = details.hasAmounts || details.pending != 0 || details.paid != 0;
-        stored.assignee = details.assignee;
-        stored.clock = details.clock;
-        stored.issuedAt = details.issuedAt;
-        stored.sequence = details.sequence;
+        bool writesAmounts = position.hasAmounts || position.pending != 0 || position.paid != 0;
+        stored.assignee = position.assignee;
+        stored.clock = position.clock;
+        stored.issuedAt = position.issuedAt;
+        stored.sequence = position.sequence;
         stored.hasAmounts = writesAmounts;
         if (!writesAmounts) return;
-        stored.pending = details.pending;
-        stored.paid = details.paid;
+        stored.pending = position.pending;
+        stored.paid = position.paid;
     }
 
     /// @dev Works out the fee and logs the payout.
     function _book(
-        bytes32 id,
-        uint256 index,
+        Position memory position,
         Terms calldata terms,
         address payee,
         uint256 toPayee,
         uint256 toBuyer
-    ) private returns (Payout memory) {
+    ) private {
         uint256 fee = toPayee * terms.feeBps / TermsLib.BPS; // rounded down, in the payee's favour
-        if (toPayee + toBuyer != 0) emit MilestonePaid(id, index, payee, toPayee - fee, fee, toBuyer);
-        return Payout(payee, toPayee - fee, fee, toBuyer);
+        position.payee = payee;
+        position.toPayee = toPayee - fee;
+        position.fee = fee;
+        position.toBuyer = toBuyer;
+        if (toPayee + toBuyer == 0) return;
+        emit MilestonePaid(position.id, position.index, payee, toPayee - fee, fee, toBuyer);
     }
 
-    function _push(Terms calldata terms, Payout memory payout) internal {
-        _push(terms.token, payout.payee, payout.toPayee);
-        _push(terms.token, terms.feeRecipient, payout.fee);
-        _push(terms.token, terms.buyer, payout.toBuyer);
+    /// @dev Pays what was booked.
+    function _push(Terms calldata terms, Position memory position) internal {
+        _push(terms.token, position.payee, position.toPayee);
+        _push(terms.token, terms.feeRecipient, position.fee);
+        _push(terms.token, terms.buyer, position.toBuyer);
     }
 
     /// @dev Nobody who cannot receive stops another from receiving: what fails is credited.

@@ -103,10 +103,12 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         Position memory position = _locate(terms, ref);
         _requireWellFormed(position, attestation);
         _objection(position, ref.milestone, attestation, true);
-        _requireQuorum(ref.milestone, signers);
-        _requireSigners(terms.verifiers, _hashTypedDataV4(attestation.hash()), signers, signatures);
+        uint256 count = TermsLib.popCount(signers);
+        _requireQuorum(ref.milestone, signers, count);
+        _requireSigners(terms.verifiers, _hashTypedDataV4(attestation.hash()), signers, count, signatures);
         // Effect. Emit. Move money.
-        _push(terms, _decide(position, terms, ref.milestone, attestation, signers));
+        _decide(position, terms, ref.milestone, attestation, signers);
+        _push(terms, position);
     }
 
     /// @inheritdoc IMilestoneEscrow
@@ -116,18 +118,19 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         bytes[] calldata signatures
     ) external nonReentrant {
         // Check: one signature of each signer over all items, which share their verifiers.
+        uint256 count = TermsLib.popCount(signers);
         bytes32[] memory hashes = new bytes32[](items.length);
         bytes32 verifiersHash;
         for (uint256 i; i < items.length; ++i) {
             BatchItem calldata item = items[i];
-            _requireQuorum(item.ref.milestone, signers);
+            _requireQuorum(item.ref.milestone, signers, count);
             hashes[i] = item.attestation.hash();
             bytes32 itemHash = TermsLib.hash(item.terms.verifiers);
             if (i != 0 && itemHash != verifiersHash) revert VerifiersDiffer(i);
             verifiersHash = itemHash;
         }
         if (items.length == 0) revert UnknownMilestones(0, 0);
-        _requireSigners(items[0].terms.verifiers, _hashTypedDataV4(ActsLib.batch(hashes)), signers, signatures);
+        _requireSigners(items[0].terms.verifiers, _hashTypedDataV4(ActsLib.batch(hashes)), signers, count, signatures);
         // Effect. Emit.
         PayoutsLib.Queue memory queue = PayoutsLib.create(items.length * 2);
         for (uint256 i; i < items.length; ++i) {
@@ -154,7 +157,7 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         address payee = _payeeOf(position, terms);
         if (msg.sender != payee) {
             bytes32 structHash =
-                ActsLib.submission(position.id, position.index, evidenceHash, position.details.sequence, validUntil);
+                ActsLib.submission(position.id, position.index, evidenceHash, position.sequence, validUntil);
             _requireActSignature(payee, structHash, validUntil, signature);
         }
         // Effect. Emit.
@@ -177,8 +180,7 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         (address party, bool needsArbiter) = _mayDispute(position, terms, ref.milestone);
         if (needsArbiter && terms.arbiter == address(0)) revert NoArbiter();
         if (msg.sender != party) {
-            bytes32 structHash =
-                ActsLib.dispute(position.id, position.index, reasonHash, position.details.sequence, validUntil);
+            bytes32 structHash = ActsLib.dispute(position.id, position.index, reasonHash, position.sequence, validUntil);
             _requireActSignature(party, structHash, validUntil, signature);
         }
         // Effect. Emit.
@@ -202,16 +204,17 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         // Check: the milestone, the split, the caller.
         Position memory position = _locate(terms, ref);
         _requireOpen(position, ref.milestone, StatusLib.DISPUTED);
-        _requireSplit(uint256(toPayee) + toBuyer, 0, ref.milestone.amount - position.details.paid);
+        _requireSplit(uint256(toPayee) + toBuyer, 0, ref.milestone.amount - position.paid);
         if (msg.sender != terms.arbiter) {
             bytes32 structHash = ActsLib.ruling(
-                position.id, position.index, toPayee, toBuyer, reasonHash, position.details.sequence, validUntil
+                position.id, position.index, toPayee, toBuyer, reasonHash, position.sequence, validUntil
             );
             _requireActSignature(terms.arbiter, structHash, validUntil, signature);
         }
         // Effect. Emit. Move money.
         emit MilestoneRuled(position.id, position.index, toPayee, toBuyer, reasonHash);
-        _push(terms, _distribute(position, terms, ref.milestone, toPayee, toBuyer));
+        _distribute(position, terms, ref.milestone, toPayee, toBuyer);
+        _push(terms, position);
     }
 
     /// @inheritdoc IMilestoneEscrow
@@ -227,21 +230,21 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         // Check: the milestone, the split, whoever gives something up. No window: consent works to the end.
         Position memory position = _locate(terms, ref);
         _requireStatus(position, StatusLib.HOLDING);
-        uint256 held = ref.milestone.amount - position.details.paid;
+        uint256 held = ref.milestone.amount - position.paid;
         _requireSplit(uint256(toPayee) + toBuyer, position.status == Status.Funded ? 1 : held, held);
         address payee = _payeeOf(position, terms);
         bool buyerSigns = toPayee != 0 && msg.sender != terms.buyer;
         bool payeeSigns = toBuyer != 0 && msg.sender != payee;
         if (buyerSigns || payeeSigns) {
-            bytes32 structHash = ActsLib.resolution(
-                position.id, position.index, toPayee, toBuyer, position.details.sequence, validUntil
-            );
+            bytes32 structHash =
+                ActsLib.resolution(position.id, position.index, toPayee, toBuyer, position.sequence, validUntil);
             if (buyerSigns) _requireActSignature(terms.buyer, structHash, validUntil, buyerSignature);
             if (payeeSigns) _requireActSignature(payee, structHash, validUntil, payeeSignature);
         }
         // Effect. Emit. Move money.
         emit MilestoneResolved(position.id, position.index, toPayee, toBuyer);
-        _push(terms, _distribute(position, terms, ref.milestone, toPayee, toBuyer));
+        _distribute(position, terms, ref.milestone, toPayee, toBuyer);
+        _push(terms, position);
     }
 
     /// @inheritdoc IMilestoneEscrow
@@ -254,7 +257,8 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         // Effect. Emit. Move money.
         emit MilestoneFinalized(position.id, position.index, position.status);
         (uint256 toPayee, uint256 toBuyer) = _silence(position, terms, ref.milestone);
-        _push(terms, _distribute(position, terms, ref.milestone, toPayee, toBuyer));
+        _distribute(position, terms, ref.milestone, toPayee, toBuyer);
+        _push(terms, position);
     }
 
     /// @inheritdoc IMilestoneEscrow
@@ -271,7 +275,7 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         address payee = _payeeOf(position, terms);
         if (msg.sender != payee) {
             bytes32 structHash =
-                ActsLib.assignment(position.id, position.index, assignee, position.details.sequence, validUntil);
+                ActsLib.assignment(position.id, position.index, assignee, position.sequence, validUntil);
             _requireActSignature(payee, structHash, validUntil, signature);
         }
         // Effect. Emit.
@@ -288,9 +292,9 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         // Check: the milestone, the offer, the payee's signature.
         Position memory position = _locate(terms, ref);
         _requireAssignable(position, terms, ref.milestone, msg.sender);
-        uint256 held = ref.milestone.amount - position.details.paid;
-        if (offer.held != held || offer.sequence != position.details.sequence) {
-            revert OfferOutdated(offer.held, offer.sequence, held, position.details.sequence);
+        uint256 held = ref.milestone.amount - position.paid;
+        if (offer.held != held || offer.sequence != position.sequence) {
+            revert OfferOutdated(offer.held, offer.sequence, held, position.sequence);
         }
         if (offer.price == 0 || offer.price > held) revert AmountOutOfBounds(offer.price, 1, held);
         if (offer.financier != address(0) && msg.sender != offer.financier) {
@@ -369,15 +373,16 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         if (count > TermsLib.MAX_MILESTONES) revert UnknownMilestones(count, TermsLib.MAX_MILESTONES);
         states = new MilestoneState[](count);
         for (uint256 i; i < count; ++i) {
-            Position memory position = _position(agreementId, _agreements[agreementId], i);
+            Position memory position;
+            _place(position, agreementId, _agreements[agreementId], i);
             states[i].status = position.status;
             if (position.status == Status.Settled) continue;
-            states[i].assignee = position.details.assignee;
-            states[i].clock = position.details.clock;
-            states[i].issuedAt = position.details.issuedAt;
-            states[i].sequence = position.details.sequence;
-            states[i].pending = position.details.pending;
-            states[i].paid = position.details.paid;
+            states[i].assignee = position.assignee;
+            states[i].clock = position.clock;
+            states[i].issuedAt = position.issuedAt;
+            states[i].sequence = position.sequence;
+            states[i].pending = position.pending;
+            states[i].paid = position.paid;
         }
     }
 
@@ -405,14 +410,14 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         Milestone calldata milestone,
         Attestation calldata attestation,
         uint256 signers
-    ) private returns (Payout memory payout) {
+    ) private {
         bool accepted = attestation.verdict == ACCEPTED;
         bool atOnce = accepted && terms.objectionPeriod == 0;
         uint256 clock = block.timestamp;
-        position.details.issuedAt = uint32(attestation.issuedAt); // at most now
+        position.issuedAt = uint32(attestation.issuedAt); // at most now
         if (!atOnce) {
             clock += accepted ? terms.objectionPeriod : _max(terms.objectionPeriod, MIN_REJECTION_PERIOD);
-            position.details.pending = attestation.amount; // 0 where rejected
+            position.pending = attestation.amount; // 0 where rejected
             _startClock(position, accepted ? Status.ReleasePending : Status.RefundPending, clock);
         }
         emit MilestoneAttested(
@@ -426,7 +431,7 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
             clock
         );
         if (atOnce) {
-            payout = _distribute(position, terms, milestone, attestation.amount - position.details.paid, 0);
+            _distribute(position, terms, milestone, attestation.amount - position.paid, 0);
         }
     }
 
@@ -442,10 +447,10 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
             emit AttestationSkipped(position.id, position.index, objection);
             return;
         }
-        Payout memory payout = _decide(position, terms, ref.milestone, attestation, signers);
+        _decide(position, terms, ref.milestone, attestation, signers);
         address token = terms.token;
-        PayoutsLib.add(queue, token, payout.payee, payout.toPayee);
-        if (payout.fee != 0) PayoutsLib.add(queue, token, terms.feeRecipient, payout.fee);
+        PayoutsLib.add(queue, token, position.payee, position.toPayee);
+        if (position.fee != 0) PayoutsLib.add(queue, token, terms.feeRecipient, position.fee);
     }
 
     /// @dev A receivable can be handed on while the payee may still expect money, to nobody who decides about it.
@@ -465,7 +470,7 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
     }
 
     function _assign(Position memory position, address payee, address assignee, uint256 price) private {
-        position.details.assignee = assignee;
+        position.assignee = assignee;
         _store(position, position.status);
         emit MilestoneAssigned(position.id, position.index, assignee, payee, price);
     }
@@ -493,11 +498,12 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         uint256 used = 2;
         for (uint256 i; closes >> i != 0; ++i) {
             if (closes & (1 << i) == 0) continue;
-            Position memory position = _position(id, word, i);
+            Position memory position;
+            _place(position, id, word, i);
             _requireStatus(position, StatusLib.HOLDING | StatusLib.UNFUNDED);
-            address assignee = position.details.assignee;
+            address assignee = position.assignee;
             if (assignee != address(0)) _requireConsent(assignee, digest, signatures, used++);
-            if (position.status != Status.Unfunded) carried += milestones[i].amount - position.details.paid;
+            if (position.status != Status.Unfunded) carried += milestones[i].amount - position.paid;
             word = word.withStatus(i, Status.Settled);
         }
         if (signatures.length != used) revert SignatureCountMismatch(signatures.length, used);

@@ -2,7 +2,15 @@
 pragma solidity ^0.8.30;
 
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
-import {Amendment, Attestation, Milestone, MilestoneRef, Offer, Status, Terms} from "../interfaces/IMilestoneEscrow.sol";
+import {
+    Amendment,
+    Attestation,
+    Milestone,
+    MilestoneRef,
+    Offer,
+    Status,
+    Terms
+} from "../interfaces/IMilestoneEscrow.sol";
 import {ActsLib} from "../libraries/ActsLib.sol";
 import {SignatureLib} from "../libraries/SignatureLib.sol";
 import {StatusLib} from "../libraries/StatusLib.sol";

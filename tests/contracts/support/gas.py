@@ -9,8 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from milestone_escrow.chain.compiler import Artifact
+from milestone_escrow.protocol.acts import batch_typed_data
 from milestone_escrow.protocol.terms import Milestone
-from tests.contracts.support.deal import AMOUNT, DEADLINE, Deal, make_milestone
+from tests.contracts.support.deal import (
+    AMOUNT,
+    DEADLINE,
+    Deal,
+    abi_attestation,
+    make_milestone,
+    verifier_names,
+)
 from tests.contracts.support.people import person
 from tests.contracts.support.world import World, account, branch, build
 
@@ -27,6 +35,7 @@ def measure(artifacts: Mapping[str, Artifact], fork: str = "prague") -> dict[str
         world = branch(fresh)
         figures[name] = verb(world, world.funded(*_milestones(4)))
     figures["3 milestones by 1 verifier, start to end"] = _start_to_end(fresh)
+    figures["each of 20 releases in a batch, 2 signatures"] = _batch(fresh, 20)
     return figures
 
 
@@ -64,6 +73,21 @@ def _start_to_end(fresh: World) -> int:
     deal = world.deal(*_milestones(3, quorum=1))
     opening = world.open(deal, deal.all).gas
     return opening + sum(world.attest(deal, deal.attestation(i), 0b001).gas for i in range(3))
+
+
+def _batch(fresh: World, count: int) -> int:
+    """One attested release of each of `count` agreements; the transfers are joined."""
+    world = branch(fresh)
+    deals = [world.funded(*_milestones(4), salt=salt) for salt in range(count)]
+    attestations = [deal.attestation(1) for deal in deals]
+    data = batch_typed_data(world.domain, attestations)
+    items = [
+        (deal.abi_terms, deal.ref(1), abi_attestation(attestation))
+        for deal, attestation in zip(deals, attestations, strict=True)
+    ]
+    signatures = [person(name).sign(data) for name in verifier_names()[:2]]
+    outcome = world.escrow.send("attestBatch", items, 0b011, signatures, by=account("stranger"))
+    return outcome.gas // count
 
 
 def _approve(world: World, deal: Deal) -> int:
