@@ -25,8 +25,12 @@ EXACT = {
     "settlement by two signatures, split": 81_213,
     "submit": 64_659,
     "finalize, refund": 59_797,
+    "assign a receivable": 65_760,
+    "buy a receivable by a signed offer": 90_453,
+    "change order, 1 of 4 milestones extended": 105_346,
     "3 milestones by 1 verifier, start to end": 316_541,
     "each of 20 releases in a batch, 2 signatures": 31_698,
+    "fund by authorization, 3 milestones, test USDC": 96_810,
     "each further signer": 5_599,
 }
 

@@ -7,19 +7,16 @@ not counted. Ids, salts and signatures are the same in every run, so the figures
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from milestone_escrow.chain.compiler import Artifact
-from milestone_escrow.protocol.acts import batch_typed_data
-from milestone_escrow.protocol.terms import Milestone
-from tests.contracts.support.deal import (
-    AMOUNT,
-    DEADLINE,
-    Deal,
-    abi_attestation,
-    make_milestone,
-    verifier_names,
-)
+from milestone_escrow.protocol.terms import DAY, Milestone
+from tests.contracts.support.amendments import amend, revised
+from tests.contracts.support.batches import attest_batch
+from tests.contracts.support.deal import AMOUNT, DEADLINE, Deal, make_milestone
+from tests.contracts.support.paying import fund_with_authorization
 from tests.contracts.support.people import person
+from tests.contracts.support.receivables import assign, buy, enrich, offer
 from tests.contracts.support.world import World, account, branch, build
 
 
@@ -36,6 +33,7 @@ def measure(artifacts: Mapping[str, Artifact], fork: str = "prague") -> dict[str
         figures[name] = verb(world, world.funded(*_milestones(4)))
     figures["3 milestones by 1 verifier, start to end"] = _start_to_end(fresh)
     figures["each of 20 releases in a batch, 2 signatures"] = _batch(fresh, 20)
+    figures["fund by authorization, 3 milestones, test USDC"] = _authorize(fresh)
     return figures
 
 
@@ -79,15 +77,17 @@ def _batch(fresh: World, count: int) -> int:
     """One attested release of each of `count` agreements; the transfers are joined."""
     world = branch(fresh)
     deals = [world.funded(*_milestones(4), salt=salt) for salt in range(count)]
-    attestations = [deal.attestation(1) for deal in deals]
-    data = batch_typed_data(world.domain, attestations)
-    items = [
-        (deal.abi_terms, deal.ref(1), abi_attestation(attestation))
-        for deal, attestation in zip(deals, attestations, strict=True)
-    ]
-    signatures = [person(name).sign(data) for name in verifier_names()[:2]]
-    outcome = world.escrow.send("attestBatch", items, 0b011, signatures, by=account("stranger"))
-    return outcome.gas // count
+    return attest_batch(world, [(deal, deal.attestation(1)) for deal in deals]).gas // count
+
+
+def _authorize(fresh: World) -> int:
+    """In test USDC, since a plain token knows no authorizations; a relayer sends it."""
+    world = branch(fresh)
+    usdc = world.deploy("TestUSDC")
+    for holder in (account("buyer"), world.escrow.address):
+        usdc.send("mint", holder, 100 * AMOUNT)
+    deal = world.opened(*_milestones(3), token=usdc.address)
+    return fund_with_authorization(world, deal, 0b111, token=usdc).gas
 
 
 def _approve(world: World, deal: Deal) -> int:
@@ -118,6 +118,21 @@ def _finalize(world: World, deal: Deal) -> int:
     return world.finalize(deal, 1).gas
 
 
+def _assign(world: World, deal: Deal) -> int:
+    return assign(world, deal, 1).gas
+
+
+def _buy(world: World, deal: Deal) -> int:
+    enrich(world, "financier")
+    return buy(world, deal, offer(world, deal, 1)).gas
+
+
+def _amend(world: World, deal: Deal) -> int:
+    """Two signatures, one milestone of four, the same amount at a later date."""
+    later = replace(deal.milestones[1], deadline=DEADLINE + 14 * DAY)
+    return amend(world, deal, revised(deal, later), closes=0b10).gas
+
+
 _VERBS = {
     "buyer approves a milestone": _approve,
     "open a dispute": _dispute,
@@ -125,4 +140,7 @@ _VERBS = {
     "settlement by two signatures, split": _settle,
     "submit": _submit,
     "finalize, refund": _finalize,
+    "assign a receivable": _assign,
+    "buy a receivable by a signed offer": _buy,
+    "change order, 1 of 4 milestones extended": _amend,
 }
