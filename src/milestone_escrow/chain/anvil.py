@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -41,10 +42,13 @@ class Anvil:
         start: int | None = None,
         chain_id: int = CHAIN_ID,
         block_time: int | None = None,
+        hardfork: str = "prague",
+        flags: Sequence[str] = (),
         wait: float = 20,
     ) -> None:
         """Port 0 takes a free one; `start` is the first block's Unix time. With `block_time` a
-        block comes every so many seconds, too, and not only with each transaction.
+        block comes every so many seconds, too, and not only with each transaction. `flags` are
+        any others of its own.
 
         Raises:
             ChainError: it is not installed, or does not come up within `wait` seconds.
@@ -52,7 +56,7 @@ class Anvil:
         self.port = port or _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         command = [str(find_anvil()), "--silent", "--host", "127.0.0.1", "--port", str(self.port)]
-        command += ["--chain-id", str(chain_id), "--hardfork", "prague"]
+        command += ["--chain-id", str(chain_id), "--hardfork", hardfork, *flags]
         if start is not None:
             command += ["--timestamp", str(start)]
         if block_time is not None:

@@ -25,6 +25,7 @@ FEATURES = {
 OLD = 300
 FUTURE = 60
 
+_TOKEN = ("313ce567", "70a08231" + "00" * 32)  # decimals(), balanceOf(address)
 _PERMIT = ("3644e515", "7ecebe00" + "00" * 32)  # DOMAIN_SEPARATOR(), nonces(address)
 _AUTHORIZATION = ("e94a0102" + "00" * 64,)  # authorizationState(address,bytes32)
 
@@ -155,12 +156,15 @@ def inspect_token(node: Node, address: Address) -> TokenFacts:
         raise ChainError(
             f"there is no code at {address}", hint="check the token's address and the network"
         )
+    # First what does not take a node that is silent, or limits itself, for a token that is none.
+    if not _answers(node, address, _TOKEN):
+        raise _no_token(address)
     try:
         token = read_token(node, address)
     except ChainError:
         raise _no_token(address) from None
     # A contract that answers everything alike is no token either.
-    if not _answers(node, address, ["70a08231" + "00" * 32]) or token.decimals > 36:
+    if token.decimals > 36:
         raise _no_token(address)
     return TokenFacts(
         token,
