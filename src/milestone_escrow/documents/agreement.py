@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from milestone_escrow.documents.attachments import AttachedFile, attach
 from milestone_escrow.documents.bound import BoundAgreement, Deployment
 from milestone_escrow.documents.canonical import canonical_json, sha256
+from milestone_escrow.documents.continuing import remaining
 from milestone_escrow.documents.model import AgreementFile, Party, read_model
 from milestone_escrow.documents.money import DECIMALS, Denomination, format_amount
 from milestone_escrow.documents.resolve import PlannedMilestone, resolve
@@ -42,6 +43,7 @@ class Agreement:
 
     `document` is what was written, field by field, with the hashes of the attachments; comments,
     order and layout of the file play no part in it. `document_hash` commits to it.
+    `left_behind` are the milestones that a change order leaves to the agreement it replaces.
     """
 
     document: dict[str, Tree]
@@ -51,6 +53,7 @@ class Agreement:
     milestones: tuple[PlannedMilestone, ...]
     attachments: tuple[AttachedFile, ...]
     source: Source = field(repr=False, compare=False)
+    left_behind: tuple[PlannedMilestone, ...] = ()
 
     @classmethod
     def load(cls, path: str | Path) -> Agreement:
@@ -135,15 +138,25 @@ class Agreement:
         """The roles of an account."""
         return tuple(role for role, other in self.people.items() if other == account)
 
+    @property
+    def replaces(self) -> bytes | None:
+        """The id of the agreement that this one changes, if it is a change order."""
+        return bytes.fromhex(self.model.replaces[2:]) if self.model.replaces else None
+
     def index(self, key: str) -> int:
         """A milestone's place on chain.
 
         Raises:
-            UsageError: there is no milestone of that key.
+            UsageError: there is no milestone of that key, or an earlier version has it.
         """
         for milestone in self.milestones:
             if milestone.key == key:
                 return milestone.index
+        if any(milestone.key == key for milestone in self.left_behind):
+            raise UsageError(
+                f"'{key}' stayed with the version that {self.reference} replaces",
+                hint=f"name that version by its id, {self.model.replaces}",
+            )
         keys = [milestone.key for milestone in self.milestones]
         known = f"its milestones are {', '.join(keys)}"
         close = suggest(key, keys)
@@ -252,13 +265,14 @@ def _build(source: Source, folder: Path | None) -> Agreement:
     with source.at(("payment", "price")):
         price = model.payment.price.units(currency)
     drafts = plan(source, model, price, currency)
-    milestones = resolve(source, model, drafts)
+    everything = resolve(source, model, drafts)
+    milestones, left_behind = remaining(source, model, everything, currency)
     _require_default_ruling(source, model, milestones)
     attachments = attach(source, model, folder)
     document = dict(source.tree)
     if attachments:
         document["attachments"] = [{"name": a.name, "sha256": a.sha256} for a in attachments]
-    return Agreement(document, model, currency, price, milestones, attachments, source)
+    return Agreement(document, model, currency, price, milestones, attachments, source, left_behind)
 
 
 def _currency(source: Source, model: AgreementFile) -> Denomination:

@@ -1,10 +1,10 @@
 """Each side's exposure over time, if everything goes to plan.
 
-The value of the work is the price, spread over the milestones that are worked for in proportion to
-what they pay before retainage; a deposit and a release of retainage are payment, not work. Work is
-taken to be delivered on its due date and proven the same day; money then follows after the
-agreement's own waiting period. Where payment is ahead of work the buyer is exposed, where work is
-ahead of payment the supplier.
+The value of the work is the price (of a change order: what is left of it), spread over the
+milestones that are worked for in proportion to what they pay before retainage; a deposit and a
+release of retainage are payment, not work. Work is taken to be delivered on its due date and proven
+the same day; money then follows after the agreement's own waiting period. Where payment is ahead of
+work the buyer is exposed, where work is ahead of payment the supplier.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ def exposure(agreement: Agreement, now: int) -> tuple[ExposurePoint, ...]:
     events = sorted([*_payments(agreement, now), *_deliveries(agreement)])
     points: list[ExposurePoint] = []
     paid = worth = done = 0
-    total = _work(agreement)
+    total, price = _work(agreement), sum(m.amount for m in agreement.milestones)
     for at, order, amount, event in events:
         if order == _DELIVERY:
             done += amount
-            worth = agreement.price * done // total if total else 0
+            worth = price * done // total if total else 0
         else:
             paid += amount
         point = ExposurePoint(
@@ -31,7 +31,7 @@ def exposure(agreement: Agreement, now: int) -> tuple[ExposurePoint, ...]:
             event=event,
             paid=paid,
             worth=worth,
-            held=agreement.price - paid,
+            held=price - paid,
             buyer=max(paid - worth, 0),
             supplier=max(worth - paid, 0),
         )

@@ -145,6 +145,25 @@ def _number(text: str) -> int:
     return count
 
 
+def _agreement_id(text: str) -> str:
+    if not re.fullmatch(r"0x[0-9a-f]{64}", text):
+        raise UsageError(
+            f"'{text}' is not an agreement's id", hint="write 0x and 64 lower-case hex digits"
+        )
+    return text
+
+
+def _decided(text: str) -> Sum | None:
+    if text.lower() in {"all", "everything"}:
+        return None
+    try:
+        return read_sum(text)
+    except UsageError as error:
+        raise UsageError(
+            f"'{text}' is neither all nor an amount", hint='write all, or "21,600.00"'
+        ) from error
+
+
 def _network(text: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", text):
         raise UsageError(f"'{text}' is not a network's name", hint="write it as sepolia or sandbox")
@@ -302,13 +321,19 @@ def _attachments(value: object) -> object:
 
 
 class AgreementFile(Fields):
-    """The whole file."""
+    """The whole file.
+
+    A change order names the agreement that it `replaces`, and what of each milestone was
+    `decided_before`: an amount that has left it, or None for a milestone that stays behind.
+    """
 
     format: Annotated[int, reads(_format)]
     title: Line
     reference: Line
     date: Day
     timezone: Annotated[ZoneInfo, reads(read_zone)]
+    replaces: Annotated[str, reads(_agreement_id)] | None = None
+    decided_before: dict[Key, Annotated[Sum | None, reads(_decided)]] = {}
     description: Text | None = None
     attachments: Annotated[tuple[Attachment, ...], BeforeValidator(_attachments)] = ()
     parties: Parties

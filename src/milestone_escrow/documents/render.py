@@ -52,6 +52,8 @@ def _head(agreement: Agreement) -> Iterator[str]:
     if agreement.model.description:
         yield ""
         yield from _wrapped(agreement.model.description)
+    if agreement.model.replaces:
+        yield f"A change order: replaces {agreement.model.replaces}"
     for file in agreement.attachments:
         yield f"Attached: {file.name} (SHA-256 {file.sha256[:16]}…)"
 
@@ -84,7 +86,10 @@ def _milestones(agreement: Agreement) -> Iterator[str]:
     width = max(len(agreement.amount(m.amount)) for m in agreement.milestones)
     for milestone in agreement.milestones:
         yield from _milestone(agreement, milestone, width)
-    yield f"  {agreement.amount(sum(m.amount for m in agreement.milestones)):>{width}}  in all"
+    in_all = "still to be decided" if agreement.replaces else "in all"
+    yield f"  {agreement.amount(sum(m.amount for m in agreement.milestones)):>{width}}  {in_all}"
+    for m in agreement.left_behind:
+        yield f"  {agreement.amount(m.decided):>{width}}  {m.key}: stays with the version before"
 
 
 def _milestone(agreement: Agreement, m: PlannedMilestone, width: int) -> Iterator[str]:
@@ -98,6 +103,8 @@ def _milestone(agreement: Agreement, m: PlannedMilestone, width: int) -> Iterato
     facts += [f"responsible: {m.responsible}"] if m.responsible else []
     facts.append(f"verified by {m.verified_by}" if m.quorum else "no verifiers")
     yield gap + ", ".join(facts)
+    if m.decided:
+        yield f"{gap}the rest of {agreement.amount(m.whole)}, of which the version before decided"
     if m.withheld:
         yield f"{gap}after {agreement.amount(m.withheld)} withheld, which is released later"
     if m.description:

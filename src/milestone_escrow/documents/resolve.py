@@ -33,13 +33,14 @@ class PlannedMilestone:
 
     Attributes:
         index: its place on chain, from 0; people use `key`.
-        amount: token units, after retainage was withheld.
+        amount: token units, after retainage was withheld; in a change order only what is left.
         withheld: token units that were withheld and are released by later milestones.
         due: the day that people work to; None for a deposit, or where only a deadline is given.
         due_at: the end of that day, Unix seconds, 0 where there is none.
         deadline: when silence decides, Unix seconds; 0 for a deposit.
         verifiers: the names of those who may sign for it; `quorum` of them must.
         where: its path in the file's tree; `line` is 0 where there is no file.
+        decided: token units that had left it before a change order, all where it stays behind.
     """
 
     index: int
@@ -59,6 +60,12 @@ class PlannedMilestone:
     description: str
     where: Where
     line: int
+    decided: int = 0
+
+    @property
+    def whole(self) -> int:
+        """What it pays over all versions of the agreement."""
+        return self.amount + self.decided
 
     @property
     def is_deposit(self) -> bool:

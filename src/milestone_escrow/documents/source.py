@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeAlias
@@ -30,11 +30,15 @@ _Loader: type = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A parsed file: its tree of text, and the line of every node by its path."""
+    """A parsed file: its tree of text, the line of every node by its path, and what was written.
+
+    `text` is "" where the tree did not come from a file.
+    """
 
     file: str
     tree: dict[str, Tree]
     lines: Mapping[Where, int]
+    text: str = field(default="", repr=False)
 
     def line(self, where: Where) -> int:
         """The line of a node, or of the nearest one around it; 0 where there is no file."""
@@ -104,7 +108,7 @@ def parse_source(data: str | bytes, *, file: str = "agreement.yaml") -> Source:
             line=1,
             hint="start from `escrow agreement new`, which writes a complete file",
         )
-    return Source(file, tree, reader.lines)
+    return Source(file, tree, reader.lines, text)
 
 
 def _decode(data: str | bytes, file: str) -> str:
