@@ -24,7 +24,7 @@ def test_opens_without_paying_in(escrow: Run, signed: Path):
 def test_opens_and_pays_the_deposit_on(escrow: Run, signed: Path, world: World):
     result = escrow("open", "SHED-7", "--fund", "next", "--yes")
     assert "pays 1,000.00 USDC to Holz & Söhne now, final" in result.words
-    assert "allows the contract to take exactly 1,000.00 USDC" in result.words
+    assert "paid with a permit for exactly 1,000.00 USDC" in result.words
     assert statuses(escrow)["deposit"] == "settled"
     supplier = Agreement.load(signed).people["supplier"]
     assert world.balance(world.escrow.token("USDC"), supplier) == 51_000 * 10**6

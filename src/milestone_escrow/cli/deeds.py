@@ -11,13 +11,12 @@ from milestone_escrow.cli.effects import effect
 from milestone_escrow.cli.home import write
 from milestone_escrow.cli.outcome import show_outcome
 from milestone_escrow.cli.output import bold, command, good, paragraph
-from milestone_escrow.cli.papers import Paper
+from milestone_escrow.cli.papers import Paper, seconds
 from milestone_escrow.cli.records import remember_words
 from milestone_escrow.cli.sending import Intent, carry_out
 from milestone_escrow.cli.words import Standing, person, when
 from milestone_escrow.documents.signed_act import Act, SignedAct, dumps_acts, load_acts
-from milestone_escrow.documents.when import parse_duration
-from milestone_escrow.errors import EscrowError, UsageError
+from milestone_escrow.errors import EscrowError
 from milestone_escrow.protocol.acts import Dispute, Resolution, Submission
 from milestone_escrow.protocol.eip712 import Address
 
@@ -51,12 +50,7 @@ class Deed:
 
 def once(standing: Standing, paper: Paper) -> tuple[int, int]:
     """Sequence and end of validity of what is signed now about a milestone."""
-    seconds = parse_duration(paper.valid_for)
-    if seconds <= 0:
-        raise UsageError(
-            f"--valid-for is '{paper.valid_for}'", hint="write a time, as 30 days or 48 hours"
-        )
-    return standing.state.sequence, standing.now + seconds
+    return standing.state.sequence, standing.now + seconds(paper)
 
 
 def do(session: Session, desk: Desk, verb: str, deeds: Sequence[Deed], paper: Paper) -> None:

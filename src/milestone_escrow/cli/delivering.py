@@ -33,6 +33,10 @@ def send_file(session: Session, file: Path) -> None:
         from milestone_escrow.cli.attesting import submit_files
 
         submit_files(session, [file])
+    elif "authorization" in fields:
+        from milestone_escrow.cli.payments import submit_payment
+
+        submit_payment(session, file)
     else:
         raise not_sendable(file)
 

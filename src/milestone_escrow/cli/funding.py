@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from milestone_escrow.cli.context import Session
 from milestone_escrow.cli.desk import Desk, look, milestone_index
 from milestone_escrow.cli.outcome import show_outcome
+from milestone_escrow.cli.papers import Paper
+from milestone_escrow.cli.payments import payments, plan_payment, require_fundable, sign_payment
 from milestone_escrow.cli.sending import Intent, carry_out
 from milestone_escrow.cli.signers import choose
-from milestone_escrow.cli.words import (
-    Standing,
-    amount,
-    person,
-    require,
-    silence_words,
-    split_words,
-)
+from milestone_escrow.cli.words import Standing, person
 from milestone_escrow.errors import EscrowError, UsageError
-from milestone_escrow.protocol.lifecycle import Role, Split, Status, Verb
+from milestone_escrow.protocol.lifecycle import Status, Verb
 
 
-def open_agreement(session: Session, name: str, fund: str | None) -> None:
+def open_agreement(session: Session, name: str, fund: str | None, way: str | None) -> None:
     """Open, and fund what was chosen, in one transaction."""
     desk = look(session, name)
     bound, agreement = desk.bound, desk.bound.agreement
@@ -32,6 +26,8 @@ def open_agreement(session: Session, name: str, fund: str | None) -> None:
             f"{agreement.reference} is open already",
             hint=f"pay milestones in with `escrow fund {desk.name}`",
         )
+    if way and not fund:
+        raise UsageError("--with says how to pay, and nothing is paid", hint="add --fund next")
     chosen = _chosen(desk.standings(), (fund or "").split(",") if fund else ())
     parties = (bound.terms.buyer, bound.terms.supplier)
     signer = choose(session, bound, desk.network.chain_id, parties, any_will_do=True)
@@ -48,12 +44,16 @@ def open_agreement(session: Session, name: str, fund: str | None) -> None:
         "from now on its terms cannot change"
     )
     keys = [standing.key for standing in chosen]
+    plan = plan_payment(session, desk, chosen, way) if chosen else None
     intent = Intent(
         doing=desk.doing("open"),
-        will=([] if is_open else [opening]) + _payments(desk, chosen),
-        prepare=lambda: desk.verbs.open(bound, signatures, keys),
-        first=lambda: desk.verbs.allowance(bound, keys) if keys else None,
-        facts={"milestones": keys},
+        will=[
+            *([] if is_open else [opening]),
+            *(payments(chosen, plan.line()) if plan else ["pays nothing in yet"]),
+        ],
+        prepare=lambda: plan.open(desk, signatures) if plan else desk.verbs.open(bound, signatures),
+        first=lambda: plan.allow() if plan else None,
+        facts={"milestones": keys, "with": plan.way if plan else None},
     )
     receipts = carry_out(session, desk, intent)
     if receipts:
@@ -61,26 +61,40 @@ def open_agreement(session: Session, name: str, fund: str | None) -> None:
     show_outcome(session, desk, intent, receipts, keys)
 
 
-def fund_milestones(session: Session, name: str, keys: Sequence[str], everything: bool) -> None:
-    """Pay in the milestones named, all, or the next one."""
+def fund_milestones(
+    session: Session,
+    name: str,
+    keys: Sequence[str],
+    everything: bool,
+    way: str | None,
+    paper: Paper,
+) -> None:
+    """Pay in the milestones named, all, or the next one; or sign to a file that pays them."""
     if keys and everything:
         raise UsageError("milestones are named and --all is given", hint="keep one of the two")
+    if paper.file and way not in (None, "authorization"):
+        raise UsageError(
+            f"whoever pays by {way} sends it, too; only an authorization is signed to a file",
+            hint="use --with authorization, or leave --sign-only out",
+        )
     desk = look(session, name)
     desk.require_open()
     bound = desk.bound
     chosen = _chosen(desk.standings(), ("all",) if everything else keys or ("next",))
-    people = (bound.terms.buyer,)
-    desk = desk.acting(choose(session, bound, desk.network.chain_id, people))
+    desk = desk.acting(choose(session, bound, desk.network.chain_id, (bound.terms.buyer,)))
     names = [standing.key for standing in chosen]
+    if paper.file:
+        sign_payment(session, desk, chosen, paper)
+        return
+    plan = plan_payment(session, desk, chosen, way)
     intent = Intent(
         doing=desk.doing("fund"),
-        will=_payments(desk, chosen),
-        prepare=lambda: desk.verbs.fund(bound, names),
-        first=lambda: desk.verbs.allowance(bound, names),
-        facts={"milestones": names},
+        will=payments(chosen, plan.line()),
+        prepare=lambda: plan.fund(desk),
+        first=plan.allow,
+        facts={"milestones": names, "with": plan.way},
     )
-    receipts = carry_out(session, desk, intent)
-    show_outcome(session, desk, intent, receipts, names)
+    show_outcome(session, desk, intent, carry_out(session, desk, intent), names)
 
 
 def _chosen(standings: Sequence[Standing], names: Sequence[str]) -> list[Standing]:
@@ -98,43 +112,7 @@ def _chosen(standings: Sequence[Standing], names: Sequence[str]) -> list[Standin
             raise EscrowError(f"{bound.agreement.reference} has nothing left to fund: {why}")
         return fundable if names[0] == "all" else fundable[:1]
     chosen = [standings[milestone_index(bound, name.strip())] for name in names]
-    for standing in chosen:
-        require(standing, Verb.FUND, Role.ANYONE, doing="funded")
-    return list({standing.key: standing for standing in chosen}.values())
-
-
-def _payments(desk: Desk, chosen: Sequence[Standing]) -> list[str]:
-    """What paying these in means, and whether the wallet can."""
-    if not chosen:
-        return ["pays nothing in yet"]
-    needed = sum(standing.milestone.amount for standing in chosen)
-    has = desk.escrow.balance(desk.bound.token, desk.signer.address)
-    if has < needed:
-        payer = person(desk.bound, desk.signer.address)
-        raise EscrowError(
-            f"{payer} has {amount(chosen[0], has)}, and {amount(chosen[0], needed)} is needed",
-            hint="fund fewer milestones, or move tokens to that account first",
-        )
-    lines = [_payment(standing) for standing in chosen]
-    if len(chosen) > 1:
-        lines.append(f"which is {amount(chosen[0], needed)} in all")
-    if desk.escrow.allowance(desk.bound.token, desk.signer.address) < needed:
-        lines.append(
-            f"before that, allows the contract to take exactly {amount(chosen[0], needed)}"
-        )
-    return lines
-
-
-def _payment(standing: Standing) -> str:
-    price = standing.milestone.amount
-    if standing.milestone.is_deposit:
-        paid = split_words(standing, Split(price, 0))
-        return f"'{standing.key}': {paid} now, final"
-    funded = replace(standing, state=replace(standing.state, status=Status.FUNDED))
-    return (
-        f"'{standing.key}': pays {amount(standing, price)} into the contract; "
-        f"if nobody decides, {silence_words(funded)}"
-    )
+    return require_fundable({standing.key: standing for standing in chosen}.values())
 
 
 def _require_signatures(desk: Desk, sender: str) -> None:

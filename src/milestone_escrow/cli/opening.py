@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from milestone_escrow.cli.context import Session
 from milestone_escrow.cli.options import sends
+from milestone_escrow.cli.papers import Paper, on_paper
+from milestone_escrow.errors import UsageError
+
+_WITH = click.option(
+    "--with",
+    "way",
+    type=click.Choice(["allowance", "permit", "authorization"]),
+    help="How it is paid; the best that token and wallet know otherwise.",
+)
 
 
 @click.command("open", short_help="Open a signed agreement, and fund milestones.")
@@ -15,12 +26,13 @@ from milestone_escrow.cli.options import sends
     metavar="all|next|KEY,KEY",
     help="Pay these milestones in at once; otherwise nothing is paid yet.",
 )
+@_WITH
 @sends
-def open_(session: Session, agreement: str, fund: str | None) -> None:
+def open_(session: Session, agreement: str, fund: str | None, way: str | None) -> None:
     """Open an agreement that both parties have signed, and fund milestones.
 
     From then on its terms cannot change. Opening moves no money; --fund does, from the wallet of
-    whoever opens, usually the buyer.
+    whoever opens, usually the buyer. --with is explained by `escrow fund --help`.
 
     \b
     Examples:
@@ -30,27 +42,56 @@ def open_(session: Session, agreement: str, fund: str | None) -> None:
     """
     from milestone_escrow.cli.funding import open_agreement
 
-    open_agreement(session, agreement, fund)
+    open_agreement(session, agreement, fund, way)
 
 
 @click.command(short_help="Pay milestones into the contract.")
-@click.argument("agreement")
-@click.argument("milestones", nargs=-1, metavar="[MILESTONE]...")
+@click.argument("names", nargs=-1, metavar="AGREEMENT [MILESTONE]...")
 @click.option("--all", "everything", is_flag=True, help="Every milestone that is not funded.")
+@_WITH
+@click.option(
+    "--submit",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Send what the buyer signed with --sign-only; you only bring the gas.",
+)
 @sends
-def fund(session: Session, agreement: str, milestones: tuple[str, ...], everything: bool) -> None:
+@on_paper
+def fund(
+    session: Session,
+    names: tuple[str, ...],
+    everything: bool,
+    way: str | None,
+    submit: Path | None,
+    paper: Paper,
+) -> None:
     """Pay milestones into the contract; without names, the next one that is not funded.
 
     The money waits there until the milestone is decided; a deposit goes on to the supplier at
-    once. Where the token does not yet allow the contract to take the amount, that is allowed
-    first, exactly that amount.
+    once. There are three ways to pay, all of exactly the amount:
+
+    \b
+      permit         signed and used in one transaction; the best where the token knows it
+      allowance      a transaction before, which allows the contract to take the amount
+      authorization  signed by the buyer, who needs no coin for gas; anyone sends it
 
     \b
     Examples:
       escrow fund PO-2027-0114
       escrow fund PO-2027-0114 manufactured packed
       escrow fund PO-2027-0114 --all --yes
+      escrow fund PO-2027-0114 packed --with authorization --sign-only pay.json
+      escrow fund --submit pay.json --as mykey
     """
+    if submit:
+        from milestone_escrow.cli.payments import submit_payment
+
+        if names or everything or way or paper.file:
+            raise UsageError("--submit sends what is signed", hint="name only the file")
+        submit_payment(session, submit)
+        return
+    if not names:
+        raise UsageError("the agreement is missing", hint="as in `escrow fund PO-2027-0114`")
     from milestone_escrow.cli.funding import fund_milestones
 
-    fund_milestones(session, agreement, milestones, everything)
+    fund_milestones(session, names[0], names[1:], everything, way, paper)

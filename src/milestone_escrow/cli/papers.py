@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import click
 
+from milestone_escrow.errors import UsageError
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -19,6 +21,22 @@ class Paper:
 
     file: Path | None = None
     valid_for: str = "30 days"
+
+
+def seconds(paper: Paper) -> int:
+    """How long what is signed now may be sent.
+
+    Raises:
+        UsageError: --valid-for is no time.
+    """
+    from milestone_escrow.documents.when import parse_duration
+
+    found = parse_duration(paper.valid_for)
+    if found <= 0:
+        raise UsageError(
+            f"--valid-for is '{paper.valid_for}'", hint="write a time, as 30 days or 48 hours"
+        )
+    return found
 
 
 def on_paper(function: F) -> F:

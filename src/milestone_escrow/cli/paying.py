@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from milestone_escrow.cli.desk import Desk
-from milestone_escrow.cli.words import Standing, amount, person
-from milestone_escrow.errors import EscrowError, UsageError
+from milestone_escrow.cli.words import person
+from milestone_escrow.errors import EscrowError
+from milestone_escrow.protocol.eip712 import Address
 
 if TYPE_CHECKING:
     from milestone_escrow.chain.paying import Way
@@ -17,80 +18,68 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A way to pay, and the allowance that it still lacks."""
+    """A way to pay; `why` it was chosen where nobody said, empty otherwise."""
 
-    name: Way
+    way: Way
+    why: str = ""
     lacks_allowance: bool = False
 
     def allow(self, desk: Desk, units: int) -> Prepared | None:
         """The transaction that must go before."""
         return desk.verbs.allow(desk.bound.token, units) if self.lacks_allowance else None
 
+    def line(self, desk: Desk, units: int) -> str:
+        """How it is paid, as a sentence."""
+        price, payer = desk.bound.agreement.amount(units), person(desk.bound, desk.signer.address)
+        if self.way == "permit":
+            return f"paid with a permit for exactly {price}{self.why}"
+        if self.way == "authorization":
+            return f"paid with an authorization of {payer} for exactly {price}, which anyone sends"
+        if self.lacks_allowance:
+            return f"before that, allows the contract to take exactly {price}{self.why}"
+        return f"paid from what {payer} has allowed the contract to take"
+
 
 def choose_way(desk: Desk, units: int, asked: str | None) -> Chosen:
     """The way that was asked for, or else the best that token and payer can.
 
     Raises:
-        UsageError: the token, or the payer's wallet, cannot pay that way.
+        UsageError: the token knows no such way.
     """
     escrow, token, payer = desk.escrow, desk.bound.token, desk.signer.address
-    way: Way = escrow.way_to_pay(token.address, units, payer)
     if asked == "permit":
         escrow.token_domain(token.address, "permit")
-        way = "permit"
-    elif asked == "authorization":
+        return Chosen("permit")
+    if asked == "authorization":
         escrow.token_domain(token.address, "authorization")
         return Chosen("authorization")
-    elif asked == "allowance":
-        way = "allowance"
-    return Chosen(way, way == "allowance" and escrow.allowance(token, payer) < units)
+    allowed = escrow.allowance(token, payer) >= units
+    if asked == "allowance":
+        return Chosen("allowance", lacks_allowance=not allowed)
+    if escrow.way_to_pay(token.address, units, payer) == "permit":
+        return Chosen("permit", f": {token.symbol} knows permits, so one transaction is enough")
+    knows = escrow.token_support(token.address).permit
+    why = "this wallet signs no permits" if knows else f"{token.symbol} knows no permits"
+    return Chosen("allowance", f": {why}", lacks_allowance=not allowed)
 
 
 def permit_for(desk: Desk, units: int, chosen: Chosen) -> SignedPermit | None:
     """The payer's permit, signed under the token's own domain, where that is the way."""
-    if chosen.name != "permit":
+    if chosen.way != "permit":
         return None
     return desk.escrow.sign_permit(desk.bound.token.address, units)
 
 
-def paying_lines(
-    desk: Desk, standing: Standing, units: int, chosen: Chosen, *, asked: bool
-) -> list[str]:
-    """Which way it is, and why.
+def require_balance(desk: Desk, payer: Address, units: int) -> None:
+    """Refuse a price that the payer does not have.
 
     Raises:
-        EscrowError: the payer has too little.
+        EscrowError: with what is there.
     """
-    token, payer = desk.bound.token, desk.signer.address
-    has = desk.escrow.balance(token, payer)
+    has = desk.escrow.balance(desk.bound.token, payer)
     if has < units:
+        amount = desk.bound.agreement.amount
         raise EscrowError(
-            f"{person(desk.bound, payer)} has {amount(standing, has)}, and "
-            f"{amount(standing, units)} is needed",
-            hint="move tokens to that account first",
-        )
-    price = amount(standing, units)
-    if chosen.name == "permit":
-        why = "" if asked else f": {token.symbol} knows permits, so one transaction is enough"
-        return [f"paid with a permit for exactly {price}{why}"]
-    if chosen.lacks_allowance:
-        if asked or _knows_permits(desk):
-            return [f"before that, allows the contract to take exactly {price}"]
-        return [
-            f"before that, allows the contract to take exactly {price}: {token.symbol} knows no "
-            "permits"
-        ]
-    return [f"paid from what {person(desk.bound, payer)} has allowed the contract to take"]
-
-
-def _knows_permits(desk: Desk) -> bool:
-    return desk.escrow.token_support(desk.bound.token.address).permit
-
-
-def require_way(way: str | None, file: object) -> None:
-    """Only an authorization can be signed to a file."""
-    if file and way not in (None, "authorization"):
-        raise UsageError(
-            f"a payment by {way} is sent by the payer, not signed to a file",
-            hint="use --with authorization, or leave --sign-only out",
+            f"{person(desk.bound, payer)} has {amount(has)}, and {amount(units)} is needed",
+            hint="pay less at once, or move tokens to that account first",
         )

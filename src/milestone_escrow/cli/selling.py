@@ -18,7 +18,7 @@ from milestone_escrow.cli.offers import (
 from milestone_escrow.cli.outcome import show_outcome
 from milestone_escrow.cli.output import bold, command, good, paragraph
 from milestone_escrow.cli.papers import Paper
-from milestone_escrow.cli.paying import choose_way, paying_lines, permit_for
+from milestone_escrow.cli.paying import choose_way, permit_for, require_balance
 from milestone_escrow.cli.sending import Intent, carry_out
 from milestone_escrow.cli.shares import share
 from milestone_escrow.cli.signers import account_named, choose
@@ -89,18 +89,19 @@ def buy(session: Session, file: Path, way: str | None) -> None:
         raise EscrowError(f"'{standing.key}' is yours already", hint="nobody buys from oneself")
     desk = desk.acting(signer)
     found = desk.escrow.assess(desk.bound, standing.key)
+    require_balance(desk, signer.address, act.price)
     chosen = choose_way(desk, act.price, way)
     intent = Intent(
         doing=desk.doing("buy a receivable of"),
         will=[
             *_bought(desk, standing, found, act),
-            *paying_lines(desk, standing, act.price, chosen, asked=way is not None),
+            chosen.line(desk, act.price),
         ],
         prepare=lambda: desk.verbs.buy_receivable(
             desk.bound, act, offered.signature, permit=permit_for(desk, act.price, chosen)
         ),
         first=lambda: chosen.allow(desk, act.price),
-        facts={"milestone": standing.key, "with": chosen.name, **offered.as_json(found)},
+        facts={"milestone": standing.key, "with": chosen.way, **offered.as_json(found)},
     )
     receipts = carry_out(session, desk, intent)
     show_outcome(session, desk, intent, receipts, [standing.key])
