@@ -170,12 +170,8 @@ def load_attestation(path: Path, bound: BoundAgreement) -> CollectedAttestation:
     """
     envelope = Envelope.read(path, KIND, _FIELDS)
     envelope.require(bound)
-    collected = CollectedAttestation(
-        bound, _attestation(envelope, bound), envelope.group("words"), {}
-    )
+    collected = read_unsigned(envelope, bound)
     signatures = envelope.group("signatures")
-    if collected.to_json() != {**envelope.fields, "signatures": {}}:
-        raise envelope.damaged("its parts do not fit each other")
     try:
         for account, signature in signatures.items():
             collected = collected.add(account, envelope.hexadecimal(signature))
@@ -183,6 +179,19 @@ def load_attestation(path: Path, bound: BoundAgreement) -> CollectedAttestation:
         raise
     except UsageError as error:
         raise DocumentError(error.message, file=str(path), hint=error.hint) from error
+    return collected
+
+
+def read_unsigned(envelope: Envelope, bound: BoundAgreement) -> CollectedAttestation:
+    """What an envelope attests, without the signatures that it may hold.
+
+    Raises:
+        DocumentError: its parts do not fit each other, or the agreement.
+    """
+    attestation, words = _attestation(envelope, bound), envelope.group("words")
+    collected = CollectedAttestation(bound, attestation, words, {})
+    if collected.to_json() != {**envelope.fields, "format": "1", "signatures": {}}:
+        raise envelope.damaged("its parts do not fit each other")
     return collected
 
 

@@ -1,7 +1,9 @@
 """The agreements that this machine knows: one verified file each, named by id.
 
 An agreement is found by its file, its reference, its id or the first digits of its id; a name
-that fits several is refused with the list of them.
+that fits several is refused with the list of them. A reference means the newest version, where
+change orders tie several together. A new version belongs on the shelf once it is open; until then
+its change order waits in a folder of its own.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.bound import BoundAgreement
 from milestone_escrow.documents.files import write_private
 from milestone_escrow.documents.signed import SignedAgreement, signed_path
+from milestone_escrow.documents.signed_change import SignedChange
 from milestone_escrow.documents.source import suggest
 from milestone_escrow.errors import DocumentError, UsageError
 
@@ -25,12 +28,13 @@ _PREFIX = re.compile(r"(?:0[xX])?([0-9a-fA-F]{4,64})")
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What the shelf knows of an agreement without verifying it."""
+    """What the shelf knows of an agreement without verifying it; `replaces` is "" or an id."""
 
     agreement_id: str
     reference: str
     title: str
     path: Path
+    replaces: str = ""
 
     def __str__(self) -> str:
         return f"{self.reference} ({self.agreement_id[:10]}…, {self.title})"
@@ -51,11 +55,7 @@ class Shelf:
         path = self._path(signed.id)
         if path.is_file():
             signed = signed.merge(SignedAgreement.load(path))
-        try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            reason = error.strerror or "failed"
-            raise DocumentError(f"cannot be created ({reason})", file=str(self.folder)) from error
+        _make(self.folder)
         text = json.dumps(signed.to_json(), indent=2, ensure_ascii=False) + "\n"
         write_private(path, text.encode())
         return signed
@@ -91,6 +91,7 @@ class Shelf:
             raise UsageError(f"{name} does not exist", hint="give the path of an agreement file")
         cards = self.cards()
         found = [card for card in cards if card.reference.lower() == name.lower()]
+        found = _newest(found, cards)
         if not found and (match := _PREFIX.fullmatch(name)):
             start = "0x" + match[1].lower()
             found = [card for card in cards if card.agreement_id.startswith(start)]
@@ -102,6 +103,52 @@ class Shelf:
                 hint="give the first digits of its id",
             )
         raise self._unknown(name, cards)
+
+    def versions(self, agreement_id: bytes) -> tuple[Card, ...]:
+        """The version of that id and those that it goes back to, as far as they are here, the
+        oldest first."""
+        known = {card.agreement_id: card for card in self._cards()}
+        found: list[Card] = []
+        card = known.get(f"0x{agreement_id.hex()}")
+        while card is not None and card not in found:
+            found.insert(0, card)
+            card = known.get(card.replaces)
+        return tuple(found)
+
+    def put_change(self, change: SignedChange) -> SignedChange:
+        """Keep a change order, together with the signatures that are here already.
+
+        Raises:
+            DocumentError: the folder cannot be written to.
+        """
+        path = self._change_path(change.old.id, change.new.id)
+        if path.is_file():
+            known = SignedChange.load(path)
+            # Of two orders to the same version the later one is what people agree on now.
+            change = change.merge(known) if known.amendment == change.amendment else change
+        _make(path.parent)
+        write_private(path, change.dumps().encode())
+        return change
+
+    def changes(self, agreement_id: bytes) -> tuple[SignedChange, ...]:
+        """The change orders kept here that would replace the agreement of that id, verified."""
+        folder = self._changes
+        paths = sorted(folder.glob(f"0x{agreement_id.hex()}-0x*.json")) if folder.is_dir() else ()
+        return tuple(SignedChange.load(path) for path in paths)
+
+    def follow(
+        self, signed: SignedAgreement, is_open: Callable[[SignedAgreement], bool]
+    ) -> SignedAgreement:
+        """The newest version of an agreement by the change orders kept here; `is_open` asks the
+        chain. Versions that turn out to be open are put on the shelf."""
+        seen = {signed.id}
+        while True:
+            after = [change.new for change in self.changes(signed.id) if change.new.id not in seen]
+            opened = next((new for new in after if is_open(new)), None)
+            if opened is None:
+                return signed
+            signed = self.put(opened)
+            seen.add(signed.id)
 
     def _from_file(
         self, path: Path, bind: Callable[[Agreement], BoundAgreement] | None
@@ -129,16 +176,45 @@ class Shelf:
     def _path(self, agreement_id: bytes) -> Path:
         return self.folder / f"0x{agreement_id.hex()}.json"
 
+    @property
+    def _changes(self) -> Path:
+        return self.folder / "changes"
+
+    def _change_path(self, old: bytes, new: bytes) -> Path:
+        return self._changes / f"0x{old.hex()}-0x{new.hex()}.json"
+
     def _cards(self) -> Iterator[Card]:
         for path in sorted(self.folder.glob("0x*.json")):
             try:
                 document = json.loads(path.read_bytes())["document"]
                 reference, title = str(document["reference"]), str(document["title"])
-            except (OSError, ValueError, KeyError, TypeError) as error:
+                replaces = str(document.get("replaces", ""))
+            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 raise DocumentError(
                     "is damaged", file=str(path), hint="remove it, and give the agreement's file"
                 ) from error
-            yield Card(path.stem, reference, title, path)
+            yield Card(path.stem, reference, title, path, replaces)
+
+
+def _newest(found: list[Card], cards: tuple[Card, ...]) -> list[Card]:
+    """The versions that no other one on the shelf replaces, whatever those are called."""
+
+    def tips(card: Card, seen: tuple[Card, ...]) -> Iterator[Card]:
+        after = [c for c in cards if c.replaces == card.agreement_id and c not in seen]
+        if not after:
+            yield card
+        for other in after:
+            yield from tips(other, (*seen, other))
+
+    return list(dict.fromkeys(tip for card in found for tip in tips(card, (card,))))
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or "failed"
+        raise DocumentError(f"cannot be created ({reason})", file=str(folder)) from error
 
 
 def _listed(cards: tuple[Card, ...]) -> str:
