@@ -9,7 +9,6 @@ from typing import Any
 from brownie import web3
 from brownie.network.account import LocalAccount
 from eth_account.messages import SignableMessage
-from eth_utils import to_hex
 
 from milestone_escrow.chain.rpc import Web3Node
 from milestone_escrow.errors import ChainError
@@ -51,9 +50,7 @@ class BrownieSigner:
             # Brownie only signs what it sends itself; the account within it signs, too.
             signed = self._account._acct.sign_transaction(dict(transaction))
             return bytes(signed.raw_transaction)
-        fields = {
-            name: value if name == "to" else to_hex(value) for name, value in transaction.items()
-        }
+        fields = {name: _as_json(value) for name, value in transaction.items()}
         fields["input"] = fields.pop("data")
         answer = self._ask_node("eth_signTransaction", [{**fields, "from": self.address}])
         return bytes.fromhex((answer["raw"] if isinstance(answer, dict) else answer)[2:])
@@ -63,3 +60,9 @@ class BrownieSigner:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.address})"
+
+
+def _as_json(value: object) -> object:
+    if isinstance(value, int):
+        return hex(value)
+    return f"0x{value.hex()}" if isinstance(value, bytes) else value

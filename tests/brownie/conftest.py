@@ -14,11 +14,13 @@ from milestone_escrow.protocol.terms import DAY, Milestone, Terms
 from scripts import deploy, open_and_fund
 from scripts.here import contract
 from tests.brownie.deal import write_deal
-from tests.brownie.places import PLACES, Place
+from tests.brownie.places import PLACES, Place, use_a_port_of_ones_own
 from tests.support.sepolia import USDC as CIRCLE_USDC
 from tests.support.sepolia import give_coins, give_usdc
 
 USDC = 10**6
+
+use_a_port_of_ones_own()
 
 
 @pytest.fixture(autouse=True)

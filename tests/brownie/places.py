@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -60,6 +61,17 @@ PLACES: Mapping[str, Callable[[Mapping[str, str]], AbstractContextManager[Place]
     "development": development,
     "sepolia": sepolia_shaped,
 }
+
+
+def use_a_port_of_ones_own() -> None:
+    """Whatever runs at Brownie's usual port is somebody else's, and Brownie would attach to it."""
+    CONFIG.networks["development"]["cmd_settings"]["port"] = free_port()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def refuses(sentence: str, script: Callable[..., object], *arguments: str) -> None:

@@ -13,6 +13,8 @@ from scripts import attest_and_release, deploy, open_and_fund, status, verify_de
 from tests.brownie.deal import write_deal
 from tests.brownie.places import Place, refuses
 
+pytestmark = pytest.mark.parametrize("place", ["sepolia"], indirect=True)
+
 
 @pytest.fixture(autouse=True)
 def nothing_is_sent(place: Place, people: dict[str, str], request: Any) -> Iterator[None]:
@@ -55,13 +57,6 @@ def test_there_is_no_such_account(signed_by_supplier: str) -> None:
     refuses(
         "there is no Brownie account 'nobody'", open_and_fund.sign, signed_by_supplier, "nobody"
     )
-
-
-def test_there_is_no_such_account_among_the_chains_own(
-    deployed: Any, place: Place, capsys: pytest.CaptureFixture[str]
-) -> None:
-    sentence = "there is no account 99" if place.network == "anvil" else "no Brownie account '99'"
-    refuses(sentence, deploy.main, "99")
 
 
 def test_the_agreement_is_for_another_network(

@@ -119,8 +119,9 @@ def acceptance(agreement_id: bytes, milestones: Sequence[Milestone], chain: Any)
 def sign(account: Any, digest: bytes) -> bytes:
     from eth_keys.datatypes import PrivateKey
 
-    signature = PrivateKey(bytes.fromhex(account.private_key[2:])).sign_msg_hash(digest)
-    return bytes(signature[:64]) + bytes([27 + signature.v])
+    key = PrivateKey(bytes.fromhex(account.private_key[2:]))
+    signature = key.sign_msg_hash(digest).to_bytes()
+    return signature[:64] + bytes([27 + signature[64]])
 
 
 def on_chain_terms(terms: Terms, milestones: Sequence[Milestone]) -> tuple[object, ...]:
