@@ -8,6 +8,7 @@ import click
 
 from milestone_escrow.cli.context import Session
 from milestone_escrow.cli.options import sends
+from milestone_escrow.cli.papers import Paper
 from milestone_escrow.errors import UsageError
 
 
@@ -30,6 +31,12 @@ from milestone_escrow.errors import UsageError
     help="Write the signature to FILE and send nothing; needs no node.",
 )
 @click.option("--submit", is_flag=True, help="Send what others have signed: name their FILEs.")
+@click.option(
+    "--batch",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A list of verdicts (YAML, JSON or CSV), for one signature and one transaction.",
+)
 @click.option("--valid-for", metavar="TIME", default="30 days", help="How long it may be used.")
 @sends
 def attest(
@@ -42,6 +49,7 @@ def attest(
     evidence: tuple[str, ...],
     sign_only: Path | None,
     submit: bool,
+    batch: Path | None,
     valid_for: str,
 ) -> None:
     """Sign a verdict on a milestone as its verifier; when enough have signed, it is sent.
@@ -52,6 +60,10 @@ def attest(
 
     --amount is what is done so far in all, not what is new. --reject asks twice.
 
+    --batch takes a list with the fields agreement, milestone, verdict (accepted or rejected) and,
+    where needed, amount, reason and evidence: in YAML or JSON under `verdicts:`, in CSV as
+    columns. What can no longer be decided when it arrives is skipped, and told.
+
     \b
     Examples:
       escrow attest PO-2027-0114 manufactured --accept --evidence inspection.pdf
@@ -59,12 +71,21 @@ def attest(
       escrow attest PO-2027-0114 packed --return "Carton 14 is open" --as inspector
       escrow attest deal.signed.json departed --accept --sign-only departed.json
       escrow attest --submit departed.json departed-2.json
+      escrow attest --batch inspections.csv --as inspector
     """
     from milestone_escrow.cli import attesting
     from milestone_escrow.protocol.acts import Verdict
 
+    single = (accept, amount, returned, rejected, evidence)
+    if batch:
+        from milestone_escrow.cli.batching import attest_list
+
+        if names or submit or any(single):
+            raise UsageError("--batch has its verdicts in the list", hint="name only the list")
+        attest_list(session, batch, Paper(sign_only, valid_for))
+        return
     if submit:
-        if accept or amount or returned or rejected or evidence or sign_only:
+        if sign_only or any(single):
             raise UsageError("--submit sends what is signed", hint="name only the files")
         attesting.submit_files(session, [Path(name) for name in names])
         return

@@ -9,6 +9,7 @@ from pathlib import Path
 from milestone_escrow.cli.context import Session
 from milestone_escrow.cli.desk import Desk, desk_of, milestone_index, take_up
 from milestone_escrow.cli.home import write
+from milestone_escrow.cli.letters import fields_of
 from milestone_escrow.cli.outcome import show_outcome
 from milestone_escrow.cli.output import bold, command, good, paragraph
 from milestone_escrow.cli.records import forget, keep, kept, remember_words
@@ -103,6 +104,11 @@ def submit_files(session: Session, files: Sequence[Path]) -> None:
     """Send what others have signed, out of one or several files."""
     if not files:
         raise UsageError("no file is named", hint="as in `escrow attest --submit departed.json`")
+    if "batch" in fields_of(files[0]):
+        from milestone_escrow.cli.batching import read_batches, submit_batch
+
+        submit_batch(session, read_batches(session, files), str(files[0]))
+        return
     agreement_id = agreement_id_in(files[0])
     signed = session.shelf.get(agreement_id)
     if signed is None:

@@ -29,7 +29,7 @@ def send_file(session: Session, file: Path) -> None:
     fields = fields_of(file)
     if "acts" in fields:
         send_acts(session, file)
-    elif "attestation" in fields:
+    elif fields & {"attestation", "batch"}:
         from milestone_escrow.cli.attesting import submit_files
 
         submit_files(session, [file])

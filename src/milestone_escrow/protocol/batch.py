@@ -13,13 +13,14 @@ from milestone_escrow.protocol.agreements import OpenAgreement
 from milestone_escrow.protocol.eip712 import Address, Domain, TypedData
 
 A = TypeVar("A", bound=OpenAgreement)
+A_co = TypeVar("A_co", bound=OpenAgreement, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Batch(Generic[A]):
+class Batch(Generic[A_co]):
     """Attestations of agreements with the same verifiers, in the order in which they are signed."""
 
-    items: tuple[tuple[A, Attestation], ...]
+    items: tuple[tuple[A_co, Attestation], ...]
 
     @property
     def verifiers(self) -> tuple[Address, ...]:
