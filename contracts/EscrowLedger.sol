@@ -30,7 +30,8 @@ abstract contract EscrowLedger is IMilestoneEscrow, EIP712, ReentrancyGuardTrans
         address assignee;
         uint32 clock;
         uint32 issuedAt;
-        uint24 sequence; // 16 million changes, each of them a transaction
+        /// @dev Stays at its highest once there, so that nobody can wear a milestone out; see `_requireActSignature`.
+        uint24 sequence;
         /// @dev Whether the second slot was ever written: elsewhere it is neither read nor written.
         bool hasAmounts;
         uint128 pending;
@@ -241,14 +242,18 @@ abstract contract EscrowLedger is IMilestoneEscrow, EIP712, ReentrancyGuardTrans
         }
     }
 
-    /// @dev An act that someone else sends: its signature must be given, in time, and the account's own.
+    /// @dev An act that someone else sends: its signature must be given, in time, and the account's own. After
+    /// 16 million changes the sequence tells signatures apart no longer, and accounts act by themselves only.
     function _requireActSignature(
+        Position memory position,
         address account,
         bytes32 structHash,
         uint256 validUntil,
         bytes calldata signature
     ) internal view {
-        if (signature.length == 0) revert NotAuthorized(msg.sender, account);
+        if (signature.length == 0 || position.sequence == type(uint24).max) {
+            revert NotAuthorized(msg.sender, account);
+        }
         _requireValid(validUntil);
         _requireSignature(account, _hashTypedDataV4(structHash), signature);
     }
@@ -342,7 +347,7 @@ abstract contract EscrowLedger is IMilestoneEscrow, EIP712, ReentrancyGuardTrans
 
     /// @dev Writes a status that is not final, and its details; what was signed before no longer counts.
     function _store(Position memory position, Status status) internal {
-        ++position.sequence;
+        if (position.sequence != type(uint24).max) ++position.sequence;
         _agreements[position.id] = position.word.withStatus(position.index, status).withDetails(position.index);
         Details storage stored = _details[position.id][position.index];
         bool writesAmounts = position.hasAmounts || position.pending != 0 || position.paid != 0;

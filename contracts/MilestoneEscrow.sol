@@ -158,7 +158,7 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         if (msg.sender != payee) {
             bytes32 structHash =
                 ActsLib.submission(position.id, position.index, evidenceHash, position.sequence, validUntil);
-            _requireActSignature(payee, structHash, validUntil, signature);
+            _requireActSignature(position, payee, structHash, validUntil, signature);
         }
         // Effect. Emit.
         uint256 clock = block.timestamp + terms.reviewPeriod;
@@ -181,7 +181,7 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         if (needsArbiter && terms.arbiter == address(0)) revert NoArbiter();
         if (msg.sender != party) {
             bytes32 structHash = ActsLib.dispute(position.id, position.index, reasonHash, position.sequence, validUntil);
-            _requireActSignature(party, structHash, validUntil, signature);
+            _requireActSignature(position, party, structHash, validUntil, signature);
         }
         // Effect. Emit.
         bool overVerdict = _isIn(position, StatusLib.RELEASE_PENDING | StatusLib.REFUND_PENDING);
@@ -209,7 +209,7 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
             bytes32 structHash = ActsLib.ruling(
                 position.id, position.index, toPayee, toBuyer, reasonHash, position.sequence, validUntil
             );
-            _requireActSignature(terms.arbiter, structHash, validUntil, signature);
+            _requireActSignature(position, terms.arbiter, structHash, validUntil, signature);
         }
         // Effect. Emit. Move money.
         emit MilestoneRuled(position.id, position.index, toPayee, toBuyer, reasonHash);
@@ -238,8 +238,8 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         if (buyerSigns || payeeSigns) {
             bytes32 structHash =
                 ActsLib.resolution(position.id, position.index, toPayee, toBuyer, position.sequence, validUntil);
-            if (buyerSigns) _requireActSignature(terms.buyer, structHash, validUntil, buyerSignature);
-            if (payeeSigns) _requireActSignature(payee, structHash, validUntil, payeeSignature);
+            if (buyerSigns) _requireActSignature(position, terms.buyer, structHash, validUntil, buyerSignature);
+            if (payeeSigns) _requireActSignature(position, payee, structHash, validUntil, payeeSignature);
         }
         // Effect. Emit. Move money.
         emit MilestoneResolved(position.id, position.index, toPayee, toBuyer);
@@ -276,7 +276,7 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         if (msg.sender != payee) {
             bytes32 structHash =
                 ActsLib.assignment(position.id, position.index, assignee, position.sequence, validUntil);
-            _requireActSignature(payee, structHash, validUntil, signature);
+            _requireActSignature(position, payee, structHash, validUntil, signature);
         }
         // Effect. Emit.
         _assign(position, payee, assignee, 0);
@@ -302,7 +302,7 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         }
         address payee = _payeeOf(position, terms);
         bytes32 structHash = ActsLib.offer(position.id, position.index, offer);
-        _requireActSignature(payee, structHash, offer.validUntil, signature);
+        _requireActSignature(position, payee, structHash, offer.validUntil, signature);
         // Effect. Emit. Move money.
         _assign(position, payee, msg.sender, offer.price);
         TokenLib.move(terms.token, msg.sender, payee, offer.price);

@@ -124,7 +124,8 @@ struct MilestoneState {
     uint32 clock;
     /// @dev When the last attestation was issued.
     uint32 issuedAt;
-    /// @dev Advanced by each change, so that what was signed before it no longer counts.
+    /// @dev Advanced by each change, so that what was signed before it no longer counts. At 2^24 - 1 it stays,
+    /// and signed acts count no more: their accounts must call.
     uint32 sequence;
     /// @dev Cumulative amount that an accepting attestation will have paid; 0 otherwise.
     uint128 pending;

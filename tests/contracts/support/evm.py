@@ -88,6 +88,16 @@ class Chain:
         state.persist()
         self.root = state.state_root
 
+    def storage(self, account: str, slot: int) -> int:
+        return int(self._state().get_storage(to_canonical_address(account), slot))
+
+    def set_storage(self, account: str, slot: int, value: int) -> None:
+        """What many transactions would have led to."""
+        state = self._state()
+        state.set_storage(to_canonical_address(account), slot, value)
+        state.persist()
+        self.root = state.state_root
+
     def _execute(self, sender: str, to: bytes, data: bytes, gas: int) -> tuple[Any, Any, int]:
         state = self._state()
         origin = to_canonical_address(sender)
