@@ -122,7 +122,7 @@ def deploy(
     states: Sequence[Path] = (),
     *,
     bid: Bid = AS_USUAL,
-    timeout: float = TIMEOUT,
+    timeout: float | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Deployment:
     """Carry a plan out and record it below each of `states`; the first also keeps the journal.
@@ -130,7 +130,7 @@ def deploy(
     Raises:
         ChainError: it did not come into a block, or what is there now is not the contract.
     """
-    network = plan.network
+    network, seconds = plan.network, timeout or TIMEOUT
     state = states[0] if states else None
     block, transaction = 0, ""
     if not plan.is_there:
@@ -143,8 +143,8 @@ def deploy(
             _write_journal(signed, plan, state)
         tell(signed.hash)
         sent = broadcast(node, signed, "deploy", network)
-        receipt = await_receipt(node, [sent], "deploy", timeout=timeout, network=network)
-        await_confirmations(node, receipt, network, timeout=max(timeout, FINALITY_TIMEOUT))
+        receipt = await_receipt(node, [sent], "deploy", timeout=seconds, network=network)
+        await_confirmations(node, receipt, network, timeout=max(seconds, FINALITY_TIMEOUT))
         block, transaction = int(receipt["blockNumber"], 16), sent
     code = verify_contract(node, Domain(network.chain_id, plan.address))
     made = Deployment(

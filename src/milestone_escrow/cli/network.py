@@ -52,7 +52,9 @@ def show(session: Session, name: str) -> None:
 
 @network.command(short_help="Add a network of your own.")
 @click.argument("name")
-@click.option("--rpc", required=True, metavar="URL", help="Its node, which is asked for the rest.")
+@click.option(
+    "--rpc", "node", required=True, metavar="URL", help="Its node, which is asked for the rest."
+)
 @click.option("--title", help="What people call it.")
 @click.option("--coin", default="ETH", show_default=True, help="What pays for gas.")
 @click.option(
@@ -85,7 +87,7 @@ def show(session: Session, name: str) -> None:
 def add(
     session: Session,
     name: str,
-    rpc: str,
+    node: str,
     title: str | None,
     coin: str,
     tokens: tuple[str, ...],
@@ -108,7 +110,7 @@ def add(
 
     add_network(
         session,
-        Added(name, rpc, title, coin, tokens, explorer, apis, legacy, cap, confirmations, main),
+        Added(name, node, title, coin, tokens, explorer, apis, legacy, cap, confirmations, main),
     )
 
 
