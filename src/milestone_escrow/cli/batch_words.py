@@ -43,9 +43,7 @@ def foreseen_lines(
     standings = {key: desk.standings() for key, desk in desks.items()}
     skipped = {found.attestation: found.reason for found in foreseen if found.skipped}
     lines = []
-    for item in sorted(
-        collected.items, key=lambda item: for_people((item.bound, item.attestation))
-    ):
+    for item in sorted(collected.items, key=for_people):
         name = f"{item.bound.agreement.reference} '{item.planned.key}'"
         if item.attestation in skipped:
             lines.append(f"{name}: will be skipped, {skipped[item.attestation]}")
