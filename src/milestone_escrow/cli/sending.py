@@ -45,10 +45,14 @@ def carry_out(session: Session, desk: Desk, intent: Intent) -> tuple[Receipt, ..
     session.say(bold(intent.doing))
     for sentence in intent.will:
         session.say(paragraph(sentence, "  "))
+    steps = [before] if before else simulated
+    if not desk.network.local:
+        session.say(f"  {'the allowance first' if before else 'this'} costs {_costs(desk, steps)}")
     if session.dry_run:
-        gas = sum(step.gas for step in (before, *simulated) if step)
+        gas = sum(step.gas for step in steps)
         session.say(f"\n{waiting('Nothing was sent')}: this was a dry run (up to {gas:,} gas).")
-        session.emit(body(desk, intent, ()))
+        most = sum(step.max_cost for step in steps)
+        session.emit(body(desk, intent, (), gas=gas, max_cost=str(most)))
         return ()
     session.say()
     session.confirm("Go ahead?")
@@ -60,6 +64,14 @@ def carry_out(session: Session, desk: Desk, intent: Intent) -> tuple[Receipt, ..
         receipts.append(desk.send(prepared))
     session.say(_receipts(desk, receipts, "allowance" if before else ""))
     return tuple(receipts)
+
+
+def _costs(desk: Desk, steps: Sequence[Prepared]) -> str:
+    """What the steps take in the network's coin, a rollup's charge for data included."""
+    from milestone_escrow.chain.fees import coins
+
+    about = coins(sum(step.expected_cost for step in steps), desk.network.coin)
+    return f"about {about}, at most {coins(sum(s.max_cost for s in steps), desk.network.coin)}"
 
 
 def _receipts(desk: Desk, receipts: Sequence[Receipt], first: str) -> str:
