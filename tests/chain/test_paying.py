@@ -124,6 +124,19 @@ def test_a_permit_that_is_not_enough_says_so(paying: Escrow, opened: OpenedAgree
         paying.prepare.fund(opened, [1], permit=signed)
 
 
+def test_a_permit_that_the_token_refuses_says_why(
+    paying: Escrow, opened: OpenedAgreement, stranger: DevSigner
+) -> None:
+    token = paying.token("USDC").address
+    signed, forged = paying.sign_permit(token, AMOUNT), paying.acting_as(stranger)
+    other = replace(signed, signature=forged.sign_permit(token, AMOUNT).signature)
+    with pytest.raises(ContractError, match="the permit is not signed by"):
+        paying.prepare.fund(opened, [1], permit=other)
+    paying.chain.warp(2 * DAY)
+    with pytest.raises(ContractError, match="the permit was valid until"):
+        paying.prepare.fund(opened, [1], permit=signed)
+
+
 def test_a_permit_works_only_for_who_sends(
     paying: Escrow, opened: OpenedAgreement, stranger: DevSigner
 ) -> None:
@@ -186,7 +199,7 @@ def test_a_paused_token_says_so(
     pause = bytes.fromhex("8456cb59")
     escrow.chain.send_from(20, bytes.fromhex(fiat[2:]), pause)
     for how in ("permit", "authorization"):
-        with pytest.raises(ContractError, match=r"has paused all transfers|must allow"):
+        with pytest.raises(ContractError, match="has paused all transfers"):
             acting.fund(ours, [1], how=how)  # type: ignore[arg-type]
 
 

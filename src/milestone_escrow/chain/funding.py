@@ -12,11 +12,13 @@ from milestone_escrow.chain.preparing import (
     call,
     shortened,
 )
+from milestone_escrow.chain.refusals import explain
+from milestone_escrow.chain.rpc import RpcError
 from milestone_escrow.chain.structs import OpenAgreement, milestone_tuples, terms_tuple
-from milestone_escrow.chain.tokens import approve_call, mint_call
+from milestone_escrow.chain.tokens import approve_call, mint_call, permit_call
 from milestone_escrow.chain.transactions import Prepared
 from milestone_escrow.chain.wording import Wording
-from milestone_escrow.errors import UsageError
+from milestone_escrow.errors import ContractError, UsageError
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.paying import (
     SignedAuthorization,
@@ -136,7 +138,26 @@ class FundingVerbs(Preparer):
         # Nobody asks whether it was used already: then the allowance is there, and that will do.
         first = call("permit", agreement.terms.token, asked.value, asked.deadline, *permit.vrs)
         attempt = self._attempt(verb, agreement, index)
-        return self._multicall([first, data], [attempt, attempt], attempt)
+        try:
+            return self._multicall([first, data], [attempt, attempt], attempt)
+        except ContractError as error:
+            raise self._permit_refusal(self._token(agreement), permit) or error from None
+
+    def _permit_refusal(self, token: Token, permit: SignedPermit) -> ContractError | None:
+        """Why the token does not take the permit, which the contract keeps to itself; None where
+        it does, or where the allowance is there already."""
+        asked, contract = permit.permit, self._reader.contract
+        if self._reader.allowance(token, asked.owner) >= asked.value:
+            return None
+        data = permit_call(asked.owner, contract, asked.value, asked.deadline, *permit.vrs)
+        request = {"from": contract, "to": token.address, "data": "0x" + data.hex()}
+        try:
+            self._reader.node.request("eth_call", [request, "latest"])
+        except RpcError as error:
+            return explain(
+                error.data, Attempt("use the permit", self._sender, Wording(token=token))
+            )
+        return None
 
     def _authorized_call(
         self,

@@ -18,6 +18,7 @@ _TEXTS = (
     ("blacklisted", "the token's issuer has denylisted one of the accounts", "use another account"),
     ("used or canceled", "the authorization was used or withdrawn", "ask the payer for a new one"),
     ("authorization is expired", "the authorization has expired", "ask the payer for a new one"),
+    ("permit is expired", "the permit has expired", "sign a new one"),
     ("not yet valid", "the authorization does not count yet", "wait, or ask for another one"),
     ("invalid signature", "this is not the payer's signature", "ask the payer to sign again"),
     ("paused", "the token's issuer has paused all transfers", "try again once they are resumed"),
@@ -83,3 +84,17 @@ def _not_now(v: Values, a: Attempt) -> Sentence:
 @_rule("ERC3009InvalidSignature")
 def _unsigned(v: Values, a: Attempt) -> Sentence:
     return "the payer did not sign this authorization", "ask the payer to sign it again"
+
+
+@_rule("ERC2612ExpiredSignature")
+def _permit_expired(v: Values, a: Attempt) -> Sentence:
+    return f"the permit was valid until {a.wording.time(v['deadline'])}", "sign a new one"
+
+
+@_rule("ERC2612InvalidSigner")
+def _permit_unsigned(v: Values, a: Attempt) -> Sentence:
+    owner = a.wording.account(v["owner"])
+    return (
+        f"the permit is not signed by {owner}, or was signed before the last one was used",
+        "sign a new one",
+    )

@@ -50,6 +50,13 @@ def transfer_call(to: Address, amount: int) -> bytes:
     return interface(CONTRACT).call("transfer", to, amount)
 
 
+def permit_call(
+    owner: Address, spender: Address, amount: int, deadline: int, v: int, r: bytes, s: bytes
+) -> bytes:
+    """What anybody may send to a token that knows permits (EIP-2612)."""
+    return interface(CONTRACT).call("permit", owner, spender, amount, deadline, v, r, s)
+
+
 def mint_call(to: Address, amount: int) -> bytes:
     """Test tokens only: theirs can be minted by anyone."""
     return interface(CONTRACT).call("mint", to, amount)

@@ -140,6 +140,8 @@ SENTENCES: list[tuple[str, tuple[object, ...], str, str]] = [
     ("SafeERC20FailedOperation", (TOKEN,), "fund", "refused the payment"),
     ("ERC3009UsedAuthorization", (BUYER, b"\7" * 32), "fund", "of the buyer, 0x11"),
     ("ERC3009InvalidAuthorizationTime", (0, APRIL), "fund", "and 14 Apr 2027, 21:59 UTC"),
+    ("ERC2612ExpiredSignature", (APRIL,), "use the permit", "was valid until 14 Apr 2027"),
+    ("ERC2612InvalidSigner", (SUPPLIER, BUYER), "use the permit", "not signed by the buyer"),
     ("ERC3009InvalidSignature", (), "fund", "did not sign this authorization"),
 ]
 
@@ -174,6 +176,7 @@ def test_every_error_of_the_contract_has_a_sentence() -> None:
         ("FiatTokenV2: authorization is used or canceled", "was used or withdrawn"),
         ("FiatTokenV2: authorization is expired", "has expired"),
         ("FiatTokenV2: authorization is not yet valid", "does not count yet"),
+        ("FiatTokenV2: permit is expired", "the permit has expired"),
         ("FiatTokenV2: invalid signature", "not the payer's signature"),
         ("no", "refused to fund: no"),
     ],
