@@ -115,6 +115,15 @@ class Silence:
     leads_to: Status
 
 
+LAST_SEQUENCE = 2**24 - 1
+"""The contract's counter stays here once it has come so far."""
+
+
+def next_sequence(state: State) -> int:
+    """The counter after one more change."""
+    return min(state.sequence + 1, LAST_SEQUENCE)
+
+
 def held(milestone: Milestone, state: State) -> int:
     """What still waits in the contract for this milestone."""
     return milestone.amount - state.paid if state.status.holds else 0
@@ -174,7 +183,7 @@ def after_payout(milestone: Milestone, state: State, split: Split) -> State:
     paid = state.paid + split.total
     if paid == milestone.amount:
         return replace(state, status=Status.SETTLED, paid=paid, pending=0)
-    return replace(state, status=Status.FUNDED, paid=paid, pending=0, sequence=state.sequence + 1)
+    return replace(state, status=Status.FUNDED, paid=paid, pending=0, sequence=next_sequence(state))
 
 
 def silence(terms: Terms, milestone: Milestone, state: State) -> tuple[Silence, ...]:

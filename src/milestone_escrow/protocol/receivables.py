@@ -13,7 +13,7 @@ from milestone_escrow.protocol.eip712 import (
     Struct,
     TypedData,
 )
-from milestone_escrow.protocol.lifecycle import State, Status, end, held, payee
+from milestone_escrow.protocol.lifecycle import State, Status, end, held, next_sequence, payee
 from milestone_escrow.protocol.terms import Milestone, Terms
 from milestone_escrow.protocol.transitions import (
     Transition,
@@ -87,7 +87,7 @@ def assign(
     """The payee hands the receivable on, to nobody who decides about it."""
     _require_assignable(terms, milestone, state, assignee, now, contract)
     require_caller(caller, payee(terms, state))
-    return Transition(replace(state, assignee=assignee, sequence=state.sequence + 1))
+    return Transition(replace(state, assignee=assignee, sequence=next_sequence(state)))
 
 
 def buy(
@@ -115,7 +115,7 @@ def buy(
         require_caller(financier, offer.financier)
     if now > offer.valid_until:
         raise refusal("SignatureExpired", f"valid until {offer.valid_until}, it is {now}")
-    return Transition(replace(state, assignee=financier, sequence=state.sequence + 1))
+    return Transition(replace(state, assignee=financier, sequence=next_sequence(state)))
 
 
 def _require_assignable(

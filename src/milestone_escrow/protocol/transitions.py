@@ -26,6 +26,7 @@ from milestone_escrow.protocol.lifecycle import (
     disputing_role,
     end,
     held,
+    next_sequence,
     payee,
     silence_split,
 )
@@ -142,7 +143,7 @@ def finalize(terms: Terms, milestone: Milestone, state: State, now: int) -> Tran
 
 
 def _start_clock(state: State, status: Status, clock: int) -> State:
-    return replace(state, status=status, clock=clock, sequence=state.sequence + 1)
+    return replace(state, status=status, clock=clock, sequence=next_sequence(state))
 
 
 def _require_attestation(
