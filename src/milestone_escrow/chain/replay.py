@@ -19,7 +19,14 @@ from milestone_escrow.chain.events import (
 )
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.acts import Verdict
-from milestone_escrow.protocol.lifecycle import PENDING, Split, State, Status, after_payout
+from milestone_escrow.protocol.lifecycle import (
+    PENDING,
+    Split,
+    State,
+    Status,
+    after_payout,
+    next_sequence,
+)
 from milestone_escrow.protocol.terms import Milestone, Terms
 
 
@@ -69,7 +76,7 @@ def _after(opened: AgreementOpened, milestone: Milestone, state: State, event: E
     if isinstance(event, MilestoneAttested):
         return _attested(opened.terms, state, event)
     if isinstance(event, MilestoneAssigned):
-        return replace(state, assignee=event.assignee, sequence=state.sequence + 1)
+        return replace(state, assignee=event.assignee, sequence=next_sequence(state))
     if isinstance(event, MilestoneSubmitted):
         return _clocked(state, Status.SUBMITTED, event.clock)
     if isinstance(event, MilestoneDisputed):
@@ -97,4 +104,4 @@ def _closed(milestone: Milestone, state: State) -> State:
 
 
 def _clocked(state: State, status: Status, clock: int) -> State:
-    return replace(state, status=status, clock=clock, sequence=state.sequence + 1)
+    return replace(state, status=status, clock=clock, sequence=next_sequence(state))
