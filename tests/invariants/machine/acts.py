@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 from eth_hash.auto import keccak
 
@@ -186,10 +186,17 @@ Act: TypeAlias = (
 )
 
 
+def _named(kind: type) -> str:
+    return kind.__name__[0].lower() + kind.__name__[1:]
+
+
+NAMES = frozenset(_named(kind) for kind in get_args(Act))
+"""The functions of the contract that change anything."""
+
+
 def function(act: Act) -> str:
     """The name of the contract's function."""
-    name = type(act).__name__
-    return name[0].lower() + name[1:]
+    return _named(type(act))
 
 
 def arguments(act: Act) -> tuple[Any, ...]:

@@ -13,14 +13,16 @@ from hypothesis.stateful import rule as hypothesis_rule
 from milestone_escrow.errors import LifecycleError
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address, TypedData
 from milestone_escrow.protocol.lifecycle import State, Status, end, payee, silence
+from tests.contracts.support.contract import Contract
 from tests.contracts.support.deal import Deal
 from tests.contracts.support.evm import GAS, Receipt, Reverted
-from tests.contracts.support.world import account
+from tests.invariants.accounts import account
 from tests.invariants.machine import acts
 from tests.invariants.machine.acts import Act, Ref
 from tests.invariants.machine.laws import Laws, everyone_is_served, solvent
 from tests.invariants.machine.stage import Stage, Storage, play, turn
 from tests.invariants.machine.tally import Tally
+from tests.invariants.machine.tokens import TokenTwin
 
 T = TypeVar("T")
 
@@ -42,6 +44,13 @@ def rule(play_rule: Callable[[Any, Any], None]) -> Any:
     return hypothesis_rule(data=st.data())(counted)
 
 
+class _Everything:
+    """What hypothesis asks which rules a play has."""
+
+    def is_enabled(self, name: str) -> bool:
+        return True
+
+
 class Machine(RuleBasedStateMachine):
     """One play on a branch of the stage."""
 
@@ -50,6 +59,7 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self._play_with_most_rules()
         self.world, self.twin = play(self.stage)
         self.laws = Laws()
         self.seen: dict[bytes, tuple[State, ...]] = {}
@@ -57,6 +67,16 @@ class Machine(RuleBasedStateMachine):
         self.salt = 0
         self.broken = False
         self.tally.plays += 1
+
+    def _play_with_most_rules(self) -> None:
+        """Hypothesis leaves rules out of each play, which suits data structures: here a play with
+        a few of them idles. Three plays of four have all; where its inside has changed, none do.
+        """
+        chosen = self._rules_strategy
+        some = getattr(chosen, "enabled_rules_strategy", None)
+        if some is not None:
+            mostly_all = st.one_of(*[st.just(_Everything())] * 3, some)
+            chosen.enabled_rules_strategy = st.shared(mostly_all, key=("rules", id(self)))
 
     @property
     def now(self) -> int:
@@ -77,7 +97,7 @@ class Machine(RuleBasedStateMachine):
         answer, receipt = None, None
         try:
             receipt = self.world.chain.send(
-                by, self.world.escrow.address, self._calldata(act), SCARCE_GAS if scarce else GAS
+                by, self.world.escrow.address, self.calldata(act), SCARCE_GAS if scarce else GAS
             )
         except Reverted as reverted:
             answer = self.stage.errors.get(reverted.data[:4], "")
@@ -92,9 +112,9 @@ class Machine(RuleBasedStateMachine):
         self.broken = False
         return receipt is not None
 
-    def _calldata(self, act: Act) -> bytes:
+    def calldata(self, act: Act) -> bytes:
         if isinstance(act, acts.Multicall):
-            return self.world.escrow.data("multicall", [self._calldata(part) for part in act.acts])
+            return self.world.escrow.data("multicall", [self.calldata(part) for part in act.acts])
         return self.world.escrow.data(acts.function(act), *acts.arguments(act))
 
     def _compare(self, act: Act, by: Address, receipt: Receipt, after: Any) -> None:
@@ -110,7 +130,7 @@ class Machine(RuleBasedStateMachine):
             assert [word >> 4 * i & 7 for i in range(len(states))] == [s.status for s in states]
         tokens = self._tokens(act, after)
         before_purses = {
-            (token, who): before.balances[who] + self.twin.credits[token, who]
+            (token, who): before.balances[who] + self.twin.credits.get((token, who), 0)
             for token in tokens
             for before in (self.twin.tokens[token],)
             for who in self.stage.accounts
@@ -122,7 +142,9 @@ class Machine(RuleBasedStateMachine):
             for who in self._concerned(act, by, after):
                 balance, credit = storage.balance(token, who), storage.credit(token, who)
                 assert balance == twin.balances[who], f"{twin.name} of {who}"
-                assert credit == after.credits[token, who], f"credit of {twin.name} for {who}"
+                assert credit == after.credits.get((token, who), 0), (
+                    f"credit of {twin.name} for {who}"
+                )
                 purses[token, who] = balance + credit
             for of, who in list(after.credits):
                 owed += storage.credit(token, who) if of == token else 0
@@ -191,7 +213,7 @@ class Machine(RuleBasedStateMachine):
     ) -> tuple[Address, int, bytes]:
         """An act of `who`: sender, validity, signature. Mostly right, at times wrong in one way."""
         wrong = ("late", "forged", "unsigned", "stale", "early")
-        way = data.draw(st.sampled_from((*("self", "sent") * 3, *wrong)))
+        way = data.draw(st.sampled_from((*("self", "sent") * 5, *wrong)))
         signs = who if who != ZERO_ADDRESS else STRANGER
         if way == "self" and who not in self.twin.book.wallets and who != ZERO_ADDRESS:
             return who, 0, b""
@@ -216,7 +238,7 @@ class Machine(RuleBasedStateMachine):
                 has = int(self._balance(address, token.escrow))
                 assert has == credited + token.given - token.lied
         self._every_credit_is_paid()
-        self._everything_agrees()
+        self._purses_agree()
 
     def _silence_settles(self) -> None:
         """Time alone, with nobody acting, in as many calls as the twin promised: at most two."""
@@ -234,16 +256,21 @@ class Machine(RuleBasedStateMachine):
         """Once a token behaves, whoever could not receive is paid in full."""
         for address, token in self.twin.tokens.items():
             if token.turns:
-                turn(self.stage.contracts[address].on(self.world.chain), token, "Honest", "Honest")
+                self.turn(token, "Honest", "Honest")
             for denied in sorted(token.denied):
                 self.deny(address, denied, False)
         for (address, who), credit in list(self.twin.credits.items()):
             if credit and not self.twin.tokens[address].lied:
                 assert self.send(acts.Withdraw(address, who), STRANGER)
 
+    def token_contract(self, address: Address) -> Contract:
+        return self.stage.contracts[address].on(self.world.chain)
+
+    def turn(self, token: TokenTwin, transfer: str, transfer_from: str) -> None:
+        turn(self.token_contract(token.address), token, transfer, transfer_from)
+
     def deny(self, address: Address, who: Address, denied: bool) -> None:
-        contract = self.stage.contracts[address].on(self.world.chain)
-        contract.send("setDenylisted", who, denied)
+        self.token_contract(address).send("setDenylisted", who, denied)
         token = self.twin.tokens[address]
         token.denied = token.denied | {who} if denied else token.denied - {who}
 
@@ -257,13 +284,18 @@ class Machine(RuleBasedStateMachine):
             found = self.world.escrow.on(self.world.chain).call("milestoneStates", id_, len(states))
             assert tuple(State(Status(status), *rest) for status, *rest in found) == _shown(states)
         for (token, who), credit in self.twin.credits.items():
-            assert self.world.credit(who, token) == credit
+            assert not credit or self.world.credit(who, token) == credit
+        self._purses_agree()
+        self.broken = False
+
+    def _purses_agree(self) -> None:
+        """Everybody's, in every token."""
         storage = Storage.of(self.world.chain, self.stage)
         for address, token in self.twin.tokens.items():
             if token.has_code:
                 for who in self.stage.accounts:
                     assert storage.balance(address, who) == token.balances[who]
-        self.broken = False
+                    assert storage.credit(address, who) == self.twin.credits.get((address, who), 0)
 
 
 def rules_of(machine: type[Machine]) -> Iterator[str]:

@@ -18,7 +18,7 @@ class Wallet:
     """A contract wallet; a bound one signs digests together with its own address."""
 
     address: Address
-    owner: Person
+    owner: Address
     bound: bool
 
 
@@ -49,4 +49,4 @@ class Book:
             return account, digest
         if wallet.bound:
             digest = keccak(encode(["address", "bytes32"], [account, digest]))
-        return wallet.owner.address, digest
+        return wallet.owner, digest

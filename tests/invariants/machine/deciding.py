@@ -16,6 +16,7 @@ from milestone_escrow.protocol.lifecycle import (
     Role,
     Split,
     Status,
+    dispute_needs_arbiter,
     disputing_role,
 )
 from milestone_escrow.protocol.terms import DAY
@@ -24,6 +25,9 @@ from tests.invariants.machine import acts
 from tests.invariants.machine.acts import Ref
 from tests.invariants.machine.base import STRANGER, Machine, rule
 
+DISPUTABLE = (
+    Status.FUNDED, Status.SUBMITTED, Status.RELEASE_PENDING, Status.REFUND_PENDING
+)  # fmt: skip
 HOLDING = tuple(status for status in Status if status.holds)
 
 
@@ -67,7 +71,7 @@ class Deciding(Machine):
         self.accept(data, ref, ref.milestone.amount)
 
     @rule
-    def verifiers_accept_a_part(self, data: Any) -> None:
+    def a_certificate_is_signed(self, data: Any) -> None:
         ref = self.pick(data, self.attestable())
         paid, amount = self.twin.state(ref).paid, ref.milestone.amount
         part = data.draw(st.sampled_from((paid + 1, (paid + amount + 1) // 2, amount - 1)))
@@ -143,16 +147,24 @@ class Deciding(Machine):
         self.send(self.batch(tuple(items), signers, verifiers), STRANGER)
 
     @rule
-    def a_batch_errs(self, data: Any) -> None:
-        """It is empty, mixes verifiers, tells of another milestone, or names nothing open."""
-        refs = data.draw(st.lists(st.sampled_from(self.milestones()), max_size=3))
-        items = [(ref, self.attestation(ref, Verdict.ACCEPTED, 1)) for ref in refs]
-        signers = data.draw(st.sampled_from((1, 1, 3, 2**255)))
-        if items and data.draw(st.booleans()):
-            ref, attestation = items[0]
-            bent = data.draw(st.sampled_from(({"milestone": 50}, {"verdict": Verdict.RETURNED})))
-            items[0] = (ref, replace(attestation, **bent))
-        verifiers = items[0][0].deal.terms.verifiers if items else self.stage.verifiers
+    def batches_err(self, data: Any) -> None:
+        """They are empty, mix verifiers, or tell of another milestone or of rework."""
+        ref = self.choose(data, self.attestable(), self.milestones())
+        items = [(ref, self.attestation(ref, Verdict.ACCEPTED, ref.milestone.amount))]
+        signers, kind = ref.milestone.verifier_set, data.draw(st.integers(0, 3))
+        if kind == 0:
+            items = []
+        elif kind == 1:
+            mine, quorum = ref.deal.terms.verifiers, ref.milestone.quorum
+            others = [r for r in self.milestones() if r.deal.terms.verifiers != mine]
+            enough = [r for r in others if _both(r, ref) >= max(r.milestone.quorum, quorum, 1)]
+            other = self.choose(data, enough, others or [ref])
+            signers &= other.milestone.verifier_set
+            items.append((other, self.attestation(other, Verdict.ACCEPTED, 1)))
+        else:
+            bent = {"milestone": 50} if kind == 2 else {"verdict": Verdict.RETURNED}
+            items[0] = (ref, replace(items[0][1], **bent))
+        verifiers = ref.deal.terms.verifiers
         self.send(self.batch(tuple(items), signers, verifiers), STRANGER)
 
     def batch(
@@ -168,7 +180,9 @@ class Deciding(Machine):
 
     @rule
     def payee_submits(self, data: Any) -> None:
-        ref = self.pick(data, self.live(Status.FUNDED))
+        funded = self.live(Status.FUNDED)
+        on = [ref for ref in funded if ref.deal.terms.review_period]
+        ref = self.pick(data, on or funded)
         target, sequence = (ref.deal.id, ref.index), self.twin.state(ref).sequence
         by, until, signature = self.signed(
             data,
@@ -180,27 +194,52 @@ class Deciding(Machine):
         )
         self.send(acts.Submit(ref, EVIDENCE, until, signature), by)
 
-    @rule
-    def a_party_disputes(self, data: Any) -> None:
-        """Whom the status is about to go against; now and then the other one."""
-        disputable = (
-            Status.FUNDED, Status.SUBMITTED, Status.RELEASE_PENDING, Status.REFUND_PENDING
-        )  # fmt: skip
-        ref = self.pick(data, self.live(*disputable))
-        state = self.twin.state(ref)
-        buyer_may = disputing_role(ref.milestone, state) is Role.BUYER
-        if not data.draw(st.integers(0, 5)):
-            buyer_may = not buyer_may
-        party = ref.deal.terms.buyer if buyer_may else self.payee(ref)
+    def disputable(self) -> list[Ref]:
+        """Those that somebody may dispute now."""
+        return [
+            ref
+            for ref in self.live(*DISPUTABLE)
+            if ref.deal.terms.has_arbiter
+            or not dispute_needs_arbiter(ref.milestone, self.twin.state(ref))
+        ]
+
+    def dispute(self, data: Any, ref: Ref, by_the_buyer: bool) -> bool:
+        party = ref.deal.terms.buyer if by_the_buyer else self.payee(ref)
         by, until, signature = self.signed(
             data,
             party,
-            state.sequence,
+            self.twin.state(ref).sequence,
             lambda number, until: signed.Dispute(
                 ref.deal.id, ref.index, REASON, number, until
             ).typed_data(self.twin.domain),
         )
-        self.send(acts.Dispute(ref, REASON, until, signature), by)
+        return self.send(acts.Dispute(ref, REASON, until, signature), by)
+
+    def against_the_buyer(self, ref: Ref) -> bool:
+        return disputing_role(ref.milestone, self.twin.state(ref)) is Role.BUYER
+
+    @rule
+    def a_party_disputes(self, data: Any) -> None:
+        """Whom the status is about to go against."""
+        ref = self.pick(data, self.disputable())
+        self.dispute(data, ref, self.against_the_buyer(ref))
+
+    @rule
+    def the_wrong_party_disputes(self, data: Any) -> None:
+        """The other one; or anyone, where there is no arbiter."""
+        ref = self.pick(data, self.live(*DISPUTABLE))
+        wrong = data.draw(st.integers(0, 2)) != 0
+        self.dispute(data, ref, self.against_the_buyer(ref) is not wrong)
+
+    @rule
+    def a_dispute_is_ruled_on(self, data: Any) -> None:
+        ref = self.choose(data, self.disputable(), self.milestones())
+        if self.dispute(data, ref, self.against_the_buyer(ref)):
+            self.wait_until(self.now + data.draw(st.sampled_from((1, 3_600))))
+            held = self.held(ref)
+            to_payee = data.draw(st.sampled_from((held, held // 2, 0)))
+            to_buyer = (held - to_payee) // data.draw(st.sampled_from((1, 1, 2)))
+            self.rule_on(data, ref, Split(to_payee, to_buyer))
 
     def rule_on(self, data: Any, ref: Ref, split: Split) -> None:
         target, sequence = (ref.deal.id, ref.index), self.twin.state(ref).sequence
@@ -230,7 +269,7 @@ class Deciding(Machine):
         """Or on nothing, or on more than there is."""
         ref = self.pick(data, self.disputed())
         third = self.held(ref) // 3
-        parts = ((0, 0), (third, 0), (third, third), (third, 3 * third + 3))
+        parts = ((0, 0), (third, 0), (third, third), (third, self.held(ref)))
         self.rule_on(data, ref, Split(*data.draw(st.sampled_from(parts))))
 
     @rule
@@ -274,7 +313,8 @@ class Deciding(Machine):
     def a_split_is_out_of_bounds(self, data: Any) -> None:
         ref = self.pick(data, self.milestones(*HOLDING))
         held = self.held(ref)
-        parts = ((0, 0), (held, 1), (0, held + 1), (held // 2, 0), (2**128 - 1, 2**128 - 1))
+        most = 2**128 - 1
+        parts = ((0, 0), (held, 1), (0, min(held + 1, most)), (held // 2, 0), (most, most))
         split = Split(*data.draw(st.sampled_from(parts)))
         by = self.choose(data, [ref.deal.terms.buyer, self.payee(ref)])
         self.send(acts.Resolve(ref, split, 0, b"", b""), by)
@@ -340,3 +380,8 @@ class Deciding(Machine):
         if soon:
             end = self.end(self.choose(data, soon))
             self.wait_until(end + data.draw(st.sampled_from((-2, -1, 0, 1))))
+
+
+def _both(one: Ref, other: Ref) -> int:
+    """How many verifiers two milestones have in common, by their place in the list."""
+    return (one.milestone.verifier_set & other.milestone.verifier_set).bit_count()

@@ -15,14 +15,13 @@ from milestone_escrow.protocol.receivables import ASSIGNABLE, Assignment, Offer
 from milestone_escrow.protocol.terms import DAY
 from tests.contracts.support.contract import Refused
 from tests.contracts.support.deal import EVIDENCE, REASON, Deal
-from tests.contracts.support.world import account
+from tests.invariants.accounts import account
 from tests.invariants.machine import acts
 from tests.invariants.machine.acts import Ref
 from tests.invariants.machine.base import STRANGER, Machine, rule
 from tests.invariants.machine.deciding import HOLDING
 from tests.invariants.machine.drawing import FLAWS
 from tests.invariants.machine.opening import MOST_AGREEMENTS
-from tests.invariants.machine.stage import turn
 from tests.invariants.machine.tokens import MODES
 
 FINANCIERS = ("financier", "financier 2")
@@ -65,7 +64,7 @@ class Moving(Machine):
         self.send(acts.BuyReceivable(ref, offer, signature), financier)
 
     @rule
-    def an_offer_is_no_good(self, data: Any) -> None:
+    def offers_are_no_good(self, data: Any) -> None:
         """Stale, for another, too dear, for nothing, expired, changed, or not the payee's."""
         ref = self.choose(data, self.live(*ASSIGNABLE), self.milestones())
         financier, held = account("financier"), self.held(ref)
@@ -127,7 +126,7 @@ class Moving(Machine):
         self.send(acts.Amend(deal, order, self.consents(deal, order)), by)
 
     @rule
-    def a_change_order_errs(self, data: Any) -> None:
+    def change_orders_err(self, data: Any) -> None:
         """A consent is missing, of another, to something else, or one too many; or the deal is."""
         deal = self.choose(data, self.deals())
         order = self.change_order(data, deal)
@@ -178,18 +177,31 @@ class Moving(Machine):
     @rule
     def a_token_turns(self, data: Any) -> None:
         """Midway, and back."""
-        fickle = [token for token in self.twin.tokens.values() if token.turns]
-        token = self.choose(data, fickle)
-        modes = ("Honest", *MODES)
-        turn(
-            self.stage.contracts[token.address].on(self.world.chain),
-            token,
-            data.draw(st.sampled_from(modes)),
-            data.draw(st.sampled_from(("Honest", *modes))),
-        )
-        contract = self.stage.contracts[token.address].on(self.world.chain)
-        back = self.world.escrow.data("withdraw", token.address, account("supplier"))
-        contract.send("callBack", self.twin.escrow, back)
+        token = self.choose(data, [token for token in self.twin.tokens.values() if token.turns])
+        self.turn(token, data.draw(st.sampled_from(("Honest", *MODES))), token.on_transfer_from)
+
+    @rule
+    def a_token_reenters(self, data: Any) -> None:
+        """While it pays somebody it calls back, and gets nowhere, whatever it tries."""
+        ours = [r for r in self.milestones(*HOLDING) if self.twin.tokens[r.deal.terms.token].turns]
+        ref = self.choose(data, ours, self.milestones())
+        token, terms = self.twin.tokens[ref.deal.terms.token], ref.deal.terms
+        held = self.held(ref)
+        pays = acts.Resolve(ref, Split(held, 0), 0, b"", b"")
+        if not token.turns:
+            return
+        contract = self.token_contract(token.address)
+        tries = (acts.Withdraw(token.address, terms.supplier), acts.Finalize(ref), pays)
+        again = self.calldata(self.choose(data, tries))
+        contract.send("callBack", self.twin.escrow, again)
+        self.turn(token, "Reenter", "Reenter")
+        if self.send(pays, terms.buyer):
+            refused = self.world.escrow.decode_error(contract.call("answer"))
+            assert not contract.call("reentered")
+            assert isinstance(refused, Refused)
+            assert refused.name == "ReentrancyGuardReentrantCall"
+            self.tally.errors[refused.name] += 1
+        self.turn(self.twin.tokens[token.address], "Honest", "Honest")
 
     @rule
     def an_issuer_denies_an_account(self, data: Any) -> None:
@@ -223,7 +235,7 @@ class Moving(Machine):
             self.send(replace(act, ref=self.choose(data, self.milestones())), STRANGER)
 
     @rule
-    def a_stranger_tries(self, data: Any) -> None:
+    def strangers_try(self, data: Any) -> None:
         """Every verb that belongs to somebody, without anybody's signature."""
         ref = self.choose(data, self.milestones(*HOLDING), self.milestones())
         deal, held, no = ref.deal, self.held(ref), b""
@@ -256,17 +268,3 @@ class Moving(Machine):
         )
         assert not self.send(self.choose(data, tries), buyer)
         assert not self.send(acts.Fund(wrong, 1), buyer)
-
-    @precondition(lambda self: any(t.on_transfer == "Reenter" for t in self.twin.tokens.values()))
-    @rule
-    def a_reentering_token_got_nowhere(self, data: Any) -> None:
-        """What it tried while it was called was refused, whatever it was."""
-        for address, token in self.twin.tokens.items():
-            if token.turns:
-                contract = self.stage.contracts[address].on(self.world.chain)
-                assert not contract.call("reentered")
-                if answer := contract.call("answer"):
-                    refused = self.world.escrow.decode_error(answer)
-                    assert isinstance(refused, Refused)
-                    assert refused.name == "ReentrancyGuardReentrantCall"
-                    self.tally.errors[refused.name] += 1

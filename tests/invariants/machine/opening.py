@@ -11,31 +11,32 @@ from hypothesis.stateful import initialize, precondition
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import Status
 from tests.contracts.support.deal import Deal
-from tests.contracts.support.world import account
+from tests.invariants.accounts import account
 from tests.invariants.machine import acts
 from tests.invariants.machine.base import STRANGER, Machine, rule
 from tests.invariants.machine.drawing import FLAWS, SKETCHES, bind
-from tests.invariants.machine.stage import FUNDERS, NO_TOKEN
+from tests.invariants.machine.stage import FUNDERS
+from tests.invariants.machine.tokens import MODES
 
-MOST_AGREEMENTS = 6
+MOST_AGREEMENTS = 10
 
 
 class Opening(Machine):
     """How agreements come about and are paid in."""
 
     @initialize(data=st.data())
-    def two_deals_are_made(self, data: Any) -> None:
+    def some_deals_are_made(self, data: Any) -> None:
         """Most of a play should be about money, so it begins with some."""
-        for _ in range(2):
-            deal = self.draft(data, with_token=True)
-            assert self.open(deal, (1 << len(deal.milestones)) - 1)
+        for chosen, token in ((-1, "plain"), (-1, "fickle 18"), (1, "USDC"), (0, "fickle 6")):
+            deal = self.draft(data, token)
+            assert self.open(deal, chosen & (1 << len(deal.milestones)) - 1)
 
-    def draft(self, data: Any, with_token: bool = False) -> Deal:
-        """An agreement that nobody has opened."""
+    def draft(self, data: Any, token: str = "") -> Deal:
+        """An agreement that nobody has opened; in any token unless told."""
         self.salt += 1
         sketch = data.draw(SKETCHES)
-        if with_token and sketch.token == NO_TOKEN:
-            sketch = replace(sketch, token="fickle 18")
+        if token:
+            sketch = replace(sketch, token=token)
         return bind(sketch, self.stage, self.twin.domain, self.now, self.salt)
 
     def open(self, deal: Deal, chosen: int, by: Address = "") -> bool:
@@ -50,8 +51,9 @@ class Opening(Machine):
         if data.draw(st.integers(0, 3)):
             states = self.twin.states[deal.id]
             fundable = [i for i, state in enumerate(states) if state.status is Status.UNFUNDED]
-            picked = data.draw(st.integers(1, 15))
-            return sum(1 << i for i in fundable if picked >> i & 1)
+            picked = data.draw(st.sampled_from((15, 1, 2, 5)))
+            every = sum(1 << i for i in fundable)
+            return every & picked or every
         return int(data.draw(st.integers(0, 1 << len(deal.milestones))))
 
     def unfunded(self) -> list[Deal]:
@@ -63,11 +65,16 @@ class Opening(Machine):
         }
         return list(found.values())
 
+    def signable(self) -> list[Deal]:
+        """Those of them in a token that takes signatures; or all of them."""
+        deals = self.unfunded()
+        return [d for d in deals if self.twin.tokens[d.terms.token].takes_signatures] or deals
+
     @precondition(lambda self: len(self.twin.deals) < MOST_AGREEMENTS)
     @rule
     def both_sides_open(self, data: Any) -> None:
         deal = self.draft(data)
-        chosen = data.draw(st.integers(0, (1 << len(deal.milestones)) - 1))
+        chosen = data.draw(st.sampled_from((0, 0, 1, 2, (1 << len(deal.milestones)) - 1)))
         by = self.choose(data, [account(name) for name in FUNDERS])
         self.open(deal, chosen, by)
 
@@ -128,7 +135,7 @@ class Opening(Machine):
     @rule
     def the_saver_funds_by_permit(self, data: Any) -> None:
         """In one transaction; at times somebody has used the permit before, or it is no good."""
-        deal = self.choose(data, self.unfunded(), self.deals())
+        deal = self.choose(data, self.signable(), self.deals())
         saver, token = account("saver"), self.twin.tokens[deal.terms.token]
         if not token.takes_signatures:
             token = self.twin.tokens[self.stage.token("USDC")]
@@ -146,7 +153,7 @@ class Opening(Machine):
     @rule
     def an_authorization_funds(self, data: Any) -> None:
         """The saver signs, a stranger sends it; the nonce says what it is for."""
-        deal = self.choose(data, self.unfunded(), self.deals())
+        deal = self.choose(data, self.signable(), self.deals())
         token = self.twin.tokens[deal.terms.token]
         chosen = self.some(data, deal)
         meant = data.draw(st.sampled_from((chosen, chosen, chosen, chosen ^ 1)))
@@ -160,8 +167,22 @@ class Opening(Machine):
             typed = token.authorization(payer, total, since, until, nonce)
             signature = self.twin.book.sign(self.choose(data, [payer] * 4 + [STRANGER]), typed)
         act = acts.FundWithAuthorization(deal, chosen, payer, since, until, signature)
-        if self.send(act, STRANGER) and data.draw(st.booleans()):
+        bundled = acts.Multicall((act,))
+        if self.send(self.choose(data, [act, act, bundled]), STRANGER):
             assert not self.send(act, STRANGER)
+
+    @rule
+    def a_token_cheats_while_it_funds(self, data: Any) -> None:
+        """It taxes, refuses, lies, answers nothing or too much; then it is itself again."""
+        fickle = [d for d in self.unfunded() if self.twin.tokens[d.terms.token].turns]
+        deal = self.choose(data, fickle, self.deals())
+        token = self.twin.tokens[deal.terms.token]
+        if token.turns:
+            self.turn(token, token.on_transfer, data.draw(st.sampled_from(("Tax", "Tax", *MODES))))
+        self.send(acts.Fund(deal, self.some(data, deal)), account("financier"))
+        if token.turns:
+            token = self.twin.tokens[deal.terms.token]
+            self.turn(token, token.on_transfer, "Honest")
 
     @rule
     def somebody_gives_the_escrow_tokens(self, data: Any) -> None:
@@ -169,6 +190,8 @@ class Opening(Machine):
         address = self.choose(data, list(self.stage.contracts))
         token = self.twin.tokens[address]
         amount = data.draw(st.sampled_from((1, 10**9)))
-        self.stage.contracts[address].on(self.world.chain).send("mint", token.escrow, amount)
+        if token.escrow in token.denied:
+            return
+        self.token_contract(address).send("mint", token.escrow, amount)
         token.balances[token.escrow] += amount
         token.given += amount

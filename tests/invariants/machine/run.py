@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import seed as hypothesis_seed
 from hypothesis.stateful import run_state_machine_as_test
 
 from milestone_escrow.chain.compiler import Artifact
@@ -21,18 +22,18 @@ class EscrowMachine(Opening, Deciding, Moving):
 
 def run(
     artifacts: Mapping[str, Artifact],
-    number: int,
+    seed: int,
     plays: int,
     steps: int = 60,
     shrink: bool = False,
 ) -> Tally:
-    """Plays from the seed `number`; raises where contract and twin part, or a law breaks."""
+    """Plays from one seed; raises where contract and twin part, or a law breaks."""
     tally = Tally()
     machine = type(
         "EscrowMachine", (EscrowMachine,), {"stage": set_stage(artifacts), "tally": tally}
     )
     run_state_machine_as_test(
-        seed(number)(machine),
+        hypothesis_seed(seed)(machine),
         settings=settings(
             max_examples=plays,
             stateful_step_count=steps,

@@ -15,16 +15,17 @@ from milestone_escrow.protocol.lifecycle import State, Status
 from tests.contracts.support.contract import Contract
 from tests.contracts.support.deal import make_milestone
 from tests.contracts.support.evm import CHAIN_ID, GENESIS, Chain
-from tests.contracts.support.people import Person, person
+from tests.contracts.support.people import person
 from tests.contracts.support.tokens import behave
-from tests.contracts.support.world import RICH, World, account, branch, build
+from tests.contracts.support.world import RICH, World, branch, build
+from tests.invariants.accounts import account
 from tests.invariants.machine.book import Book, Wallet
 from tests.invariants.machine.tokens import DEAD, TokenTwin
 from tests.invariants.machine.twin import Twin
 
 FUNDERS = ("buyer", "buyer 2", "financier", "financier 2", "stranger")
 OTHERS = ("saver", "supplier", "supplier 2", "arbiter", "broker", "inspector", "forwarder", "bank")
-OWNERS = ("surveyor", "judge")
+OWNERS = {"surveyor": "owner of the surveyor", "judge": "owner of the judge"}
 PURSE = 2**140
 NO_TOKEN = "nobody's token"
 
@@ -124,8 +125,8 @@ def set_stage(artifacts: Mapping[str, Artifact]) -> Stage:
         tokens[contract.address] = token
     turn(contracts["silent"], tokens[contracts["silent"].address], "Silent", "Silent")
     tokens[account(NO_TOKEN)] = TokenTwin(NO_TOKEN, account(NO_TOKEN), escrow, has_code=False)
-    people = {account(name): person(name) for name in FUNDERS + OTHERS}
-    book = Book({**people, **{w.owner.address: w.owner for w in wallets.values()}}, wallets)
+    people = {account(name): person(name) for name in (*FUNDERS, *OTHERS, *OWNERS.values())}
+    book = Book(people, wallets)
     surveyor, judge = wallets
     return Stage(
         world,
@@ -174,8 +175,8 @@ def _wallets(world: World) -> dict[Address, Wallet]:
     """A surveyor's wallet that signs with its owner's key, and a judge's that signs for itself."""
     made = {}
     for name, bound in (("surveyor", False), ("judge", True)):
-        owner: Person = person(f"owner of the {name}")
-        contract = world.deploy("OwnedWallet", owner.address, bound)
+        owner = account(OWNERS[name])
+        contract = world.deploy("OwnedWallet", owner, bound)
         made[contract.address] = Wallet(contract.address, owner, bound)
     return made
 
@@ -183,6 +184,7 @@ def _wallets(world: World) -> dict[Address, Wallet]:
 def _errors(artifacts: Mapping[str, Artifact]) -> dict[bytes, str]:
     """Every custom error by its selector, and the one that Solidity makes of a text."""
     found = {keccak(b"Error(string)")[:4]: "Error", keccak(b"Panic(uint256)")[:4]: "Panic"}
+    found[bytes(4)] = "Zeros"  # what a hostile token reverts with, 100,000 of them
     for artifact in artifacts.values():
         for entry in artifact.abi:
             if entry["type"] == "error":

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.invariants.machine.acts import Act, function
+
+_COUNTERS = ("rules", "allowed", "refused", "errors")
 
 
 @dataclass
@@ -28,9 +32,16 @@ class Tally:
             self.errors[error] += 1
 
     def add(self, other: Tally) -> None:
-        for name in ("rules", "allowed", "refused", "errors"):
+        for name in _COUNTERS:
             getattr(self, name).update(getattr(other, name))
         self.plays += other.plays
+
+    def to_json(self) -> dict[str, Any]:
+        return {"plays": self.plays, **{name: dict(getattr(self, name)) for name in _COUNTERS}}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Tally:
+        return cls(plays=found["plays"], **{name: Counter(found[name]) for name in _COUNTERS})
 
     def lines(self) -> list[str]:
         """The coverage report."""

@@ -115,7 +115,7 @@ class TokenTwin:
         if mode == "Revert":
             raise refusal("Error", mode)
         if mode == "RevertHuge":
-            raise refusal("", mode)
+            raise refusal("Zeros", mode)
         self._require_movable(payer, to, amount)
         self._move(payer, to, amount, mode)
         if mode in MOVES_BUT_DENIES:

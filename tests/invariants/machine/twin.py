@@ -79,7 +79,12 @@ class Twin:
         for part in acts.parts(act):
             before = dict(twin.states)
             call = _Call(twin, by, scarce)
-            call.run(part)
+            try:
+                call.run(part)
+            except LifecycleError as error:
+                if part is act or error.fields["error"]:
+                    raise
+                raise refusal("FailedCall", "a part of a multicall gave no reason") from error
             twin.steps += (Step(part, before, frozenset(call.used)),)
         return twin
 
@@ -400,7 +405,7 @@ class _Call:
             raise refusal("SignatureCountMismatch", f"{len(signatures)} for {len(parties)}")
 
     def _withdraw(self, token: Address, account: Address) -> None:
-        amount = self.twin.credits[token, account]
+        amount = self.twin.credits.get((token, account), 0)
         if not amount:
             raise refusal("NothingCredited", account)
         self.twin.credits[token, account] = 0
