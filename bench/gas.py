@@ -112,8 +112,8 @@ peer that stores one amount and checks no terms approves for less; it cannot say
 A milestone gets details of its own, one storage slot or two, only when something other than
 an immediate payment happens to it: a clock, a partial payment.
 
-Compiled for {evm} through the IR pipeline with {runs:,} optimizer runs. More would save about one gas
-in a thousand and take hundreds of bytes of the room under the limit of code size.
+Compiled for {evm} through the IR pipeline with {runs:,} optimizer runs. More would save about one
+gas in a thousand and take hundreds of bytes of the room under the limit of code size.
 """
 
 if __name__ == "__main__":
