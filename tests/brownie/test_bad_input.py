@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scripts import attest_and_release, deploy, open_and_fund, status, verify_deployment
+from scripts import attest_and_release, open_and_fund, status, verify_deployment
 from tests.brownie.deal import write_deal
 from tests.brownie.places import Place, refuses
 
@@ -50,7 +50,6 @@ def test_there_is_no_code_where_it_is_said_to_be(people: dict[str, str], home: P
 
 
 def test_there_is_no_such_account(signed_by_supplier: str) -> None:
-    refuses("there is no Brownie account 'nobody'", deploy.main, "nobody")
     refuses(
         "there is no Brownie account 'nobody'", open_and_fund.main, signed_by_supplier, "nobody"
     )

@@ -73,8 +73,13 @@ def test_a_node_that_is_down_is_said_to_be() -> None:
 
 def test_an_account_without_coins_deploys_nothing() -> None:
     with Anvil(chain_id=11155111) as anvil, connected_to(anvil.url):
-        refuses("has too little ETH", deploy.main, stranger())
+        refuses("ETH too little for gas", deploy.main, stranger())
         assert int(anvil.node.request("eth_blockNumber"), 16) == 0
+
+
+def test_an_account_that_is_not_there_deploys_nothing() -> None:
+    with Anvil(chain_id=11155111) as anvil, connected_to(anvil.url):
+        refuses("there is no Brownie account 'nobody'", deploy.main, "nobody")
 
 
 def test_a_network_without_the_deployer_is_refused() -> None:
