@@ -158,3 +158,12 @@ def test_the_id_of_a_known_agreement_is_no_private_key(escrow: Run, signed: Path
     agreement_id = escrow("agreement", "show", "SHED-7", "--json").json["agreement_id"]
     assert escrow("agreement", "show", agreement_id).status == 0
     assert escrow("status", agreement_id[2:]).status == 0
+
+
+def test_an_account_is_printed_alone(escrow: Run, home: Path, own_key: str):
+    listed = escrow("key", "list", "--json").json["keys"]
+    account = next(key["account"] for key in listed if key["name"] == own_key)
+    assert escrow("key", "address", own_key).out == f"{account}\n"
+    missing = escrow("key", "address", "nobody")
+    assert missing.status == 2
+    assert "there is no key 'nobody' here; see `escrow key list`" in missing.err

@@ -1,7 +1,8 @@
 """Pages as scripts: what stands behind `$ ` in a console block is run, what follows is compared.
 
-A line `…` stands for any lines. Dates, spans of time, hashes and gas differ from run to run and
-are compared by their shape only; white space is folded, since dates change where lines wrap.
+A line that begins with `>` continues the command; a line `…` stands for any lines of output. Dates,
+spans of time, hashes, gas and its price differ from run to run and are compared by their shape
+only; white space is folded, since dates change where lines wrap.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ _SHAPES = (
     (re.compile(r"\b\d{4}-\d\d-\d\d\b"), "DATE"),
     (re.compile(r"\b(in )?(\d+|a|an) (second|minute|hour|day|week|month|year)s?( ago)?\b"), "SPAN"),
     (re.compile(r"[\d,]+ gas\b"), "GAS"),
+    (re.compile(r"[\d.]+ gwei\b"), "PRICE"),
+    (re.compile(r"\b\d+\.\d{6} [A-Z]{3,4}\b"), "COINS"),
+    (re.compile(r"\bblock [\d,]+"), "BLOCK"),
 )
 
 
@@ -45,6 +49,9 @@ def _steps_of(block: str) -> Iterator[Step]:
         while command.endswith("\\"):
             more, _, expected = expected.partition("\n")
             command = command[:-1] + more.strip()
+        while expected.startswith(">"):
+            more, _, expected = expected.partition("\n")
+            command += "\n" + more[1:].removeprefix(" ")
         yield Step(command, expected)
 
 

@@ -79,6 +79,26 @@ def list_(session: Session) -> None:
     )
 
 
+@key.command(short_help="Print the account of a key.")
+@click.argument("name")
+@speaks
+def address(session: Session, name: str) -> None:
+    """Print the account of a key, and nothing else, for scripts.
+
+    
+    Examples:
+      escrow key address treasury
+    """
+    from milestone_escrow.keys import Keystore
+
+    for entry in Keystore(session.home.keys).list():
+        if entry.name == name:
+            session.say(entry.address)
+            session.emit({"name": name, "account": entry.address})
+            return
+    raise UsageError(f"there is no key '{name}' here", hint="see `escrow key list`")
+
+
 @key.command("import", short_help="Keep a key that exists already.")
 @click.argument("name")
 @click.argument("file", required=False, type=click.Path(path_type=Path))

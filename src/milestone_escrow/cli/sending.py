@@ -71,7 +71,8 @@ def _costs(desk: Desk, steps: Sequence[Prepared]) -> str:
     from milestone_escrow.chain.fees import coins
 
     about = coins(sum(step.expected_cost for step in steps), desk.network.coin)
-    return f"about {about}, at most {coins(sum(s.max_cost for s in steps), desk.network.coin)}"
+    most = coins(sum(step.max_cost for step in steps), desk.network.coin)
+    return f"about {about} for gas, at most {most}"
 
 
 def _receipts(desk: Desk, receipts: Sequence[Receipt], first: str) -> str:
