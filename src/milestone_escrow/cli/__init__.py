@@ -57,7 +57,11 @@ FAMILIES: Mapping[str, Mapping[str, Entry]] = {
         "withdraw": Entry("finalize", "withdraw", "Collect a payout that could not be delivered."),
         "send": Entry("send", "send", "Send what somebody signed to a file."),
     },
-    "Hand on": {
+    "Change": {
+        "amend": Entry(
+            "amend", "amend", "Change an open agreement: both sides sign, the money moves over."
+        ),
+        "extend": Entry("amend", "extend", "Write the change order that moves one date."),
         "receivable": Entry("receivable", "receivable", "Sell a milestone's payout, or buy one."),
     },
     "Look": {

@@ -19,7 +19,7 @@ _COLOURS = {Security.TIME_ONLY: good, Security.OBJECTION_POSSIBLE: waiting}
 
 def check_receivable(session: Session, name: str, key: str) -> None:
     """One milestone's payout, as a factor looks at it."""
-    desk = look(session, name)
+    desk = look(session, name, key)
     desk.require_open()
     standing = desk.standings()[milestone_index(desk.bound, key)]
     _show(session, desk, standing, None)

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from milestone_escrow.cli.context import Session
-from milestone_escrow.cli.desk import Desk, desk_of, milestone_index, take_up
+from milestone_escrow.cli.desk import (
+    Desk,
+    deciding_version,
+    desk_of,
+    milestone_index,
+    take_up,
+)
 from milestone_escrow.cli.home import write
 from milestone_escrow.cli.letters import fields_of
 from milestone_escrow.cli.outcome import show_outcome
@@ -69,7 +75,7 @@ def sign_and_send(session: Session, name: str, key: str, wish: Wish) -> None:
 
 def sign_to_file(session: Session, name: str, key: str, wish: Wish, file: Path) -> None:
     """Sign without a node; a file that is there already is continued."""
-    signed = session.find(name)
+    signed = deciding_version(session, session.find(name), key)
     index = milestone_index(signed.bound, key)
     planned = signed.agreement.milestones[index]
     standing = Standing(signed.bound, planned, State(), session.now())

@@ -15,7 +15,7 @@ from milestone_escrow.cli.batch_words import (
     result_rows,
 )
 from milestone_escrow.cli.context import Session
-from milestone_escrow.cli.desk import Desk, desk_of, milestone_index
+from milestone_escrow.cli.desk import Desk, deciding_version, desk_of, milestone_index
 from milestone_escrow.cli.home import write
 from milestone_escrow.cli.output import bold, command, good, paragraph, table
 from milestone_escrow.cli.papers import Paper, seconds
@@ -92,7 +92,7 @@ def read_batches(session: Session, files: Sequence[Path]) -> CollectedBatch:
 
 def _named(session: Session, verdicts: VerdictList, line: VerdictLine) -> SignedAgreement:
     with verdicts.source.at((*line.where, "agreement")):
-        return session.find(line.agreement)
+        return deciding_version(session, session.find(line.agreement), line.milestone)
 
 
 def _desks(session: Session, agreements: Iterable[SignedAgreement]) -> dict[bytes, Desk]:

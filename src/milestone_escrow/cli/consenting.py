@@ -121,7 +121,7 @@ def settle(
 ) -> None:
     """Both consents together: the sender's own, and the other side's signature."""
     require_choice(key, everything)
-    desk = look(session, name)
+    desk = look(session, name, key)
     desk.require_open()
     chosen = all_holding(desk) if key is None else [desk.standing(key)]
     for standing in chosen:
@@ -150,6 +150,12 @@ def all_holding(desk: Desk) -> list[Standing]:
         LifecycleError: there are none.
     """
     holding = [standing for standing in desk.standings() if standing.state.status.holds]
+    for before in desk.earlier:
+        for standing in before.standings():
+            if standing.state.status.holds:
+                desk.session.say(
+                    f"'{standing.key}' is left out: an earlier version decides it, so name it alone"
+                )
     if not holding:
         raise LifecycleError(
             f"no money waits in {desk.bound.agreement.reference}",

@@ -52,7 +52,7 @@ def finalize_milestones(session: Session, name: str, key: str | None, everything
     """Whatever has fallen due, in one transaction."""
     if key and everything:
         raise UsageError("a milestone is named and --all is given", hint="keep one of the two")
-    desk = look(session, name)
+    desk = look(session, name, key)
     desk.require_open()
     chosen = _due(desk, key, everything)
     desk = desk.acting(choose(session, desk.bound, desk.network.chain_id))

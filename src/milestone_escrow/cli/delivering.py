@@ -37,6 +37,10 @@ def send_file(session: Session, file: Path) -> None:
         from milestone_escrow.cli.payments import submit_payment
 
         submit_payment(session, file)
+    elif "closes" in fields:
+        from milestone_escrow.cli.amending import send_change
+
+        send_change(session, file)
     else:
         raise not_sendable(file)
 

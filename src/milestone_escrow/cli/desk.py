@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from milestone_escrow.cli.signers import choose
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from milestone_escrow.cli.context import Session
     from milestone_escrow.documents.bound import BoundAgreement
     from milestone_escrow.documents.signed import SignedAgreement
+    from milestone_escrow.documents.signed_change import SignedChange
     from milestone_escrow.protocol.eip712 import Address
     from milestone_escrow.protocol.signatures import Signer
 
@@ -53,11 +55,21 @@ class Desk:
     @cached_property
     def name(self) -> str:
         """How to name this agreement in a command: its reference, if that is enough."""
-        cards = self.session.shelf.cards()
-        same = [card for card in cards if card.reference == self.bound.agreement.reference]
-        if len(same) == 1 and " " not in same[0].reference:
-            return same[0].reference
-        return f"0x{self.bound.id.hex()[:8]}"
+        reference, own_id = self.bound.agreement.reference, f"0x{self.bound.id.hex()}"
+        try:
+            newest = self.session.shelf.find(reference)
+        except UsageError:
+            return own_id[:10]
+        family = {card.agreement_id for card in self.session.shelf.versions(newest.id)}
+        return reference if own_id in family and " " not in reference else own_id[:10]
+
+    @cached_property
+    def earlier(self) -> tuple[Desk, ...]:
+        """The versions that this one goes back to, as far as they are known here, oldest first."""
+        shelf = self.session.shelf
+        ids = [bytes.fromhex(card.agreement_id[2:]) for card in shelf.versions(self.signed.id)]
+        known = [shelf.get(one) for one in ids if one != self.signed.id]
+        return tuple(replace(self, signed=signed) for signed in known if signed)
 
     def require_open(self) -> None:
         """Refuse an agreement that is not open on the chain.
@@ -134,15 +146,46 @@ def milestone_index(bound: BoundAgreement, key: str) -> int:
     return bound.agreement.index(key)
 
 
-def look(session: Session, name: str) -> Desk:
+def look(session: Session, name: str, key: str | None = None) -> Desk:
     """An agreement and its contract, without a key.
+
+    A reference means the newest version; a milestone that this one has left to an earlier version
+    means that one.
 
     Raises:
         UsageError: no such agreement, or no network for it.
-        ChainError: no node, another chain, or no contract there.
+        ChainError: its contract cannot be reached.
     """
-    signed = session.find(name)
-    return desk_of(session, signed)
+    change = _change_in(session, name)
+    signed = change.old if change else session.find(name)
+    desk = desk_of(session, signed)
+    if change or name.lower() == signed.agreement.reference.lower():
+        newest = session.shelf.follow(signed, lambda new: desk.escrow.is_open(new.id))
+        desk = replace(desk, signed=newest)
+    return replace(desk, signed=deciding_version(session, desk.signed, key))
+
+
+def _change_in(session: Session, name: str) -> SignedChange | None:
+    """The change order of a file, which makes both its versions known here."""
+    from milestone_escrow.cli.letters import is_change
+    from milestone_escrow.documents.signed_change import SignedChange
+
+    path = Path(name)
+    if path.suffix.lower() != ".json" or not path.is_file() or not is_change(path):
+        return None
+    change = SignedChange.load(path)
+    session.shelf.put(change.old)
+    return session.shelf.put_change(change)
+
+
+def deciding_version(session: Session, signed: SignedAgreement, key: str | None) -> SignedAgreement:
+    """The version whose terms decide a milestone: change orders leave some to the one before."""
+    while any(milestone.key == key for milestone in signed.agreement.left_behind):
+        before = session.shelf.get(signed.agreement.replaces or b"")
+        if before is None:
+            break
+        signed = before
+    return signed
 
 
 def desk_of(session: Session, signed: SignedAgreement) -> Desk:
@@ -169,7 +212,7 @@ def take_up(
     Raises:
         EscrowError: not open, no such milestone, not possible now, or not with that key.
     """
-    desk = look(session, name)
+    desk = look(session, name, key)
     desk.require_open()
     standing = desk.standing(key)
     require(standing, verb, role, doing=doing)

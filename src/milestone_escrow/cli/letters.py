@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from milestone_escrow.documents.envelope import Envelope
-from milestone_escrow.errors import UsageError
+from milestone_escrow.errors import DocumentError, UsageError
 
 if TYPE_CHECKING:
     from milestone_escrow.cli.context import Session
@@ -22,6 +22,14 @@ def fields_of(file: Path) -> set[str]:
         DocumentError: it cannot be read, or is no such file.
     """
     return set(Envelope.look(file, KIND).fields)
+
+
+def is_change(file: Path) -> bool:
+    """Whether a file holds a change order."""
+    try:
+        return {"old", "new", "closes"} <= fields_of(file)
+    except DocumentError:
+        return False
 
 
 def not_sendable(file: Path) -> UsageError:

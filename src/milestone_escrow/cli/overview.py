@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from milestone_escrow.cli.context import Session
@@ -40,6 +41,7 @@ def show_one(session: Session, name: str) -> None:
     if is_open:
         session.shelf.put(desk.signed)
     standings = desk.standings()
+    older = [s for before in desk.earlier for s in before.standings() if _counts(s)]
     now = standings[0].now
     session.say(f"{bold(agreement.reference)}  {agreement.title}")
     session.say(
@@ -47,12 +49,14 @@ def show_one(session: Session, name: str) -> None:
         f"{agreement.amount(agreement.price)} on {desk.network.title}"
     )
     session.say(f"It is {format_time(now, agreement.timezone)}; id 0x{desk.bound.id.hex()}\n")
+    if line := _version(desk, bool(older)):
+        session.say(paragraph(line) + "\n")
     if is_open:
-        session.say(_table(standings))
-        session.say(_totals(standings))
-        for line in _returned(session, standings):
+        session.say(_table((*older, *standings), {id(s): " (before)" for s in older}))
+        session.say(_totals((*older, *standings)))
+        for line in _returned(session, (*standings, *older)):
             session.say(paragraph(line))
-        _say_possible(session, desk, standings)
+        _say_possible(session, desk, (*standings, *older))
     else:
         session.say(f"It is {waiting('not open')}.")
         _say_opening(session, desk)
@@ -68,9 +72,32 @@ def show_one(session: Session, name: str) -> None:
                 "units": str(sum(s.held for s in standings)),
                 "text": agreement.amount(sum(s.held for s in standings)),
             },
+            "replaces": f"0x{agreement.replaces.hex()}" if agreement.replaces else None,
             "milestones": [as_json(standing) for standing in standings],
+            "decided_by_earlier_versions": [as_json(standing) for standing in older],
         }
     )
+
+
+def _counts(standing: Standing) -> bool:
+    """Whether an earlier version's milestone still matters: it holds money, or has paid some."""
+    return standing.state.status.holds or bool(standing.paid_out.total)
+
+
+def _version(desk: Desk, has_older: bool) -> str:
+    """Which version it is, where there are several."""
+    count = len(desk.earlier)
+    after = desk.escrow.versions(desk.bound)
+    if after[-1] != desk.bound.id:
+        return (
+            f"It was changed: the newest version is 0x{after[-1].hex()[:8]}…. Where it is not "
+            "known, give its change order once, as in `escrow status FILE.change.json`."
+        )
+    if not count:
+        return ""
+    ids = ", ".join(f"0x{before.bound.id.hex()[:8]}…" for before in desk.earlier)
+    marked = "; (before) marks what an earlier version decides" if has_older else ""
+    return f"It is version {count + 1}, after {ids}{marked}."
 
 
 def show_all(session: Session) -> None:
@@ -88,7 +115,8 @@ def show_all(session: Session) -> None:
         session.say("There is no agreement here yet. Start from an example:")
         session.say(f"  {command('escrow agreement new')}")
     elif not items and not troubles:
-        count = f"{len(cards)} agreements" if len(cards) > 1 else cards[0].reference
+        names = {card.reference for card in cards}
+        count = f"{len(names)} agreements" if len(names) > 1 else cards[0].reference
         session.say(f"{good('Nothing needs you now')} in {count}.")
     heading = ""
     for item in items:
@@ -121,7 +149,8 @@ def _items(session: Session, signed: SignedAgreement) -> list[Item]:
     if session.signer_name:
         keys = tuple(key for key in keys if key.name == session.signer_name)
     names = {key.account: key.name for key in reversed(keys)}
-    unsigned = _unsigned(session, signed, names)
+    # A new version is signed in its change order.
+    unsigned = [] if signed.agreement.replaces else _unsigned(session, signed, names)
     if unsigned:
         return unsigned
     desk = desk_of(session, signed)
@@ -132,7 +161,28 @@ def _items(session: Session, signed: SignedAgreement) -> list[Item]:
         line = f"escrow open {desk.name} --fund next --as {names[buyer]}"
         text = "Both sides have signed: open it and pay the first milestone in."
         return [Item(signed.agreement.reference, "", text, line, 0, session.now())]
-    return _milestones(session, desk, names)
+    return [*_milestones(session, desk, names), *_changes(session, desk, names)]
+
+
+def _changes(session: Session, desk: Desk, names: dict[str, str]) -> list[Item]:
+    """Change orders that wait for a signature, or for somebody who sends them."""
+    items: list[Item] = []
+    for change in session.shelf.changes(desk.bound.id):
+        try:
+            missing = change.missing(desk.escrow.states(desk.bound))
+        except UsageError:
+            # It was carried out, or something has happened since it was written.
+            continue
+        now = session.now()
+        waiting = [account for account in missing if account in names]
+        who = f"{person(desk.bound, waiting[0])} can sign it" if waiting else ""
+        if now <= change.valid_until and (waiting or not missing):
+            key = f" --as {names[waiting[0]]}" if waiting else ""
+            line = f"escrow amend {desk.name}{key}"
+            reference = desk.bound.agreement.reference
+            text = f"A change order waits: {who or 'everybody has signed it'}."
+            items.append(Item(reference, "", text, line, change.valid_until, now))
+    return items
 
 
 def _unsigned(session: Session, signed: SignedAgreement, names: dict[str, str]) -> list[Item]:
@@ -197,14 +247,14 @@ def _until(item: Item) -> str:
     return bad(text) if item.until - item.now < SOON else dim(text)
 
 
-def _table(standings: tuple[Standing, ...]) -> str:
+def _table(standings: tuple[Standing, ...], marks: Mapping[int, str]) -> str:
     symbol = standings[0].bound.agreement.token_symbol
     zone = standings[0].bound.agreement.timezone
     columns: dict[str, list[str]] = {
-        "milestone": [standing.key for standing in standings],
+        "milestone": [standing.key + marks.get(id(standing), "") for standing in standings],
         "status": [_status(standing) for standing in standings],
         "payee": [_other_payee(standing) for standing in standings],
-        symbol: [_bare(standing, standing.milestone.amount) for standing in standings],
+        symbol: [_bare(standing, _decides(standing)) for standing in standings],
         "paid": [_bare(standing, standing.paid_out.to_payee) for standing in standings],
         "given back": [_bare(standing, standing.paid_out.to_buyer) for standing in standings],
         "ends": [
@@ -218,6 +268,13 @@ def _table(standings: tuple[Standing, ...]) -> str:
     shown = {name: cells for name, cells in columns.items() if any(cells)}
     right = [i for i, name in enumerate(shown) if name in (symbol, "paid", "given back")]
     return table(zip(*shown.values(), strict=True), tuple(shown), right=right)
+
+
+def _decides(standing: Standing) -> int:
+    """The part of a milestone that this version decides; a change order may move the rest on."""
+    if standing.state.status is Status.SETTLED:
+        return standing.paid_out.total
+    return standing.milestone.amount
 
 
 def _other_payee(standing: Standing) -> str:
@@ -272,7 +329,11 @@ def _say_possible(session: Session, desk: Desk, standings: tuple[Standing, ...])
         session.say(table(_rows(desk, needed, names)))
     if possible := [task for task in found if not task.is_needed]:
         session.say(f"\n{bold('Also possible')}")
-        session.say(table(_joined(desk, possible, names)))
+        session.say(table([*_joined(desk, possible, names), _changing(desk)]))
+
+
+def _changing(desk: Desk) -> tuple[str, ...]:
+    return "  both sides", command(f"escrow amend {desk.name} NEW.yaml"), ""
 
 
 def _rows(desk: Desk, group: list[Task], names: dict[str, str]) -> list[tuple[str, ...]]:

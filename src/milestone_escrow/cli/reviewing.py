@@ -39,7 +39,7 @@ def dispute_milestone(session: Session, name: str, key: str, reason: str, paper:
     """Whoever the milestone is about to go against objects."""
     if not reason.strip():
         raise UsageError("the reason is empty", hint="say in a sentence what is wrong")
-    looked = look(session, name)
+    looked = look(session, name, key)
     looked.require_open()
     standing = looked.standing(key)
     role = disputing_role(standing.milestone, standing.state) or Role.BUYER

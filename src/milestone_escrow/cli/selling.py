@@ -131,7 +131,7 @@ def assign(session: Session, name: str, key: str, to: str, paper: Paper) -> None
 
 
 def _of_payee(session: Session, name: str, key: str, does: str) -> tuple[Desk, Standing]:
-    desk = look(session, name)
+    desk = look(session, name, key)
     desk.require_open()
     standing = desk.standing(key)
     require_assignable(standing)

@@ -28,7 +28,7 @@ def sign_agreement(session: Session, name: str, output: Path | None) -> None:
     role = _role(signed, signer.address)
     if role in signed.signatures:
         raise EscrowError(f"{role} has signed {agreement.reference} already")
-    _require_no_errors(session, signed)
+    require_no_errors(session, signed)
     session.say(bold(f"sign {agreement.reference} for {place.network.title} as {role}"))
     session.say(paragraph(_what(signed, role), "  "))
     session.say(f"  agreement id 0x{signed.id.hex()}\n")
@@ -82,7 +82,12 @@ def _what(signed: SignedAgreement, role: str) -> str:
     )
 
 
-def _require_no_errors(session: Session, signed: SignedAgreement) -> None:
+def require_no_errors(session: Session, signed: SignedAgreement) -> None:
+    """Refuse what `escrow agreement check` calls an error.
+
+    Raises:
+        EscrowError: with the first of them, and its fix.
+    """
     report = signed.agreement.check(now=session.now())
     if report.errors:
         first = report.errors[0]

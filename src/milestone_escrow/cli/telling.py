@@ -8,10 +8,11 @@ from typing import Any
 from milestone_escrow.chain import events as happened
 from milestone_escrow.chain.events import Event
 from milestone_escrow.cli.context import Session
-from milestone_escrow.cli.desk import Desk, look, milestone_index
+from milestone_escrow.cli.desk import look, milestone_index
 from milestone_escrow.cli.output import dim, table
 from milestone_escrow.cli.records import recall_words
 from milestone_escrow.cli.words import person
+from milestone_escrow.documents.bound import BoundAgreement
 from milestone_escrow.documents.when import format_time
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.eip712 import ZERO_HASH
@@ -22,16 +23,22 @@ def show_history(session: Session, name: str, key: str | None) -> None:
     """All events in order, or those of one milestone."""
     desk = look(session, name)
     desk.require_open()
-    index = milestone_index(desk.bound, key) if key else None
-    events = desk.escrow.events(desk.bound)
-    teller = _Teller(session, desk, events)
+    versions = {version.bound.id: version.bound for version in (*desk.earlier, desk)}
+    if key and all(m.key != key for v in versions.values() for m in v.agreement.milestones):
+        milestone_index(desk.bound, key)
+    # Credits belong to no agreement; they are told with the version at hand.
+    events = desk.escrow.history(desk.bound)
+    tellers = {i: _Teller(session, bound, events) for i, bound in versions.items()}
     told = [
-        (event, teller.tell(event)) for event in events if index is None or _is_about(event, index)
+        (event, teller, teller.tell(event))
+        for event in events
+        for teller in [tellers.get(_version_of(event), tellers[desk.bound.id])]
+        if _version_of(event) in (*versions, b"") and (key is None or teller.is_about(event, key))
     ]
     zone = desk.bound.agreement.timezone
     rows = [
         (format_time(event.place.time, zone), dim(event.place.transaction[:10] + "…"), who, text)
-        for event, (who, text) in told
+        for event, _, (who, text) in told
     ]
     session.say(table(rows))
     session.emit(
@@ -49,34 +56,50 @@ def show_history(session: Session, name: str, key: str | None) -> None:
                     "who": who,
                     "text": text,
                 }
-                for event, (who, text) in told
+                for event, teller, (who, text) in told
             ],
         }
     )
 
 
-def _is_about(event: Event, index: int) -> bool:
-    if isinstance(event, happened.MilestonesFunded):
-        return index in event.milestones
-    return getattr(event, "milestone", None) == index
+def _version_of(event: Event) -> bytes:
+    """Under which version it is told; empty for what belongs to none."""
+    if isinstance(event, happened.AgreementAmended):
+        return event.replaces
+    found: bytes = getattr(event, "agreement_id", b"")
+    return found
 
 
 class _Teller:
     """Puts events into words: who, and what."""
 
-    def __init__(self, session: Session, desk: Desk, events: Sequence[Event]) -> None:
+    def __init__(self, session: Session, bound: BoundAgreement, events: Sequence[Event]) -> None:
         self.session = session
-        self.bound = desk.bound
-        self.agreement = desk.bound.agreement
+        self.bound = bound
+        self.agreement = bound.agreement
         # A resolution does not name the payee; the payout that follows it does.
         self.payees = {
             (event.place.transaction, event.milestone): event.payee
             for event in events
-            if isinstance(event, happened.MilestonePaid)
+            if isinstance(event, happened.MilestonePaid) and event.agreement_id == bound.id
+        }
+
+        # Money that a change order moves over was paid in before.
+        self.carried = {
+            (event.place.transaction, event.agreement_id): event.carried
+            for event in events
+            if isinstance(event, happened.AgreementAmended)
         }
 
     def tell(self, event: Event) -> tuple[str, str]:
         return SENTENCES[type(event)](self, event)
+
+    def is_about(self, event: Event, key: str) -> bool:
+        if isinstance(event, happened.MilestonesFunded):
+            return key in [self.agreement.milestones[i].key for i in event.milestones]
+        if isinstance(event, happened.AgreementAmended):
+            return key in [self.agreement.milestones[i].key for i in event.closes]
+        return self.key(event) == key
 
     def key(self, event: Event) -> str | None:
         index = getattr(event, "milestone", None)
@@ -108,11 +131,18 @@ class _Teller:
 
     def opened(self, event: happened.AgreementOpened) -> tuple[str, str]:
         price = self.amount(sum(milestone.amount for milestone in event.milestones))
-        return "both sides", f"opened the agreement, {price} in {len(event.milestones)} milestones"
+        what = "a new version" if self.agreement.replaces else "the agreement"
+        return "both sides", f"opened {what}, {price} in {len(event.milestones)} milestones"
 
     def funded(self, event: happened.MilestonesFunded) -> tuple[str, str]:
         keys = ", ".join(map(self.milestone, event.milestones))
-        return self.name(event.funder), f"paid {self.amount(event.amount)} in for {keys}"
+        carried = self.carried.get((event.place.transaction, event.agreement_id))
+        if carried is None:
+            return self.name(event.funder), f"paid {self.amount(event.amount)} in for {keys}"
+        more = event.amount - carried
+        if more > 0:
+            return self.name(event.funder), f"paid {self.amount(more)} more in, for {keys}"
+        return "both sides", f"{self.amount(event.amount)} of that went on in {keys}"
 
     def attested(self, event: happened.MilestoneAttested) -> tuple[str, str]:
         names = ", ".join(self.name(self.bound.terms.verifiers[i]) for i in event.signers)
@@ -179,13 +209,9 @@ class _Teller:
         return self.name(event.payee), text
 
     def amended(self, event: happened.AgreementAmended) -> tuple[str, str]:
-        new = f"0x{event.agreement_id.hex()[:8]}…"
-        if event.agreement_id == self.bound.id:
-            text = f"replaced 0x{event.replaces.hex()[:8]}… by this agreement"
-            return "both sides", f"{text}, {self.amount(event.carried)} moved over"
         keys = ", ".join(map(self.milestone, event.closes))
-        text = f"closed {keys} by a change order, {self.amount(event.carried)} moved to {new}"
-        return "both sides", text
+        moved = f"{self.amount(event.carried)} moved to 0x{event.agreement_id.hex()[:8]}…"
+        return "both sides", f"changed the agreement: {keys} closed here, {moved}"
 
     def credited(self, event: happened.PayoutCredited) -> tuple[str, str]:
         name = self.name(event.account)

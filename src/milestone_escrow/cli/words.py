@@ -153,6 +153,8 @@ def status(standing: Standing) -> str:
 
 def _settled(standing: Standing) -> str:
     to_payee, to_buyer = standing.paid_out.to_payee, standing.paid_out.to_buyer
+    if standing.paid_out.total < standing.milestone.amount:
+        return "moved to the new version"
     if to_payee and to_buyer:
         return "settled, split"
     return "given back" if to_buyer else "paid"
