@@ -12,7 +12,7 @@ SLITHER_ENV := .venv-slither/.ready
 NODE := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-main test-brownie brownie lint slither bench contracts clean
+.PHONY: help demo test test-main test-brownie brownie lint slither bench contracts dist clean
 
 help:
 	@echo "make demo       an agreement from signature to release, on a chain of its own"
@@ -22,6 +22,7 @@ help:
 	@echo "make slither    static analysis, each finding answered in docs/security.md"
 	@echo "make bench      figures beside the peers', kept in bench/results"
 	@echo "make contracts  compile the contracts into the package"
+	@echo "make dist       a wheel and a source archive in dist/, the same bytes every time"
 	@echo "make clean      remove what was built, but not the environments"
 
 demo: $(RUNTIME)
@@ -57,6 +58,10 @@ bench: $(DEV) $(NODE)
 
 contracts: $(DEV) $(NODE)
 	$(BIN)/python -m milestone_escrow.chain.compiler
+
+dist: $(DEV)
+	rm -rf dist
+	$(BIN)/python -m hatchling build -d dist
 
 clean:
 	rm -rf build dist bench/results .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,18 @@ EIP_170 = 24_576
 
 def test_shipped_artifacts_are_what_the_sources_compile_to() -> None:
     assert compiler.stale_artifacts(ROOT) == [], "run `make contracts`"
+
+
+@pytest.mark.slow
+def test_the_same_sources_give_the_same_bytes_anywhere(tmp_path: Path) -> None:
+    """Compiled anew in another folder, from nothing but the sources."""
+    shutil.copytree(ROOT / "contracts", tmp_path / "contracts")
+    (tmp_path / "node_modules").symlink_to(ROOT / "node_modules")
+    written = compiler.write_artifacts(tmp_path)
+    assert len(written) == 2 * len(SHIPPED)
+    for file in written:
+        shipped = ROOT / file.relative_to(tmp_path)
+        assert file.read_bytes() == shipped.read_bytes(), f"{shipped.name}: run `make contracts`"
 
 
 def test_an_edited_artifact_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
