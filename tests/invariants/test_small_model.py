@@ -6,18 +6,22 @@ silence always ends, when it was said to; and where it is time's turn, nobody ca
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import pytest
 
+from milestone_escrow.chain.compiler import Artifact
 from milestone_escrow.protocol import transitions
 from milestone_escrow.protocol.lifecycle import Status, end, held, silence
+from tests.invariants.machine.stage import set_stage
 from tests.invariants.small import table
 from tests.invariants.small.model import NOW, Real, attempt, explore, leads, realise
+from tests.invariants.small.replay import Replay, choose, sample
 from tests.invariants.small.table import BUYER, PAYEE, Move, Node, Setting, outcome
 
 SETTINGS = table.settings()
+PARTS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,29 @@ def test_nothing_that_is_held_is_ever_stuck(setting: Setting) -> None:
             days += not found
             assert days <= table.DEADLINE + table.ARBITRATION
         assert start.status in (Status.UNFUNDED, Status.SETTLED) or node.status is Status.SETTLED
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_the_contract_is_the_table(artifacts: Mapping[str, Artifact], part: int) -> None:
+    """Every kind of node, reached by real calls; allowed and refused moves of every verb there."""
+    replay = Replay(set_stage(artifacts))
+    chosen = list(sample(SETTINGS))[part::PARTS]
+    for turn, (setting, node) in enumerate(chosen):
+        point = replay.at(setting, node)
+        every = table.moves(setting, node)
+        allowed = {move: outcome(setting, node, move) is not None for move in every}
+        for move in choose(every, allowed, turn):
+            act, by = replay.act(point, move)
+            answer, expected, after = replay.tries(point, act, by)
+            assert answer == expected, (setting, node, move)
+            assert (answer is None) == allowed[move], (setting, node, move)
+            if found := outcome(setting, node, move):
+                assert after.status is found[0].status
+                settled = after.status is Status.SETTLED
+                assert settled or (after.paid, after.pending) == (found[0].paid, found[0].pending)
+    assert replay.calls >= 1_000
 
 
 def test_a_deposit_is_with_the_supplier_as_soon_as_it_is_funded() -> None:
