@@ -171,7 +171,14 @@ def test_the_contract_with_another_domain_is_refused() -> None:
 
 def test_without_a_contract_the_way_out_is_to_deploy() -> None:
     with pytest.raises(UsageError, match="escrow deploy"):
-        Escrow.connect(LOCAL, rpc=Canned(eth_chainId="0x5"))
+        Escrow.connect(LOCAL, rpc=Canned(eth_chainId="0x5", eth_getCode="0x"))
+
+
+def test_a_contract_that_somebody_deployed_is_found_without_a_record() -> None:
+    chain = EmbeddedChain(chain_id=5)
+    deployed = Escrow.deploy(LOCAL, rich(chain), rpc=chain)
+    found = Escrow.connect(LOCAL, rpc=chain)
+    assert (found.contract, found.domain) == (deployed.contract, deployed.domain)
 
 
 def test_without_a_node_the_way_out_is_to_name_one() -> None:

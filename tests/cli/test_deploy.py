@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -212,11 +213,21 @@ def test_the_sandbox_has_one(escrow: Run, world: World, unchanged: Unchanged):
 
 
 def test_needs_a_key(escrow: Run, home: Path, monkeypatch: pytest.MonkeyPatch):
-    chain = EmbeddedChain(chain_id=11_155_111)
+    chain = EmbeddedChain(int(time.time()), chain_id=11_155_111)
     monkeypatch.setattr(Session, "endpoint", lambda self, network: chain)
     result = escrow("deploy", "--network", "sepolia", "--yes")
     assert result.status == 2
     assert "there is no key here; make one with `escrow key new NAME`" in result.err
+
+
+def test_a_node_that_is_behind_deploys_nothing(
+    escrow: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    chain = EmbeddedChain(int(time.time()) - 7_250, chain_id=11_155_111)
+    monkeypatch.setattr(Session, "endpoint", lambda self, network: chain)
+    result = escrow("deploy", "--network", "sepolia", "--yes")
+    assert result.status == 1
+    assert "the node is behind: its latest block, 0, is 2 hours old; wait until" in result.err
 
 
 def test_main_networks_must_be_meant(escrow: Run, home: Path):

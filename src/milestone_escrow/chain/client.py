@@ -6,11 +6,18 @@ from pathlib import Path
 
 from milestone_escrow.chain.acting import Acting
 from milestone_escrow.chain.connection import Endpoint, reach
+from milestone_escrow.chain.deploying import (
+    contract_address,
+    deploy,
+    first_block,
+    plan_deployment,
+)
 from milestone_escrow.chain.deployments import read_deployment, verify_contract
 from milestone_escrow.chain.embedded import EmbeddedChain
 from milestone_escrow.chain.fees import AS_USUAL, Bid
 from milestone_escrow.chain.networks import Network
 from milestone_escrow.chain.networks import network as find_network
+from milestone_escrow.chain.probes import has_code
 from milestone_escrow.chain.transactions import Prepared
 from milestone_escrow.errors import ChainError, UsageError
 from milestone_escrow.protocol.eip712 import Address, Domain
@@ -50,13 +57,16 @@ class Escrow(Acting):
         node = reach(chosen, rpc, mainnet=mainnet)
         recorded = None if contract else read_deployment(chosen, state)
         address = contract or (recorded.address if recorded else chosen.contract)
+        since = recorded.block if recorded else 0
+        if not address and has_code(node, usual := contract_address(chosen)):
+            # Somebody else deployed it: it lies where it lies everywhere.
+            address, since = usual, first_block(node, usual)
         if not address:
             raise UsageError(
                 f"no contract is known on {chosen.title}",
                 hint="deploy it with `escrow deploy`, or name its address with --contract",
             )
         verify_contract(node, Domain(chosen.chain_id, address))
-        since = recorded.block if recorded else 0
         return cls(node, chosen, address, signer, since=since, bid=bid)
 
     @classmethod
@@ -86,8 +96,6 @@ class Escrow(Acting):
         bid: Bid = AS_USUAL,
     ) -> Escrow:
         """Put the contract on a network, where it is not there yet, and with `state` record it."""
-        from milestone_escrow.chain.deploying import deploy, plan_deployment
-
         chosen = _network(network, state)
         node = reach(chosen, rpc, mainnet=mainnet)
         plan = plan_deployment(node, chosen, signer.address, bid=bid, state=state)
@@ -105,8 +113,6 @@ class Escrow(Acting):
         state: Path | None = None,
     ) -> Prepared | None:
         """The transaction that `deploy` would send; None where the contract is there already."""
-        from milestone_escrow.chain.deploying import plan_deployment
-
         chosen = _network(network, state)
         node = reach(chosen, rpc, mainnet=mainnet)
         return plan_deployment(node, chosen, sender, state=state).prepared

@@ -154,12 +154,13 @@ class Session:
 
         Raises:
             UsageError: no network for it, or no sandbox is running.
-            ChainError: no node, another chain, or no such contract there.
+            ChainError: no node, one that is behind, another chain, or no such contract there.
         """
         from milestone_escrow.chain.client import Escrow
+        from milestone_escrow.chain.probes import head, require_recent
 
         network = self.place_of(signed).network
-        return Escrow.connect(
+        escrow = Escrow.connect(
             network,
             rpc=self.endpoint(network),
             contract=network.contract,
@@ -167,6 +168,10 @@ class Session:
             state=self.home.root,
             bid=self.bid,
         )
+        found = head(escrow.node)
+        # A clock of ours that is late shows nothing stale, so only the node's lag counts.
+        require_recent(found, network, max(int(time.time()), found.time))
+        return escrow
 
     @property
     def bid(self) -> Bid:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ def deploy_contract(session: Session, *, verify: bool, deployer: bool, test_toke
     from milestone_escrow.chain.connection import reach
     from milestone_escrow.chain.deploying import contract_address, plan_deployment
     from milestone_escrow.chain.networks import network
-    from milestone_escrow.chain.probes import has_code
+    from milestone_escrow.chain.probes import has_code, head, require_recent
     from milestone_escrow.protocol.eip712 import ZERO_ADDRESS
 
     chosen = network(session.network or SANDBOX, session.home.root)
@@ -39,6 +40,7 @@ def deploy_contract(session: Session, *, verify: bool, deployer: bool, test_toke
             hint=f"add `verify.sourcify` or another to its table in {USER_FILE}",
         )
     node = reach(chosen, session.endpoint(chosen), mainnet=session.mainnet)
+    require_recent(head(node), chosen, int(time.time()))
     if test_token:
         _require_no_token(session, chosen)
     is_there = has_code(node, contract_address(chosen))

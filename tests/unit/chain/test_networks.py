@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from milestone_escrow.chain.networks import network, networks, require_allowed
+from milestone_escrow.chain.network_file import write_network
+from milestone_escrow.chain.networks import (
+    DEPLOYER,
+    Network,
+    network,
+    networks,
+    require_allowed,
+)
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.devchain import SANDBOX_CHAIN_ID
 
@@ -104,6 +112,15 @@ def test_a_users_file_cannot_hide_that_money_is_real(tmp_path: Path) -> None:
         ("[ours]\nchain_id = 7\ntokens.USDC = '0x12'", "0x address of 40 hex digits"),
         ("[ours]\nchain_id = 7\ntokens.USDC = {decimals = 6}", "must be an address"),
         (f"[ours]\nchain_id = 7\ntokens.USDC = '{USDC[:-1]}A'", "mistyped"),
+        ("[ours]\nchain_id = 0", "chain_id must be at least 1"),
+        ("[ours]\nchain_id = 7\nconfirmations = -1", "confirmations must be at least 0"),
+        ("[ours]\nchain_id = 7\nfees = 'dear'", "fees must be eip1559 or legacy"),
+        ("[ours]\nchain_id = 7\ndata_fee = 'much'", "data_fee must be op-stack or arbitrum"),
+        ("[ours]\nchain_id = 7\nmax_fee_gwei = '5'", "max_fee_gwei must be a number of gwei"),
+        ("[ours]\nchain_id = 7\nmin_tip_gwei = -1", "min_tip_gwei must be a number of gwei"),
+        ("[ours]\nchain_id = 7\nverify = 'x'", "verify must be a table"),
+        ("[ours]\nchain_id = 7\nverify.scan = 'x'", "verify.scan must be an address under"),
+        ("[ours]\nchain_id = 7\ntokens = 5", "tokens must be a table"),
         (f"[ours]\nchain_id = 7\ncontract = '{USDC.swapcase()[2:]}'", "40 hex digits"),
         (
             f"[ours]\nchain_id = 7\ntokens.USDC = {{address = '{USDC}', decimals = 99}}",
@@ -116,3 +133,38 @@ def test_a_wrong_file_is_answered_with_its_place(tmp_path: Path, text: str, says
         networks(user_file(tmp_path, text))
     assert says in str(refusal.value)
     assert "networks.toml" in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", TEST_NETWORKS + MAIN_NETWORKS)
+def test_every_public_network_says_what_gas_may_cost_and_who_takes_sources(name: str) -> None:
+    found = network(name)
+    assert 10**9 <= found.max_fee <= 2_000 * 10**9
+    assert {"etherscan", "sourcify"} <= {api.kind for api in found.verify}
+    assert found.deployer == DEPLOYER
+    assert not found.local
+    assert bool(found.faucet) is not found.main
+
+
+@pytest.mark.parametrize(
+    ("name", "data_fee"),
+    [("base", "op-stack"), ("op-sepolia", "op-stack"), ("arbitrum", "arbitrum"), ("polygon", "")],
+)
+def test_rollups_charge_for_data(name: str, data_fee: str) -> None:
+    assert network(name).data_fee == data_fee
+
+
+@pytest.mark.parametrize("name", networks())
+def test_what_is_written_is_read_again(name: str, tmp_path: Path) -> None:
+    known = replace(network(name), name="ours")
+    assert network("ours", user_file(tmp_path, write_network(known))) == known
+
+
+def test_a_name_that_breaks_the_file_is_refused() -> None:
+    with pytest.raises(UsageError, match="is no name for a network"):
+        write_network(Network('a"]\n[sepolia', "Ours", 7))
+
+
+def test_real_money_is_real_under_every_name(tmp_path: Path) -> None:
+    found = network("cheap", user_file(tmp_path, "[cheap]\nchain_id = 1\nmain = false\n"))
+    with pytest.raises(UsageError, match="--mainnet"):
+        require_allowed(found, mainnet=False)
