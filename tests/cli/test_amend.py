@@ -313,3 +313,19 @@ def test_a_change_order_is_carried_out_once(escrow: Run, opened: Path, unchanged
         result = escrow("send", "walls.change.json", "--yes")
     assert result.status == 1
     assert "this change order has been carried out" in result.err
+
+
+def test_what_comes_after_a_decided_milestone_can_still_be_changed(escrow: Run, signed: Path):
+    text = DEAL.replace("SHED-7", "SHED-9").replace(
+        "due: 2027-05-01,\n     requires: [", "due: 2027-05-01,\n     requires: [after foundation, "
+    )
+    assert "after foundation" in text
+    Path("nine.yaml").write_text(text, "utf-8")
+    for role in ("buyer", "supplier"):
+        assert escrow("agreement", "sign", "nine.yaml", "--as", role, "--yes").status == 0
+    assert escrow("open", "SHED-9", "--fund", "all", "--yes").status == 0
+    assert escrow("approve", "SHED-9", "foundation", "--yes").status == 0
+    assert escrow("extend", "SHED-9", "walls", "--to", "2027-05-15").status == 0
+    for role in ("buyer", "supplier"):
+        result = escrow("amend", "walls.change.json", "--as", role, "--yes")
+        assert result.status == 0, result.err

@@ -252,7 +252,8 @@ def _proof(agreement: Agreement, m: PlannedMilestone) -> Iterator[Finding]:
         )  # fmt: skip
     for proof in proofs:
         if isinstance(proof, AfterRequired):
-            first = agreement.milestone(proof.milestone)
+            everything = (*agreement.milestones, *agreement.left_behind)
+            first = next(other for other in everything if other.key == proof.milestone)
             if m.due and first.due and first.due > m.due:
                 yield _finding(
                     agreement, Level.WARNING, "order", (*m.where, "due"),
