@@ -12,7 +12,7 @@ SLITHER_ENV := .venv-slither/.ready
 NODE := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-main test-brownie brownie lint slither bench contracts dist clean
+.PHONY: help demo test test-main test-brownie brownie lint slither fuzz bench contracts dist clean
 
 help:
 	@echo "make demo       an agreement from signature to release, on a chain of its own"
@@ -20,6 +20,7 @@ help:
 	@echo "make brownie    Brownie's environment, for docs/brownie.md"
 	@echo "make lint       ruff, mypy, forge fmt, slither"
 	@echo "make slither    static analysis, each finding answered in docs/security.md"
+	@echo "make fuzz       contract against twin, with random seeds: SECONDS=600, or SEED=..."
 	@echo "make bench      figures beside the peers', kept in bench/results"
 	@echo "make contracts  compile the contracts into the package"
 	@echo "make dist       a wheel and a source archive in dist/, the same bytes every time"
@@ -52,6 +53,12 @@ lint: $(DEV) $(NODE) slither
 slither: $(DEV) $(NODE) $(SLITHER_ENV)
 	$(BIN)/python -m milestone_escrow.chain.compiler --install
 	PATH="$(NODE_BIN):$$PATH" .venv-slither/bin/python tools/slither_check.py
+
+# As long as it is told; SEED plays one round again, and shrinks what fails.
+SECONDS ?= 600
+SEED ?=
+fuzz: $(DEV) $(NODE)
+	$(BIN)/python -m tests.invariants.fuzz $(if $(SEED),--seed $(SEED),--seconds $(SECONDS))
 
 bench: $(DEV) $(NODE)
 	$(BIN)/python -m bench

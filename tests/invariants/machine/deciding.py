@@ -151,7 +151,7 @@ class Deciding(Machine):
         """They are empty, mix verifiers, or tell of another milestone or of rework."""
         ref = self.choose(data, self.attestable(), self.milestones())
         items = [(ref, self.attestation(ref, Verdict.ACCEPTED, ref.milestone.amount))]
-        signers, kind = ref.milestone.verifier_set, data.draw(st.integers(0, 3))
+        signers, kind = ref.milestone.verifier_set, data.draw(st.sampled_from((0, 1, 1, 1, 2, 3)))
         if kind == 0:
             items = []
         elif kind == 1:
@@ -181,7 +181,8 @@ class Deciding(Machine):
     @rule
     def payee_submits(self, data: Any) -> None:
         funded = self.live(Status.FUNDED)
-        on = [ref for ref in funded if ref.deal.terms.review_period]
+        want_on = data.draw(st.integers(0, 4)) != 4
+        on = [ref for ref in funded if (ref.deal.terms.review_period > 0) is want_on]
         ref = self.pick(data, on or funded)
         target, sequence = (ref.deal.id, ref.index), self.twin.state(ref).sequence
         by, until, signature = self.signed(
@@ -363,8 +364,17 @@ class Deciding(Machine):
     @rule
     def a_relayer_is_stingy(self, data: Any) -> None:
         """Too little gas pays or fails; it never turns a payout into a credit."""
-        ref = self.choose(data, self.due(), self.milestones(*HOLDING) or self.milestones())
-        self.send(acts.Finalize(ref), STRANGER, scarce=True)
+        soon = [r for r in self.milestones(*HOLDING) if self.end(r) <= self.now + 10 * DAY]
+        fickle = [r for r in soon if self.twin.tokens[r.deal.terms.token].turns]
+        ref = self.choose(data, fickle or soon, self.milestones())
+        if soon:
+            self.wait_until(self.end(ref))
+        token = self.twin.tokens[ref.deal.terms.token]
+        if token.turns:
+            mode = data.draw(st.sampled_from(("Refuse", "Revert", "RevertHuge", "Honest")))
+            self.turn(token, mode, token.on_transfer_from)
+        if not self.send(acts.Finalize(ref), STRANGER, scarce=True):
+            self.send(acts.Finalize(ref), STRANGER)
         credited = [key for key, credit in self.twin.credits.items() if credit]
         if credited:
             self.send(acts.Withdraw(*self.choose(data, credited)), STRANGER, scarce=True)

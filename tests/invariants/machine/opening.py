@@ -15,7 +15,7 @@ from tests.invariants.accounts import account
 from tests.invariants.machine import acts
 from tests.invariants.machine.base import STRANGER, Machine, rule
 from tests.invariants.machine.drawing import FLAWS, SKETCHES, bind
-from tests.invariants.machine.stage import FUNDERS
+from tests.invariants.machine.stage import FUNDERS, NO_TOKEN
 from tests.invariants.machine.tokens import MODES
 
 MOST_AGREEMENTS = 10
@@ -127,8 +127,18 @@ class Opening(Machine):
     def the_wrong_things_are_funded(self, data: Any) -> None:
         """Nothing, what does not exist, by who has approved nothing, or what nobody opened."""
         deal = self.choose(data, self.unfunded(), self.deals())
-        if data.draw(st.booleans()):
+        kind = data.draw(st.integers(0, 3))
+        if kind == 0:
             self.send(acts.Fund(self.draft(data), 1), STRANGER)
+        elif kind == 1:
+            assert not self.open(self.draft(data, NO_TOKEN), 1)
+        elif kind == 2:
+            # A token that knows no authorizations gives no reason, not even through a multicall.
+            plain = self.draft(data, "plain")
+            supplier = self.twin.book.sign(plain.terms.supplier, plain.typed_data)
+            pays = acts.FundWithAuthorization(plain, 1, STRANGER, 0, 2**40, bytes(65))
+            opens = acts.Open(plain, 0, b"", supplier)
+            assert not self.send(acts.Multicall((opens, pays)), plain.terms.buyer)
         chosen = data.draw(st.sampled_from((0, 1, 1 << len(deal.milestones), 2**255)))
         self.send(acts.Fund(deal, chosen), account(data.draw(st.sampled_from(("saver", "broker")))))
 
@@ -175,6 +185,9 @@ class Opening(Machine):
     def a_token_cheats_while_it_funds(self, data: Any) -> None:
         """It taxes, refuses, lies, answers nothing or too much; then it is itself again."""
         fickle = [d for d in self.unfunded() if self.twin.tokens[d.terms.token].turns]
+        if not fickle and len(self.twin.deals) < MOST_AGREEMENTS:
+            fickle = [self.draft(data, "fickle 6")]
+            self.open(fickle[0], 0)
         deal = self.choose(data, fickle, self.deals())
         token = self.twin.tokens[deal.terms.token]
         if token.turns:
