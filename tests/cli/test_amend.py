@@ -329,3 +329,13 @@ def test_what_comes_after_a_decided_milestone_can_still_be_changed(escrow: Run, 
     for role in ("buyer", "supplier"):
         result = escrow("amend", "walls.change.json", "--as", role, "--yes")
         assert result.status == 0, result.err
+
+
+def test_the_newest_version_is_printed_as_a_file_to_change(escrow: Run, opened: Path):
+    assert "title: A garden shed" in escrow("agreement", "show", "shed.yaml", "--yaml").out
+    escrow("extend", "SHED-7", "walls", "--to", "2027-05-15")
+    both_sign(escrow, "walls.change.json")
+    text = escrow("agreement", "show", "SHED-7", "--yaml").out
+    assert "2027-05-15" in text
+    both_sign(escrow, "SHED-7", changed(text.replace("2027-06-01", "2027-06-20")))
+    assert "20 Jul 2027" in milestones(escrow)["handover"]["silence"]

@@ -69,18 +69,23 @@ def check(session: Session, file: str) -> None:
 
 @agreement.command(short_help="Print an agreement for people, or as JSON.")
 @click.argument("agreement")
+@click.option("--yaml", "as_file", is_flag=True, help="As a file to change, for a change order.")
 @reads
-def show(session: Session, agreement: str) -> None:
+def show(session: Session, agreement: str, as_file: bool) -> None:
     """Print an agreement for people, or with --json as the contract and programs see it.
 
     \b
     Examples:
       escrow agreement show agreement.yaml
       escrow agreement show PO-2027-0114 --json
+      escrow agreement show PO-2027-0114 --yaml > changed.yaml
     """
-    from milestone_escrow.cli.drafting import show_agreement
+    from milestone_escrow.cli import drafting
 
-    show_agreement(session, agreement)
+    if as_file:
+        drafting.show_file(session, agreement)
+    else:
+        drafting.show_agreement(session, agreement)
 
 
 @agreement.command(short_help="Sign as a party, or confirm a role as verifier or arbiter.")

@@ -70,6 +70,17 @@ def _coloured(line: str) -> str:
     return bold(line) if text and line == text and not text.startswith("no ") else line
 
 
+def show_file(session: Session, name: str) -> None:
+    """The newest version as a file to change; its comments are kept where it came from one."""
+    from milestone_escrow.documents.extend import text_of
+
+    path = Path(name)
+    is_file = path.is_file() and path.suffix.lower() != ".json"
+    text = text_of(Agreement.load(path) if is_file else session.shelf.find(name).agreement)
+    session.say(text.rstrip())
+    session.emit({"yaml": text})
+
+
 def show_agreement(session: Session, name: str) -> None:
     """The agreement for people; with --json the terms as the contract sees them, too."""
     from milestone_escrow.documents.render import render_agreement

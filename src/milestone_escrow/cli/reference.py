@@ -20,6 +20,8 @@ asks. `--yes` does not ask, `--dry-run` stops before sending, `--json` prints on
 - MILESTONE is the milestone's key in the agreement.
 - `--as NAME` is a key of `escrow key list`, or on the sandbox a person of the agreement: `buyer`,
   `supplier`, `arbiter`, or a verifier's key. Without it, the one key at hand that may do it.
+- `--sign-only FILE` signs and sends nothing; `escrow send FILE` sends what others signed, with
+  anybody's key. Such a file is one of acts, attestations, a payment or a change order.
 - Keys, agreements and collected signatures are kept in `~/.milestone-escrow`, or in the folder that
   `ESCROW_HOME` names. `NO_COLOR` switches colour off.
 - The exit status is 0, 1 for a failure, 2 for a wrong request, 130 when interrupted. An error is
