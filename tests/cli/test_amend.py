@@ -339,3 +339,14 @@ def test_the_newest_version_is_printed_as_a_file_to_change(escrow: Run, opened: 
     assert "2027-05-15" in text
     both_sign(escrow, "SHED-7", changed(text.replace("2027-06-01", "2027-06-20")))
     assert "20 Jul 2027" in milestones(escrow)["handover"]["silence"]
+
+
+@pytest.mark.parametrize("verb", [("agreement", "sign"), ("open",)])
+def test_a_new_version_is_no_agreement_of_its_own(
+    escrow: Run, opened: Path, unchanged: Unchanged, verb: tuple[str, ...]
+):
+    escrow("amend", "SHED-7", changed(LATER), "--as", "buyer", "--yes")
+    with unchanged():
+        result = escrow(*verb, "new.yaml", "--as", "buyer", "--yes")
+    assert result.status == 1
+    assert "both sides sign that with `escrow amend SHED-7 new.yaml`" in result.err

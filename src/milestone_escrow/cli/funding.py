@@ -11,6 +11,7 @@ from milestone_escrow.cli.papers import Paper
 from milestone_escrow.cli.payments import payments, plan_payment, require_fundable, sign_payment
 from milestone_escrow.cli.sending import Intent, carry_out
 from milestone_escrow.cli.signers import choose
+from milestone_escrow.cli.signing import require_no_change_order
 from milestone_escrow.cli.words import Standing, person
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.lifecycle import Status, Verb
@@ -26,6 +27,8 @@ def open_agreement(session: Session, name: str, fund: str | None, way: str | Non
             f"{agreement.reference} is open already",
             hint=f"pay milestones in with `escrow fund {desk.name}`",
         )
+    if not is_open:
+        require_no_change_order(desk.signed, name)
     if way and not fund:
         raise UsageError("--with says how to pay, and nothing is paid", hint="add --fund next")
     chosen = _chosen(desk.standings(), (fund or "").split(",") if fund else ())

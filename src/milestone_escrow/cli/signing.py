@@ -17,6 +17,7 @@ def sign_agreement(session: Session, name: str, output: Path | None) -> None:
     """Sign as the role of the key, keep the result beside the file and on the shelf."""
     signed = session.find(name)
     agreement, domain = signed.agreement, signed.domain
+    require_no_change_order(signed, name)
     place = session.place_of(signed)
     missing = tuple(agreement.people[role] for role in signed.missing)
     if not missing and not session.signer_name:
@@ -80,6 +81,19 @@ def _what(signed: SignedAgreement, role: str) -> str:
         f"confirms that {agreement.people[role]} is the account of {agreement.name(role)} and that "
         f"they take the role of {role} in “{agreement.title}”, {buyer} and {supplier}"
     )
+
+
+def require_no_change_order(signed: SignedAgreement, name: str) -> None:
+    """Refuse to treat a new version as an agreement of its own: its money is in the old one.
+
+    Raises:
+        EscrowError: with the command for it.
+    """
+    if signed.agreement.replaces:
+        raise EscrowError(
+            f"{name} changes an agreement that is open",
+            hint=f"both sides sign that with `escrow amend {signed.agreement.reference} {name}`",
+        )
 
 
 def require_no_errors(session: Session, signed: SignedAgreement) -> None:
