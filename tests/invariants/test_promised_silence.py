@@ -23,7 +23,9 @@ from tests.contracts.support.people import Person
 from tests.contracts.support.world import RICH, World, branch, build
 
 KEYS = [PrivateKey(number.to_bytes(32, "big")) for number in range(1, SANDBOX_ACCOUNTS + 1)]
-PEOPLE = {key.public_key.to_checksum_address(): Person("", key) for key in KEYS}
+PEOPLE: dict[Address, Person] = {
+    str(key.public_key.to_checksum_address()): Person("", key) for key in KEYS
+}
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,9 @@ from tests.contracts.support.deal import Deal
 from tests.contracts.support.evm import Log
 from tests.invariants.machine import acts
 from tests.invariants.machine.acts import Act, Ref
+from tests.invariants.machine.ledger import Step
 from tests.invariants.machine.tokens import MOVES_BUT_DENIES, TokenTwin
-from tests.invariants.machine.twin import Step, Twin
+from tests.invariants.machine.twin import Twin
 
 States: TypeAlias = Mapping[bytes, tuple[State, ...]]
 Purses: TypeAlias = Mapping[tuple[Address, Address], int]

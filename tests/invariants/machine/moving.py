@@ -154,7 +154,9 @@ class Moving(Machine):
             order = replace(order, closes=closes)
             consents = self.consents(deal, order)
         elif kind == 7:
-            changed = {data.draw(st.sampled_from(("buyer", "supplier", "token"))): STRANGER}
+            changed: dict[str, Any] = {
+                data.draw(st.sampled_from(("buyer", "supplier", "token"))): STRANGER
+            }
             order = replace(order, terms=replace(order.terms, **changed))
             consents = self.consents(deal, order)
         else:
@@ -191,7 +193,11 @@ class Moving(Machine):
         if not token.turns:
             return
         contract = self.token_contract(token.address)
-        tries = (acts.Withdraw(token.address, terms.supplier), acts.Finalize(ref), pays)
+        tries: tuple[acts.Act, ...] = (
+            acts.Withdraw(token.address, terms.supplier),
+            acts.Finalize(ref),
+            pays,
+        )
         again = self.calldata(self.choose(data, tries))
         contract.send("callBack", self.twin.escrow, again)
         self.turn(token, "Reenter", "Reenter")
@@ -229,7 +235,7 @@ class Moving(Machine):
     @rule
     def a_signature_is_transplanted(self, data: Any) -> None:
         """A call that was signed for one milestone is sent about another."""
-        aimed = [act for act, _ in self.history[-60:] if hasattr(act, "ref")]
+        aimed: list[Any] = [act for act, _ in self.history[-60:] if hasattr(act, "ref")]
         if aimed:
             act = self.choose(data, aimed)
             self.send(replace(act, ref=self.choose(data, self.milestones())), STRANGER)
@@ -240,7 +246,7 @@ class Moving(Machine):
         ref = self.choose(data, self.milestones(*HOLDING), self.milestones())
         deal, held, no = ref.deal, self.held(ref), b""
         order = self.change_order(data, deal)
-        tries = (
+        tries: tuple[acts.Act, ...] = (
             acts.Submit(ref, EVIDENCE, self.now, no),
             acts.Dispute(ref, REASON, self.now, no),
             acts.Rule(ref, Split(held, 0), REASON, self.now, no),
@@ -261,7 +267,7 @@ class Moving(Machine):
         count = len(ref.deal.milestones)
         target = self.choose(data, [Ref(wrong, ref.index), Ref(ref.deal, count), Ref(wrong, 60)])
         buyer = ref.deal.terms.buyer
-        tries = (
+        tries: tuple[acts.Act, ...] = (
             acts.Finalize(target),
             acts.Resolve(target, Split(1, 0), 0, b"", b""),
             acts.Dispute(target, REASON, 0, b""),

@@ -177,8 +177,8 @@ class Opening(Machine):
             typed = token.authorization(payer, total, since, until, nonce)
             signature = self.twin.book.sign(self.choose(data, [payer] * 4 + [STRANGER]), typed)
         act = acts.FundWithAuthorization(deal, chosen, payer, since, until, signature)
-        bundled = acts.Multicall((act,))
-        if self.send(self.choose(data, [act, act, bundled]), STRANGER):
+        ways: list[acts.Act] = [act, act, acts.Multicall((act,))]
+        if self.send(self.choose(data, ways), STRANGER):
             assert not self.send(act, STRANGER)
 
     @rule

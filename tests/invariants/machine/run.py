@@ -9,6 +9,7 @@ from hypothesis import seed as hypothesis_seed
 from hypothesis.stateful import run_state_machine_as_test
 
 from milestone_escrow.chain.compiler import Artifact
+from tests.invariants.machine.certificates import Certificates
 from tests.invariants.machine.deciding import Deciding
 from tests.invariants.machine.moving import Moving
 from tests.invariants.machine.opening import Opening
@@ -16,7 +17,7 @@ from tests.invariants.machine.stage import set_stage
 from tests.invariants.machine.tally import Tally
 
 
-class EscrowMachine(Opening, Deciding, Moving):
+class EscrowMachine(Opening, Certificates, Deciding, Moving):
     """Every rule there is."""
 
 
