@@ -46,6 +46,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "state"
     monkeypatch.setenv("ESCROW_HOME", str(folder))
     monkeypatch.delenv("ESCROW_DEBUG", raising=False)
+    # Parallel runs see another terminal than single ones.
+    monkeypatch.setenv("COLUMNS", "100")
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
