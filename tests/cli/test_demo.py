@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -186,20 +185,21 @@ def test_a_wrong_request_is_one_sentence(
     assert len(done.err.strip().splitlines()) == 1
 
 
-def test_the_first_line_comes_within_2_seconds_and_the_last_within_20(tmp_path: Path) -> None:
+def test_the_first_line_comes_before_anything_heavy_is_imported(tmp_path: Path) -> None:
+    """How long both take is measured in bench/startup.py."""
     script = "from milestone_escrow.cli import main; main()"
-    begun = time.monotonic()
-    with subprocess.Popen(
-        [sys.executable, "-c", script, "demo"],
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", script, "demo"],
         stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         env={**os.environ, "ESCROW_HOME": str(tmp_path)},
-    ) as process:
-        assert process.stdout
-        assert process.stdout.readline().startswith("Playing")
-        first = time.monotonic() - begun
-        process.stdout.read()
-    assert process.returncode == 0
-    assert first < 2
-    assert time.monotonic() - begun < 20
+        timeout=120,
+        check=True,
+    )
+    before, _, after = done.stdout.partition("Playing 'carpets'")
+    assert " click\n" in before
+    for heavy in (" pydantic\n", " eth\n"):
+        assert heavy not in before
+        assert heavy in after
     assert not list(tmp_path.iterdir())
