@@ -15,7 +15,7 @@ from tests.invariants.machine.run import EscrowMachine, run
 
 SHARDS = (1, 2, 3, 4)
 CALLS_PER_SHARD = 5_000
-PLAYS_PER_SHARD = 94
+PLAYS_PER_SHARD = 88
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]
 

@@ -81,7 +81,8 @@ class Deciding(Machine):
     @rule
     def the_wrong_party_disputes(self, data: Any) -> None:
         """The other one; or anyone, where there is no arbiter."""
-        ref = self.pick(data, self.live(*DISPUTABLE))
+        alone = [ref for ref in self.live(*DISPUTABLE) if not ref.deal.terms.has_arbiter]
+        ref = self.pick(data, self.choose(data, [alone, self.live(*DISPUTABLE)]))
         wrong = data.draw(st.integers(0, 2)) != 0
         self.dispute(data, ref, self.against_the_buyer(ref) is not wrong)
 

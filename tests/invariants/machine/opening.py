@@ -27,16 +27,19 @@ class Opening(Machine):
     @initialize(data=st.data())
     def some_deals_are_made(self, data: Any) -> None:
         """Most of a play should be about money, so it begins with some."""
-        for chosen, token in ((-1, "plain"), (-1, "fickle 18"), (1, "USDC"), (0, "fickle 6")):
-            deal = self.draft(data, token)
+        for chosen, changes in (
+            (-1, {"token": "plain", "arbiter": ""}),
+            (-1, {"token": "fickle 18", "arbiter": "judge"}),
+            (1, {"token": "USDC"}),
+            (0, {"token": "fickle 6"}),
+        ):
+            deal = self.draft(data, **changes)
             assert self.open(deal, chosen & (1 << len(deal.milestones)) - 1)
 
-    def draft(self, data: Any, token: str = "") -> Deal:
-        """An agreement that nobody has opened; in any token unless told."""
+    def draft(self, data: Any, **changes: Any) -> Deal:
+        """An agreement that nobody has opened."""
         self.salt += 1
-        sketch = data.draw(SKETCHES)
-        if token:
-            sketch = replace(sketch, token=token)
+        sketch = replace(data.draw(SKETCHES), **changes)
         return bind(sketch, self.stage, self.twin.domain, self.now, self.salt)
 
     def open(self, deal: Deal, chosen: int, by: Address = "") -> bool:
@@ -131,10 +134,10 @@ class Opening(Machine):
         if kind == 0:
             self.send(acts.Fund(self.draft(data), 1), STRANGER)
         elif kind == 1:
-            assert not self.open(self.draft(data, NO_TOKEN), 1)
+            assert not self.open(self.draft(data, token=NO_TOKEN), 1)
         elif kind == 2:
             # A token that knows no authorizations gives no reason, not even through a multicall.
-            plain = self.draft(data, "plain")
+            plain = self.draft(data, token="plain")
             supplier = self.twin.book.sign(plain.terms.supplier, plain.typed_data)
             pays = acts.FundWithAuthorization(plain, 1, STRANGER, 0, 2**40, bytes(65))
             opens = acts.Open(plain, 0, b"", supplier)
@@ -164,18 +167,20 @@ class Opening(Machine):
     def an_authorization_funds(self, data: Any) -> None:
         """The saver signs, a stranger sends it; the nonce says what it is for."""
         deal = self.choose(data, self.signable(), self.deals())
-        token = self.twin.tokens[deal.terms.token]
-        chosen = self.some(data, deal)
-        meant = data.draw(st.sampled_from((chosen, chosen, chosen, chosen ^ 1)))
+        token, chosen = self.twin.tokens[deal.terms.token], self.some(data, deal)
+        flaws = ("another purpose", "another payer", "too early", "too late", "forged")
+        flaw = data.draw(st.sampled_from((*("none",) * 6, *flaws)))
         total = sum(m.amount for i, m in enumerate(deal.milestones) if chosen >> i & 1)
-        payer = account(data.draw(st.sampled_from(("saver", "saver", "saver", "broker"))))
-        since = self.now - data.draw(st.sampled_from((1, 1, 1, 0)))
-        until = self.now + data.draw(st.sampled_from((1, 3_600, 3_600, 0)))
+        payer = account("broker" if flaw == "another payer" else "saver")
+        since = self.now - (0 if flaw == "too early" else 1)
+        until = self.now + (0 if flaw == "too late" else 1)
         signature = b"\x1b" * 65
         if token.takes_signatures:
+            meant = chosen ^ 1 if flaw == "another purpose" else chosen
             nonce = acts.authorization_nonce(deal, meant)
             typed = token.authorization(payer, total, since, until, nonce)
-            signature = self.twin.book.sign(self.choose(data, [payer] * 4 + [STRANGER]), typed)
+            signer = STRANGER if flaw == "forged" else payer
+            signature = self.twin.book.sign(signer, typed)
         act = acts.FundWithAuthorization(deal, chosen, payer, since, until, signature)
         ways: list[acts.Act] = [act, act, acts.Multicall((act,))]
         if self.send(self.choose(data, ways), STRANGER):
@@ -186,7 +191,7 @@ class Opening(Machine):
         """It taxes, refuses, lies, answers nothing or too much; then it is itself again."""
         fickle = [d for d in self.unfunded() if self.twin.tokens[d.terms.token].turns]
         if not fickle and len(self.twin.deals) < MOST_AGREEMENTS:
-            fickle = [self.draft(data, "fickle 6")]
+            fickle = [self.draft(data, token="fickle 6")]
             self.open(fickle[0], 0)
         deal = self.choose(data, fickle, self.deals())
         token = self.twin.tokens[deal.terms.token]
