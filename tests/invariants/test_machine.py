@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]
 def test_contract_and_twin_never_part_and_the_laws_hold(
     artifacts: Mapping[str, Artifact], shard: int, record_property: Any
 ) -> None:
-    """Four runs of 5,000 calls; what one by chance never met, another did: the report adds them up."""
+    """Four runs of 5,000 calls; what one never met, others do: the report adds them up."""
     tally = run(artifacts, seed=shard, plays=PLAYS_PER_SHARD)
     record_property("tally", json.dumps(tally.to_json()))
     assert tally.calls >= CALLS_PER_SHARD, tally.lines()[0]
