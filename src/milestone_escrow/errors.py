@@ -65,6 +65,10 @@ class KeyFileError(EscrowError):
     """A keystore is missing, unreadable, or its password is wrong."""
 
 
+class StoreError(EscrowError):
+    """The oracle's database cannot be opened, belongs to another contract, or holds nonsense."""
+
+
 class ChainError(EscrowError):
     """The node cannot be reached, is on another chain, or answers nonsense."""
 

@@ -1,0 +1,1 @@
+"""The service that watches, checks, signs, submits and reminds."""

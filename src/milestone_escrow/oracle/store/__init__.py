@@ -1,0 +1,1 @@
+"""What the oracle remembers: one database per contract, SQLite or PostgreSQL."""

@@ -1,0 +1,121 @@
+"""The log of everything worth an auditor's question: each entry commits to the one before.
+
+An entry's hash is SHA-256 of the canonical JSON (sorted keys, no spaces) of its number, time,
+actor, action, subject, data and the previous entry's hash. Removing or changing an entry breaks
+the chain; cutting off its end is found by whoever kept a later hash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Connection, desc, insert, select
+
+from milestone_escrow.errors import StoreError
+from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.oracle.store.store import serialize
+from milestone_escrow.oracle.store.types import dumps
+
+GENESIS = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry; `at` is Unix seconds by the clock of the machine that wrote it."""
+
+    seq: int
+    at: int
+    actor: str
+    action: str
+    subject: str
+    data: dict[str, Any]
+    previous: bytes
+    hash: bytes
+
+
+def record(
+    connection: Connection, now: int, actor: str, action: str, subject: str, **data: object
+) -> bytes:
+    """Append an entry in the caller's transaction; returns its hash.
+
+    `subject` is what it is about: an agreement's id as 0x and hex, with `/milestone` where it
+    concerns one.
+    """
+    serialize(connection, "audit")
+    last = connection.execute(
+        select(t.audit.c.seq, t.audit.c.hash).order_by(desc(t.audit.c.seq)).limit(1)
+    ).first()
+    seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
+    digest = _digest(seq, now, actor, action, subject, data, previous)
+    connection.execute(
+        insert(t.audit).values(
+            seq=seq,
+            at=now,
+            actor=actor,
+            action=action,
+            subject=subject,
+            data=data,
+            previous=previous,
+            hash=digest,
+        )
+    )
+    return digest
+
+
+def entries(connection: Connection, *, since: int = 0, subject: str = "") -> Iterator[Entry]:
+    """Entries after number `since`, in order; of one `subject` where it is given."""
+    query = select(t.audit).where(t.audit.c.seq > since).order_by(t.audit.c.seq)
+    if subject:
+        query = query.where(t.audit.c.subject == subject)
+    for row in connection.execute(query):
+        yield Entry(**row._mapping)
+
+
+def verify(connection: Connection) -> Entry | None:
+    """Follow the whole chain; returns its last entry, None where there is none.
+
+    Raises:
+        StoreError: an entry is missing or was changed; names the first such.
+    """
+    last: Entry | None = None
+    for entry in entries(connection):
+        seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
+        if entry.seq != seq:
+            raise StoreError(f"the audit log has no entry {seq}: it goes on with {entry.seq}")
+        wanted = _digest(
+            seq, entry.at, entry.actor, entry.action, entry.subject, entry.data, previous
+        )
+        if entry.previous != previous or entry.hash != wanted:
+            raise StoreError(f"entry {seq} of the audit log was changed after it was written")
+        last = entry
+    return last
+
+
+def subject_of(agreement_id: bytes, milestone: int | None = None) -> str:
+    """An agreement, or one of its milestones, as the log names it."""
+    name = "0x" + agreement_id.hex()
+    return name if milestone is None else f"{name}/{milestone}"
+
+
+def _digest(
+    seq: int,
+    at: int,
+    actor: str,
+    action: str,
+    subject: str,
+    data: dict[str, Any],
+    previous: bytes,
+) -> bytes:
+    fields = {
+        "seq": seq,
+        "at": at,
+        "actor": actor,
+        "action": action,
+        "subject": subject,
+        "data": data,
+        "previous": "0x" + previous.hex(),
+    }
+    return sha256(dumps(fields).encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,1 @@
+"""Alembic asks for this file; migrations run from `store.migrating`, on an open connection."""
