@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NoReturn
@@ -16,18 +15,9 @@ from typing import Any, NoReturn
 import click
 
 from milestone_escrow.cli import boundary
+from milestone_escrow.cli.entry import Entry
 from milestone_escrow.cli.home import wants_colour
 from milestone_escrow.cli.secrets import refuse_secrets
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One command: the module that holds it, its name there, and its line in `escrow --help`."""
-
-    module: str
-    attribute: str
-    help: str
-
 
 FAMILIES: Mapping[str, Mapping[str, Entry]] = {
     "Try it": {
@@ -56,6 +46,11 @@ FAMILIES: Mapping[str, Mapping[str, Entry]] = {
         "finalize": Entry("finalize", "finalize", "Let time decide what has fallen due."),
         "withdraw": Entry("finalize", "withdraw", "Collect a payout that could not be delivered."),
         "send": Entry("send", "send", "Send what somebody signed to a file."),
+    },
+    "Serve": {
+        "oracle": Entry(
+            "oracle", "oracle", "Run the service that watches, checks, signs and submits."
+        ),
     },
     "Change": {
         "amend": Entry(

@@ -58,7 +58,11 @@ def help_of(name: str, command: click.Command) -> str:
 def _walk(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
     yield name, command
     if isinstance(command, click.Group):
-        for inner, subcommand in command.commands.items():
+        context = click.Context(command)
+        # A group that loads its commands late knows them by name only; others keep their order.
+        for inner in tuple(command.commands) or command.list_commands(context):
+            subcommand = command.get_command(context, inner)
+            assert subcommand is not None
             yield from _walk(f"{name} {inner}", subcommand)
 
 

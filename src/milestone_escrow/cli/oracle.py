@@ -1,0 +1,43 @@
+"""`escrow oracle`: the service, and what it thinks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+
+import click
+
+from milestone_escrow.cli.entry import Entry
+
+# Every subcommand of its own module: name, where it is, and its line in the help.
+COMMANDS: Mapping[str, Entry] = {}
+
+
+class OracleGroup(click.Group):
+    """A group that imports a subcommand only when it runs: the service is large."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        command = getattr(import_module(f"milestone_escrow.cli.{entry.module}"), entry.attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if COMMANDS:
+            with formatter.section("Commands"):
+                formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+
+@click.group(cls=OracleGroup, short_help="Run the service that watches, checks, signs and submits.")
+def oracle() -> None:
+    """The service that watches the chain, checks evidence, signs what it may, and submits.
+
+    \b
+    Examples:
+      escrow oracle --help
+    """
