@@ -39,5 +39,5 @@ def oracle() -> None:
 
     \b
     Examples:
-      escrow oracle --help
+      escrow oracle
     """
