@@ -75,17 +75,19 @@ class Struct:
         """
         if not isinstance(message, Mapping):
             raise TypedDataError(f"{self.name} must be a mapping, not {_kind(message)}")
-        if len(message) != len(self.fields) or any(
-            name not in message for name, _ in self.encoders
-        ):
-            self._refuse_field_names(message)
-        words = [encode(message[name]) for name, encode in self.encoders]
+        # As many names as there are fields, and each field found: then no other name is there.
+        if len(message) != len(self.fields):
+            raise self._wrong_names(message)
+        try:
+            words = [encode(message[name]) for name, encode in self.encoders]
+        except KeyError:
+            raise self._wrong_names(message) from None
         return keccak(self.type_hash + b"".join(words))
 
-    def _refuse_field_names(self, message: Message) -> None:
+    def _wrong_names(self, message: Message) -> TypedDataError:
         names = {field.name for field in self.fields}
         missing, unknown = sorted(names - set(message)), sorted(set(message) - names)
-        raise TypedDataError(f"{self.name} has missing fields {missing}, unknown fields {unknown}")
+        return TypedDataError(f"{self.name} has missing fields {missing}, unknown fields {unknown}")
 
     def _own_type(self) -> str:
         inner = ",".join(f"{field.type} {field.name}" for field in self.fields)
@@ -129,6 +131,9 @@ def _integer_encoder(unsigned: bool, bits: int, where: str) -> Encoder:
     low, high = (0, 2**bits - 1) if unsigned else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
     def encode_integer(value: object) -> bytes:
+        # Nearly every value takes this way; the others are told what is wrong with them.
+        if type(value) is int and 0 <= value <= high:
+            return value.to_bytes(32, "big")
         # bool is an int in Python and must not become 0 or 1 here.
         if not isinstance(value, int) or isinstance(value, bool):
             raise TypedDataError(f"{where} must be a whole number, not {value!r}")
