@@ -90,7 +90,7 @@ def test_never_shows_a_password() -> None:
 def test_amounts_of_any_size_come_back(any_store: Store, units: int) -> None:
     row = {
         "agreement_id": bytes(32),
-        "index": 0,
+        "milestone": 0,
         "amount": units,
         "deadline": 0,
         "status": 0,
@@ -111,10 +111,9 @@ def test_amounts_of_any_size_come_back(any_store: Store, units: int) -> None:
 
 def test_a_failed_transaction_leaves_nothing(any_store: Store) -> None:
     row = insert(t.nonces).values(sender="x", next=1)
-    with pytest.raises(IntegrityError):  # noqa: PT012
-        with any_store.transaction() as connection:
-            connection.execute(row)
-            connection.execute(row)
+    with pytest.raises(IntegrityError), any_store.transaction() as connection:  # noqa: PT012
+        connection.execute(row)
+        connection.execute(row)
     with any_store.reading() as connection:
         assert connection.execute(select(t.nonces)).all() == []
 

@@ -110,7 +110,7 @@ milestones = Table(
     "milestones",
     metadata,
     _hash("agreement_id", key=True),
-    Column("index", Integer, primary_key=True, autoincrement=False),
+    Column("milestone", Integer, primary_key=True, autoincrement=False),
     Column("amount", Units, nullable=False),
     Column("deadline", _Time, nullable=False),
     Column("status", Integer, nullable=False),

@@ -227,7 +227,7 @@ def upgrade() -> None:
     op.create_table(
         "milestones",
         sa.Column("agreement_id", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("index", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("milestone", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("amount", types.Units(), nullable=False),
         sa.Column("deadline", sa.BigInteger(), nullable=False),
         sa.Column("status", sa.Integer(), nullable=False),
@@ -240,7 +240,7 @@ def upgrade() -> None:
         sa.Column("next_at", sa.BigInteger(), nullable=True),
         sa.Column("changed_block", sa.BigInteger(), nullable=False),
         sa.Column("changed_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("agreement_id", "index", name=op.f("pk_milestones")),
+        sa.PrimaryKeyConstraint("agreement_id", "milestone", name=op.f("pk_milestones")),
     )
     op.create_index(op.f("ix_milestones_next_at"), "milestones", ["next_at"], unique=False)
     op.create_index(op.f("ix_milestones_status"), "milestones", ["status"], unique=False)
