@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.eip712 import Address, TypedData
@@ -23,6 +23,30 @@ class Signer(Protocol):
 
     def sign_transaction(self, transaction: Mapping[str, Any]) -> bytes:
         """The signed raw transaction, ready to be broadcast."""
+        ...
+
+
+@runtime_checkable
+class Sender(Protocol):
+    """A signer that sends by itself, as wallets and nodes with accounts of their own do.
+
+    The person there may change gas and nonce, so only what is in a block tells what was sent.
+    """
+
+    def send_transaction(self, transaction: Mapping[str, Any]) -> str:
+        """Sign and broadcast; returns the transaction's hash."""
+        ...
+
+
+class Wallets(Protocol):
+    """Asks a chain about contract wallets (ERC-1271), whose signatures no key can check."""
+
+    def accepts(self, chain_id: int, account: Address, digest: bytes, signature: bytes) -> bool:
+        """Whether the contract at `account` takes this as its signature of `digest` now.
+
+        Raises:
+            EscrowError: that chain cannot be asked.
+        """
         ...
 
 
@@ -53,6 +77,36 @@ def recover(digest: bytes, signature: bytes) -> Address | None:
     except (BadSignature, ValidationError):
         return None
     return key.to_checksum_address()
+
+
+def normalized(signature: bytes) -> bytes:
+    """Whatever ECDSA form a wallet writes (v as 0 or 1, or EIP-2098) with v as 27 or 28."""
+    if len(signature) == 64:
+        high = signature[32] >> 7
+        return signature[:32] + bytes([signature[32] & 0x7F]) + signature[33:] + bytes([27 + high])
+    if len(signature) == 65 and signature[64] in (0, 1):
+        return signature[:64] + bytes([signature[64] + 27])
+    return signature
+
+
+def is_signed(
+    chain_id: int,
+    account: Address,
+    digest: bytes,
+    signature: bytes,
+    wallets: Wallets | None = None,
+) -> bool:
+    """Whether `account` signed `digest`: by key or, where `wallets` can ask, by its contract.
+
+    As in the contract the key comes first, so that an EIP-7702 account still signs by key. Without
+    `wallets` a contract's signature is none: what cannot be checked does not count.
+
+    Raises:
+        EscrowError: `wallets` cannot ask.
+    """
+    if len(signature) == 65 and recover(digest, signature) == account:
+        return True
+    return wallets is not None and wallets.accepts(chain_id, account, digest, signature)
 
 
 def compact(signature: bytes) -> bytes:
