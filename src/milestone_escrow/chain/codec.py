@@ -68,20 +68,6 @@ class Interface:
         except ChainError:
             return None
 
-    def event(self, topics: Sequence[bytes], data: bytes) -> tuple[str, Values] | None:
-        """An event's name and values, or None where it is not one of this contract's."""
-        entry = self.events.get(topics[0]) if topics else None
-        if entry is None:
-            return None
-        indexed = [p for p in entry.inputs if p["indexed"]]
-        plain = [p for p in entry.inputs if not p["indexed"]]
-        words = b"".join(topics[1:])
-        if len(words) != 32 * len(indexed):
-            return None
-        values = _named(plain, _decode(plain, data, entry.name))
-        values |= _named(indexed, _decode(indexed, words, entry.name))
-        return entry.name, values
-
     def topic(self, event: str) -> bytes:
         """The first topic of an event."""
         return next(entry.key for entry in self.events.values() if entry.name == event)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from functools import lru_cache
+from typing import Any, TypeAlias, get_args
 
-from milestone_escrow.chain.codec import Values, interface
-from milestone_escrow.chain.structs import indices, read_milestone, read_terms
+from milestone_escrow.chain.codec import interface
+from milestone_escrow.chain.event_words import Reader, quantity, read_opening, reader, words
+from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import Status
@@ -206,68 +208,67 @@ Event: TypeAlias = (
     | CreditWithdrawn
 )
 
-_BUILDERS: dict[str, Callable[[Place, Values], Event]] = {
-    "AgreementOpened": lambda at, v: AgreementOpened(
-        at,
-        v["agreementId"],
-        v["buyer"],
-        v["supplier"],
-        read_terms(v["terms"]),
-        tuple(read_milestone(milestone) for milestone in v["milestones"]),
-    ),
-    "MilestonesFunded": lambda at, v: MilestonesFunded(
-        at, v["agreementId"], v["funder"], indices(v["milestones"]), v["amount"]
-    ),
-    "MilestoneAttested": lambda at, v: MilestoneAttested(
-        at,
-        v["agreementId"],
-        v["milestone"],
-        Verdict(v["verdict"]),
-        v["amount"],
-        v["evidenceHash"],
-        v["issuedAt"],
-        indices(v["signers"]),
-        v["clock"],
-    ),
-    "MilestoneSubmitted": lambda at, v: MilestoneSubmitted(
-        at, v["agreementId"], v["milestone"], v["payee"], v["evidenceHash"], v["clock"]
-    ),
-    "MilestoneDisputed": lambda at, v: MilestoneDisputed(
-        at, v["agreementId"], v["milestone"], v["party"], v["reasonHash"], v["clock"]
-    ),
-    "MilestoneRuled": lambda at, v: MilestoneRuled(
-        at, v["agreementId"], v["milestone"], v["toPayee"], v["toBuyer"], v["reasonHash"]
-    ),
-    "MilestoneResolved": lambda at, v: MilestoneResolved(
-        at, v["agreementId"], v["milestone"], v["toPayee"], v["toBuyer"]
-    ),
-    "MilestoneFinalized": lambda at, v: MilestoneFinalized(
-        at, v["agreementId"], v["milestone"], Status(v["status"])
-    ),
-    "MilestonePaid": lambda at, v: MilestonePaid(
-        at, v["agreementId"], v["milestone"], v["payee"], v["toPayee"], v["fee"], v["toBuyer"]
-    ),
-    "AttestationSkipped": lambda at, v: AttestationSkipped(
-        at, v["agreementId"], v["milestone"], v["reason"]
-    ),
-    "MilestoneAssigned": lambda at, v: MilestoneAssigned(
-        at, v["agreementId"], v["milestone"], v["assignee"], v["payee"], v["price"]
-    ),
-    "AgreementAmended": lambda at, v: AgreementAmended(
-        at, v["replaces"], v["agreementId"], indices(v["closes"]), v["carried"]
-    ),
-    "PayoutCredited": lambda at, v: PayoutCredited(at, v["token"], v["account"], v["amount"]),
-    "CreditWithdrawn": lambda at, v: CreditWithdrawn(at, v["token"], v["account"], v["amount"]),
+_CLASSES: tuple[type[Event], ...] = get_args(Event)
+
+# What a word means beyond its ABI type.
+_MEANINGS = {
+    ("MilestonesFunded", "milestones"): "bitmap",
+    ("MilestoneAttested", "verdict"): "verdict",
+    ("MilestoneAttested", "signers"): "bitmap",
+    ("MilestoneFinalized", "status"): "status",
+    ("AgreementAmended", "closes"): "bitmap",
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How an event lies in its log: what reads each of its words, topics first."""
+
+    build: Callable[..., Event]
+    topics: int
+    readers: tuple[Reader, ...]
+
+
+@lru_cache
+def _shapes() -> Mapping[str, _Shape]:
+    """Each event's shape by its first topic. Fields stand in the order of the ABI."""
+    classes = {known.__name__: known for known in _CLASSES}
+    shapes: dict[str, _Shape] = {}
+    for topic, entry in interface("MilestoneEscrow").events.items():
+        if entry.name in classes:
+            readers = tuple(
+                reader(_MEANINGS.get((entry.name, p["name"])) or p["type"])
+                for p in entry.inputs
+                # Only the opening has parts of changing length; see `read_opening`.
+                if not p["type"].startswith("tuple")
+            )
+            topics = sum(p["indexed"] for p in entry.inputs)
+            shapes["0x" + topic.hex()] = _Shape(classes[entry.name], topics, readers)
+    return shapes
+
+
 def read_event(log: Mapping[str, Any], time: int) -> Event | None:
-    """A JSON-RPC log as a typed event, or None where it is not one of the contract's."""
-    topics = [bytes.fromhex(topic[2:]) for topic in log["topics"]]
-    found = interface("MilestoneEscrow").event(topics, bytes.fromhex(log["data"][2:]))
-    if found is None or found[0] not in _BUILDERS:
-        return None
-    place = Place(
-        int(log["blockNumber"], 16), time, log["transactionHash"], int(log["logIndex"], 16)
-    )
-    return _BUILDERS[found[0]](place, found[1])
+    """A JSON-RPC log as a typed event, or None where it is not one of the contract's.
+
+    Raises:
+        ChainError: it bears the name of one, but the contract cannot have written it.
+    """
+    try:
+        topics = log["topics"]
+        shape = _shapes().get(topics[0].lower()) if topics else None
+        if shape is None or len(topics) != shape.topics + 1:
+            return None
+        place = Place(
+            quantity(log["blockNumber"]), time, log["transactionHash"], quantity(log["logIndex"])
+        )
+        values = words((*topics[1:], log["data"]))
+        fixed = values[: shape.topics] if shape.build is AgreementOpened else values
+        parts = [read(word) for read, word in zip(shape.readers, fixed, strict=True)]
+        if shape.build is AgreementOpened:
+            parts += read_opening(values[shape.topics :])
+        return shape.build(place, *parts)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise ChainError(
+            f"a log cannot be read as an event of the contract ({error})",
+            hint="check that the address is the right contract, and ask another node",
+        ) from None

@@ -91,36 +91,6 @@ def attestation_tuple(attestation: Attestation) -> tuple[object, ...]:
     return tuple(attestation.message().values())
 
 
-def read_terms(values: Mapping[str, Any]) -> Terms:
-    """`Terms` out of a decoded event."""
-    return Terms(
-        buyer=values["buyer"],
-        supplier=values["supplier"],
-        token=values["token"],
-        arbiter=values["arbiter"],
-        verifiers=tuple(values["verifiers"]),
-        objection_period=values["objectionPeriod"],
-        review_period=values["reviewPeriod"],
-        arbitration_period=values["arbitrationPeriod"],
-        default_payee_bps=values["defaultPayeeBps"],
-        fee_recipient=values["feeRecipient"],
-        fee_bps=values["feeBps"],
-        document_hash=values["documentHash"],
-        salt=values["salt"],
-    )
-
-
-def read_milestone(values: Mapping[str, Any]) -> Milestone:
-    return Milestone(
-        amount=values["amount"],
-        deadline=values["deadline"],
-        pays_on_silence=values["paysOnSilence"],
-        verifier_set=values["verifierSet"],
-        quorum=values["quorum"],
-        requirements_hash=values["requirementsHash"],
-    )
-
-
 def read_state(values: Mapping[str, Any]) -> State:
     """`MilestoneState` out of a decoded answer."""
     return State(
