@@ -8,17 +8,19 @@
     {webhook: {source: carrier, event: delivered}}
     {http: {url: "https://…", value: /status, equals: done}}
 
-The tree is data: it is hashed into the terms here and evaluated elsewhere.
+Further kinds come from other packages, see `kinds`. The tree is data: it is hashed into the terms
+here and evaluated elsewhere.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from milestone_escrow.documents.canonical import canonical_json, sha256
+from milestone_escrow.documents.kinds import RESERVED, find_kind, kind_name, registered
 from milestone_escrow.documents.source import Tree, Where, suggest
 from milestone_escrow.documents.values import read_key
 from milestone_escrow.errors import UsageError
@@ -126,6 +128,21 @@ class HttpRequired:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherRequired:
+    """A kind that another package brings, with its fields in normal form, sorted by name."""
+
+    kind: str
+    fields: tuple[tuple[str, str], ...]
+    text: str = field(compare=False)
+
+    def data(self) -> Data:
+        return {self.kind: dict(self.fields)}
+
+    def words(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
 class AllRequired:
     """Every item."""
 
@@ -159,6 +176,7 @@ Requirement: TypeAlias = (
     | AfterRequired
     | WebhookRequired
     | HttpRequired
+    | OtherRequired
     | AllRequired
     | SomeRequired
 )
@@ -257,7 +275,9 @@ def _combination(name: str, inner: Tree, names: Names, where: Where) -> Requirem
     # "statement of inspector: the goods match" without quotes is a mapping to YAML.
     if words.startswith("statement of") and isinstance(inner, str):
         return _sentence(f"{name}: {inner}", names)
-    known = ["any", "all", "at least 2 of", "webhook", "http"]
+    if other := _other(kind_name(name), inner):
+        return other
+    known = ["any", "all", "at least 2 of", "webhook", "http", *registered()]
     raise RequirementError(f"'{name}' is not a kind of requirement", hint=suggest(words, known))
 
 
@@ -295,6 +315,21 @@ def _http(fields: Mapping[str, Tree]) -> HttpRequired:
             "http needs an https:// url and a JSON pointer as value", hint=_FIELD_HINTS["http"]
         )
     return HttpRequired(url, value, conditions[0], str(fields[conditions[0]]))
+
+
+def _other(name: str, inner: Tree) -> OtherRequired | None:
+    """A kind that another package brings; None where there is none of that name."""
+    kind = None if name in RESERVED else find_kind(name)
+    if kind is None:
+        return None
+    if not isinstance(inner, dict) or not all(map(_text, inner.values())):
+        raise RequirementError(f"{name} needs fields", hint=f"write {name}: {{field: value}}")
+    try:
+        fields = kind.read({key: str(value) for key, value in inner.items()})
+        text = kind.words(fields)
+    except UsageError as error:
+        raise RequirementError(f"{name}: {error.message}", hint=error.hint) from error
+    return OtherRequired(name, tuple(sorted(fields.items())), text)
 
 
 def _text(value: Tree | None) -> bool:

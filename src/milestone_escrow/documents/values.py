@@ -222,6 +222,20 @@ def read_deadline(text: str) -> DeadlineRule:
     )
 
 
+def read_enough(text: str) -> bool:
+    """Whether what the supplier alone shows is enough: "is enough" or "is not enough".
+
+    Raises:
+        UsageError: neither. Nothing shorter will do, because it lets the payee prove its own work.
+    """
+    words = " ".join(text.lower().split())
+    if words in ("is enough", "is not enough"):
+        return words == "is enough"
+    raise UsageError(
+        f"'{text}' does not say whether it is enough", hint="write is enough, or leave it out"
+    )
+
+
 def read_silence(text: str) -> bool:
     """Whether silence pays the supplier: "refund buyer" or "pay supplier".
 
