@@ -7,6 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from milestone_escrow.documents.agreement import Agreement
+from milestone_escrow.documents.check_books import books
 from milestone_escrow.documents.check_power import buyer_takes_back, supplier_alone
 from milestone_escrow.documents.check_silence import on_chain
 from milestone_escrow.documents.money import format_percent
@@ -287,5 +288,5 @@ def _written(agreement: Agreement, where: Where) -> str:
 
 
 _RULES: tuple[Callable[[Agreement, int], Iterator[Finding]], ...] = (
-    _dates, _roles, _accounts, _windows, _quorums, _shape, _clarity,
+    _dates, _roles, _accounts, _windows, _quorums, _shape, _clarity, books,
 )  # fmt: skip

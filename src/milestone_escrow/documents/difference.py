@@ -139,6 +139,7 @@ def _head(agreement: Agreement) -> Words:
         "network": agreement.network,
         "price": agreement.amount(agreement.price),
         "description": agreement.model.description or "",
+        "invoice prefix": agreement.model.payment.invoice_prefix or "",
     }
 
 
@@ -181,6 +182,8 @@ def milestone_words(agreement: Agreement, milestone: PlannedMilestone) -> Words:
         "verified by": milestone.verified_by or "nobody",
         "must be shown": "; ".join(item.words() for item in milestone.requirements.items),
         "description": milestone.description,
+        "VAT": milestone.vat.words if milestone.vat else "",
+        "cost centre": milestone.cost_centre,
     }
     if not milestone.is_deposit:
         silence = "paid" if milestone.pays_on_silence else "refunded"

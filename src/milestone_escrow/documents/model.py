@@ -37,6 +37,7 @@ from milestone_escrow.documents.values import (
     read_quorum,
     read_silence,
 )
+from milestone_escrow.documents.vat import Vat, read_vat
 from milestone_escrow.documents.when import NUMBER_WORDS, parse_duration, read_date, read_zone
 from milestone_escrow.errors import DocumentError, UsageError
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS
@@ -164,6 +165,15 @@ def _decided(text: str) -> Sum | None:
         ) from error
 
 
+def _prefix(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ./_-]{0,29}", text):
+        raise UsageError(
+            f"'{text}' cannot begin an invoice's number",
+            hint="write at most 30 letters, digits, spaces, dots, slashes, dashes",
+        )
+    return text
+
+
 def _network(text: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", text):
         raise UsageError(f"'{text}' is not a network's name", hint="write it as sepolia or sandbox")
@@ -180,6 +190,7 @@ Quorum = Annotated[QuorumRule, reads(read_quorum)]
 Deadline = Annotated[DeadlineRule, reads(read_deadline)]
 Silence = Annotated[bool, reads(read_silence)]
 Share = Annotated[Part, reads(read_part)]
+Tax = Annotated[Vat, reads(read_vat)]
 
 
 class Fields(BaseModel):
@@ -220,6 +231,8 @@ class Payment(Fields):
     price: Annotated[Sum, reads(_price)]
     fee: Annotated[Fee, reads(read_fee)] = Fee(0, ZERO_ADDRESS)
     decimals: Annotated[int, reads(_decimals)] | None = None
+    vat: Tax | None = None
+    invoice_prefix: Annotated[str, reads(_prefix)] | None = None
 
 
 class Rules(Fields):
@@ -245,6 +258,8 @@ class Stage(Fields):
     if_nothing_proven: Silence | None = None
     refund_after: Deadline | None = None
     pays_after: Deadline | None = None
+    vat: Tax | None = None
+    cost_centre: Line | None = None
 
 
 class Series(Fields):

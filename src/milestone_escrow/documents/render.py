@@ -12,6 +12,7 @@ from milestone_escrow.documents.report import Report
 from milestone_escrow.documents.requirements import SomeRequired
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.documents.values import BPS
+from milestone_escrow.documents.vat import Vat
 from milestone_escrow.documents.when import (
     format_date,
     format_duration,
@@ -71,6 +72,8 @@ def _rules(agreement: Agreement) -> Iterator[str]:
     rules, fee = agreement.model.rules, agreement.model.payment.fee
     yield from _heading("Payment and rules")
     yield f"  price             {agreement.amount(agreement.price)} on {agreement.network}"
+    if vat := agreement.model.payment.vat:
+        yield f"  VAT               {_vat(vat)}"
     if fee.bps:
         yield f"  fee               {_bps(fee.bps)} of each payout to {fee.recipient}"
     yield f"  objection period  {format_duration(rules.objection_period)}"
@@ -107,6 +110,10 @@ def _milestone(agreement: Agreement, m: PlannedMilestone, width: int) -> Iterato
         yield f"{gap}the rest of {agreement.amount(m.whole)}, of which the version before decided"
     if m.withheld:
         yield f"{gap}after {agreement.amount(m.withheld)} withheld, which is released later"
+    if m.vat and m.vat != agreement.model.payment.vat:
+        yield f"{gap}VAT: {_vat(m.vat)}"
+    if m.cost_centre:
+        yield f"{gap}cost centre {m.cost_centre}"
     if m.description:
         yield from _wrapped(m.description, gap)
     for item in m.requirements.items:
@@ -208,6 +215,10 @@ def _heading(text: str) -> tuple[str, str]:
 def _wrapped(text: str, indent: str = "") -> list[str]:
     words = " ".join(text.split())
     return textwrap.wrap(words, WIDTH, initial_indent=indent, subsequent_indent=indent)
+
+
+def _vat(vat: Vat) -> str:
+    return vat.words if vat.on_top or not vat.rate else f"{vat.words}, included"
 
 
 def _bps(bps: int) -> str:

@@ -20,6 +20,7 @@ from milestone_escrow.documents.requirements import (
 from milestone_escrow.documents.schedule import Draft
 from milestone_escrow.documents.source import Source, Where, suggest
 from milestone_escrow.documents.values import OnDate, PastDue
+from milestone_escrow.documents.vat import Vat
 from milestone_escrow.documents.when import CalendarPeriod, end_of_day
 from milestone_escrow.protocol.eip712 import ZERO_HASH
 
@@ -41,6 +42,8 @@ class PlannedMilestone:
         verifiers: the names of those who may sign for it; `quorum` of them must.
         where: its path in the file's tree; `line` is 0 where there is no file.
         decided: token units that had left it before a change order, all where it stays behind.
+        vat: the tax on it, None where the agreement says nothing about that.
+        cost_centre: what it is booked on; empty where nothing is said.
     """
 
     index: int
@@ -61,6 +64,8 @@ class PlannedMilestone:
     where: Where
     line: int
     decided: int = 0
+    vat: Vat | None = None
+    cost_centre: str = ""
 
     @property
     def whole(self) -> int:
@@ -132,6 +137,8 @@ class _Resolver:
             description=stage.description or "",
             where=draft.where,
             line=self.source.line(draft.where),
+            vat=stage.vat or self.model.payment.vat,
+            cost_centre=stage.cost_centre or "",
         )
 
     def responsible(self, draft: Draft) -> str:
