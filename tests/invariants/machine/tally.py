@@ -36,6 +36,14 @@ class Tally:
             getattr(self, name).update(getattr(other, name))
         self.plays += other.plays
 
+    def missing(self, wanted: Mapping[str, set[str]]) -> list[str]:
+        """What of `wanted` (names by counter) was never counted."""
+        return sorted(
+            name
+            for counter, names in wanted.items()
+            for name in names - set(getattr(self, counter))
+        )
+
     def to_json(self) -> dict[str, Any]:
         return {"plays": self.plays, **{name: dict(getattr(self, name)) for name in _COUNTERS}}
 
