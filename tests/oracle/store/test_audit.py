@@ -77,3 +77,19 @@ def test_writers_form_one_chain(any_store: Store) -> None:
         last = audit.verify(connection)
     assert last is not None
     assert last.seq == 40
+
+
+def test_many_at_once_stand_in_their_order(any_store: Store) -> None:
+    _write(any_store, 1)
+    acts = [audit.Act("operator", f"act.{n}", "0xab", {"n": n}) for n in range(3)]
+    with any_store.transaction() as connection:
+        end = audit.record_all(connection, 200, acts)
+    with any_store.reading() as connection:
+        last = audit.verify(connection)
+        assert last is not None
+        assert last.hash == end
+        assert [entry.action for entry in audit.entries(connection)][1:] == [
+            "act.0",
+            "act.1",
+            "act.2",
+        ]

@@ -7,7 +7,7 @@ the chain; cutting off its end is found by whoever kept a later hash.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -36,33 +36,52 @@ class Entry:
     hash: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something to be recorded; `subject` is what it is about: an agreement's id as 0x and hex,
+    with `/milestone` where it concerns one."""
+
+    actor: str
+    action: str
+    subject: str
+    data: Mapping[str, object]
+
+
 def record(
     connection: Connection, now: int, actor: str, action: str, subject: str, **data: object
 ) -> bytes:
-    """Append an entry in the caller's transaction; returns its hash.
+    """Append an entry in the caller's transaction; returns its hash. See `Act`."""
+    return record_all(connection, now, [Act(actor, action, subject, data)])
 
-    `subject` is what it is about: an agreement's id as 0x and hex, with `/milestone` where it
-    concerns one.
-    """
+
+def record_all(connection: Connection, now: int, acts: Iterable[Act]) -> bytes:
+    """Append an entry for each act, in order; returns the hash that the log then ends with."""
     serialize(connection, "audit")
     last = connection.execute(
         select(t.audit.c.seq, t.audit.c.hash).order_by(desc(t.audit.c.seq)).limit(1)
     ).first()
-    seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
-    digest = _digest(seq, now, actor, action, subject, data, previous)
-    connection.execute(
-        insert(t.audit).values(
-            seq=seq,
-            at=now,
-            actor=actor,
-            action=action,
-            subject=subject,
-            data=data,
-            previous=previous,
-            hash=digest,
+    seq, previous = (last.seq, last.hash) if last else (0, GENESIS)
+    rows: list[dict[str, Any]] = []
+    for act in acts:
+        seq += 1
+        data = dict(act.data)
+        digest = _digest(seq, now, act.actor, act.action, act.subject, data, previous)
+        rows.append(
+            {
+                "seq": seq,
+                "at": now,
+                "actor": act.actor,
+                "action": act.action,
+                "subject": act.subject,
+                "data": data,
+                "previous": previous,
+                "hash": digest,
+            }
         )
-    )
-    return digest
+        previous = digest
+    if rows:
+        connection.execute(insert(t.audit), rows)
+    return previous
 
 
 def entries(connection: Connection, *, since: int = 0, subject: str = "") -> Iterator[Entry]:

@@ -221,6 +221,15 @@ signatures = Table(
     Column("received_at", _Time, nullable=False),
 )
 
+# What a hash that was signed or sent commits to, in people's words: files, and the reason if any.
+words = Table(
+    "words",
+    metadata,
+    _hash("hash", key=True),
+    Column("data", Json, nullable=False),
+    Column("added_at", _Time, nullable=False),
+)
+
 decisions = Table(
     "decisions",
     metadata,

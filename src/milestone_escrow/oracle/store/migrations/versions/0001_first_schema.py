@@ -338,6 +338,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("agreement_id", "milestone", "sequence", name=op.f("pk_verdicts")),
     )
     op.create_table(
+        "words",
+        sa.Column("hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("data", types.Json(), nullable=False),
+        sa.Column("added_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("hash", name=op.f("pk_words")),
+    )
+    op.create_table(
         "attempts",
         sa.Column("hash", sa.LargeBinary(length=32), nullable=False),
         sa.Column("intent_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
