@@ -1,0 +1,1 @@
+"""What is worth telling, whom, when, and over which channel; each thing once."""

@@ -1,0 +1,167 @@
+"""What a reminder is planned from: one agreement, as the store knows it at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from milestone_escrow.chain.events import Event
+from milestone_escrow.documents.agreement import Agreement
+from milestone_escrow.documents.when import format_relative, format_time
+from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
+from milestone_escrow.protocol.lifecycle import Split, State, held, payee
+from milestone_escrow.protocol.terms import Milestone, Terms
+
+UTC = ZoneInfo("UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An attestation that is not on chain yet; `signers` have signed, `complete` = a quorum."""
+
+    digest: bytes
+    milestone: int
+    received_at: int
+    valid_until: int
+    signers: tuple[Address, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A milestone returned for rework, with the reasons that were given."""
+
+    digest: bytes
+    milestone: int
+    at: int
+    signers: tuple[Address, ...]
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOffer:
+    """A receivable on offer; `financier` zero = anyone may buy. `price` is token units."""
+
+    digest: bytes
+    milestone: int
+    at: int
+    price: int
+    financier: Address
+    sequence: int
+    valid_until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """One agreement at a moment; `document` is None where nobody registered its file.
+
+    `since` is when each milestone took its present state. Blocks up to `final_block` cannot change
+    any more. Times are Unix seconds, amounts token units.
+    """
+
+    agreement_id: bytes
+    terms: Terms
+    milestones: tuple[Milestone, ...]
+    states: tuple[State, ...]
+    since: tuple[int, ...]
+    opened_at: int
+    final_block: int
+    events: tuple[Event, ...] = ()
+    document: Agreement | None = None
+    waiting: tuple[Waiting, ...] = ()
+    returned: tuple[Returned, ...] = ()
+    offers: tuple[OpenOffer, ...] = ()
+
+    # Names
+
+    @property
+    def reference(self) -> str:
+        """What people call the agreement; the start of its id where they never said."""
+        if self.document is None:
+            return f"0x{self.agreement_id.hex()[:8]}…"
+        return self.document.reference or self.document.title
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return self.document.timezone if self.document else UTC
+
+    def key(self, milestone: int) -> str:
+        return self.document.milestones[milestone].key if self.document else str(milestone)
+
+    def label(self, milestone: int) -> str:
+        """ "'packed'", or "milestone 2" where nobody registered the agreement's file."""
+        return f"'{self.key(milestone)}'" if self.document else f"milestone {milestone}"
+
+    def person(self, account: Address) -> str:
+        if account == ZERO_ADDRESS:
+            return "nobody"
+        roles = self.roles(account)
+        return self.document.short_name(roles[0]) if self.document and roles else account
+
+    def people(self, accounts: tuple[Address, ...]) -> str:
+        return ", ".join(self.person(account) for account in accounts)
+
+    def roles(self, account: Address) -> tuple[str, ...]:
+        """The roles that an account has; by the terms alone, verifiers have no names."""
+        if self.document is not None:
+            return self.document.roles(account)
+        known = {"buyer": self.terms.buyer, "supplier": self.terms.supplier}
+        known |= {"arbiter": self.terms.arbiter}
+        return tuple(role for role, other in known.items() if other == account)
+
+    # Sums and times
+
+    def amount(self, units: int) -> str:
+        if self.document is None:
+            return f"{units:,} units of {self.terms.token}"
+        return self.document.amount(units)
+
+    def time(self, moment: int) -> str:
+        return format_time(moment, self.zone)
+
+    def when(self, moment: int, now: int) -> str:
+        """ "14 Apr 2027, 23:59 CEST (in 14 days)"."""
+        return f"{self.time(moment)} ({format_relative(moment, now)})"
+
+    def payee(self, milestone: int) -> Address:
+        return payee(self.terms, self.states[milestone])
+
+    def held(self, milestone: int) -> int:
+        return held(self.milestones[milestone], self.states[milestone])
+
+    def verifiers(self, milestone: int) -> tuple[Address, ...]:
+        return self.terms.verifiers_of(self.milestones[milestone])
+
+    def due_at(self, milestone: int) -> int:
+        """When people expect it, 0 where no date but the deadline is known."""
+        return self.document.milestones[milestone].due_at if self.document else 0
+
+    def split(self, milestone: int, split: Split) -> str:
+        """ "pays 72,000.00 USDC to Rajwada Exports Pvt Ltd", and back where both receive."""
+        parts = []
+        if split.to_payee:
+            name = self.person(self.payee(milestone))
+            parts.append(f"pays {self.amount(split.to_payee)} to {name}")
+        if split.to_buyer:
+            name = self.person(self.terms.buyer)
+            parts.append(f"gives {self.amount(split.to_buyer)} back to {name}")
+        return " and ".join(parts) or "pays nothing"
+
+    # Who is told
+
+    def audience(self, *accounts: Address) -> tuple[str, ...]:
+        """The roles behind accounts, each once; an account without a role cannot be written to."""
+        found = [role for account in accounts for role in self.roles(account)[:1]]
+        return tuple(dict.fromkeys(found))
+
+    def parties(self, milestone: int) -> tuple[str, ...]:
+        """Buyer, supplier and, where it was sold, whoever holds the receivable now."""
+        return self.audience(self.terms.buyer, self.terms.supplier, self.payee(milestone))
+
+    def workers(self, milestone: int) -> tuple[str, ...]:
+        """Whoever has to do something about it before it is due."""
+        responsible: tuple[str, ...] = ()
+        if self.document is not None and (role := self.document.milestones[milestone].responsible):
+            responsible = (role,) if role in self.document.parties else ()
+        found = (*responsible, *self.parties(milestone), *self.audience(*self.verifiers(milestone)))
+        return tuple(dict.fromkeys(found))

@@ -1,0 +1,106 @@
+"""The situation of an agreement, out of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, or_, select
+
+from milestone_escrow.chain.events import Event
+from milestone_escrow.oracle import book
+from milestone_escrow.oracle.reminders.situation import OpenOffer, Returned, Situation, Waiting
+from milestone_escrow.oracle.store import shapes
+from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.protocol.acts import Verdict
+from milestone_escrow.protocol.eip712 import Address
+
+OFFER = "offer"
+"""The kind under which `observations` keeps a receivable's offer."""
+
+
+def situation(connection: Connection, agreement_id: bytes, final_block: int) -> Situation | None:
+    """One agreement with all that reminders need; None where it is not open."""
+    view = book.agreement(connection, agreement_id)
+    if view is None:
+        return None
+    signers = _signers(connection, agreement_id)
+    rows = connection.execute(
+        select(t.attestations)
+        .where(t.attestations.c.agreement_id == agreement_id)
+        .order_by(t.attestations.c.received_at, t.attestations.c.digest)
+    ).all()
+    waiting, returned = [], []
+    for row in rows:
+        signed = signers.get(row.digest, ())
+        if row.verdict == Verdict.RETURNED:
+            reasons = (row.reason,) if row.reason else ()
+            at = row.received_at
+            returned.append(Returned(row.digest, row.milestone, at, signed, reasons))
+        elif row.state in ("open", "complete"):
+            complete = row.state == "complete"
+            waiting.append(
+                Waiting(
+                    row.digest, row.milestone, row.received_at, row.valid_until, signed, complete
+                )
+            )
+    return Situation(
+        agreement_id=agreement_id,
+        terms=view.terms,
+        milestones=view.milestones,
+        states=view.states,
+        since=tuple(stage.changed_at for stage in view.views),
+        opened_at=view.opened_at,
+        final_block=final_block,
+        events=tuple(_events(connection, agreement_id, view.replaced_by)),
+        document=view.agreement,
+        waiting=tuple(waiting),
+        returned=tuple(returned),
+        offers=tuple(_offers(connection, agreement_id)),
+    )
+
+
+def _events(
+    connection: Connection, agreement_id: bytes, replaced_by: bytes | None
+) -> Iterator[Event]:
+    # A change order's event carries the new agreement's id.
+    change = (t.events.c.agreement_id == replaced_by) & (t.events.c.name == "AgreementAmended")
+    query = (
+        select(t.events)
+        .where(or_(t.events.c.agreement_id == agreement_id, change))
+        .order_by(t.events.c.block, t.events.c.log_index)
+    )
+    for row in connection.execute(query).mappings():
+        yield shapes.read_event(row)
+
+
+def _signers(connection: Connection, agreement_id: bytes) -> dict[bytes, tuple[Address, ...]]:
+    rows = connection.execute(
+        select(t.signatures.c.digest, t.signatures.c.signer)
+        .join(t.attestations, t.attestations.c.digest == t.signatures.c.digest)
+        .where(t.attestations.c.agreement_id == agreement_id)
+        .order_by(t.signatures.c.signer)
+    )
+    found: dict[bytes, tuple[Address, ...]] = {}
+    for digest, signer in rows:
+        found[digest] = (*found.get(digest, ()), signer)
+    return found
+
+
+def _offers(connection: Connection, agreement_id: bytes) -> Iterator[OpenOffer]:
+    rows = connection.execute(
+        select(t.observations)
+        .where(t.observations.c.agreement_id == agreement_id)
+        .where(t.observations.c.kind == OFFER)
+        .order_by(t.observations.c.id)
+    )
+    for row in rows:
+        value = row.value
+        yield OpenOffer(
+            digest=bytes.fromhex(row.name),
+            milestone=row.milestone,
+            at=row.seen_at,
+            price=int(value["price"]),
+            financier=value["financier"],
+            sequence=value["sequence"],
+            valid_until=value["valid_until"],
+        )
