@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -32,13 +32,13 @@ class Secret:
         return cls(name, read_password_file(path))
 
     @classmethod
-    def from_environment(cls, name: str, variable: str) -> Secret:
-        """What the environment holds under `variable`.
+    def from_environment(cls, name: str, variable: str, environment: Mapping[str, str]) -> Secret:
+        """What `environment` holds under `variable`.
 
         Raises:
             KeyFileError: nothing.
         """
-        value = os.environ.get(variable, "")
+        value = environment.get(variable, "")
         if not value:
             raise KeyFileError(
                 f"the environment has no {variable}, which '{name}' needs",

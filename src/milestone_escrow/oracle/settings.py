@@ -14,6 +14,7 @@ Secrets are named by a file that only its owner can read, or by an environment v
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,6 +31,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]
 
+_EMPTY: Mapping[str, str] = {}
+_OUR_OWN = {"folder", "environment"}
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
 
 
@@ -140,7 +143,7 @@ class Indexing(_Section):
 
 
 class Settings(_Section):
-    """The whole file. `folder` is where it lies."""
+    """The whole file. `folder` is where it lies, `environment` where secrets may be, too."""
 
     limits: Limits = Limits()
     relaying: Relaying = Relaying()
@@ -153,16 +156,17 @@ class Settings(_Section):
     api: Api = Api()
     indexing: Indexing = Indexing()
     folder: Path = Field(default=Path(), exclude=True)
+    environment: Mapping[str, str] = Field(default={}, exclude=True, repr=False)
 
     @classmethod
-    def load(cls, path: Path | None) -> Settings:
+    def load(cls, path: Path | None, environment: Mapping[str, str] = _EMPTY) -> Settings:
         """Read oracle.toml; everything as usual without one.
 
         Raises:
             UsageError: it cannot be read, or a line of it makes no sense.
         """
         if path is None:
-            return cls()
+            return cls(environment=environment)
         try:
             tree = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
@@ -170,15 +174,20 @@ class Settings(_Section):
             raise UsageError(f"{path} cannot be read ({reason})", hint="check --config") from None
         except tomllib.TOMLDecodeError as error:
             raise UsageError(f"{path} is not TOML: {error}", hint="correct that line") from None
-        return cls.read(tree, path)
+        return cls.read(tree, path, environment)
 
     @classmethod
-    def read(cls, tree: dict[str, Any], path: Path = Path("oracle.toml")) -> Settings:
+    def read(
+        cls,
+        tree: dict[str, Any],
+        path: Path = Path("oracle.toml"),
+        environment: Mapping[str, str] = _EMPTY,
+    ) -> Settings:
         """The settings in a parsed file; see `load`."""
-        if "folder" in tree:
-            raise UsageError(f"{path}: 'folder' is not a setting", hint="remove it")
+        for name in _OUR_OWN & set(tree):
+            raise UsageError(f"{path}: '{name}' is not a setting", hint="remove it")
         try:
-            return cls(**tree, folder=path.parent)
+            return cls(**tree, folder=path.parent, environment=environment)
         except ValidationError as error:
             raise _sentence(error, path) from None
         except EscrowError as error:
@@ -198,7 +207,7 @@ class Settings(_Section):
             )
         if source.secret_file is not None:
             return Secret.from_file(name, self.folder / source.secret_file)
-        return Secret.from_environment(name, str(source.secret_env))
+        return Secret.from_environment(name, str(source.secret_env), self.environment)
 
 
 def _sentence(error: ValidationError, path: Path) -> UsageError:
@@ -213,6 +222,6 @@ def _sentence(error: ValidationError, path: Path) -> UsageError:
             )
             section = field.annotation if field else None
         known = sorted(getattr(section, "model_fields", {}))
-        hint = suggest(str(first["loc"][-1]), [name for name in known if name != "folder"])
+        hint = suggest(str(first["loc"][-1]), [name for name in known if name not in _OUR_OWN])
         return UsageError(f"{path}: '{where}' is not a setting", hint=hint or "remove it")
     return UsageError(f"{path}: {where}: {first['msg']}", hint="see docs/oracle.md")
