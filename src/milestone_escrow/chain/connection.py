@@ -22,7 +22,7 @@ def reach(network: Network, rpc: Endpoint | None = None, *, mainnet: bool = Fals
     require_allowed(network, mainnet)
     if rpc is None and not network.rpc:
         raise UsageError(f"no node of {network.title} is known", hint="name one with --rpc")
-    node = _node(rpc or network.rpc)
+    node = as_node(rpc or network.rpc)
     answer = node.request("eth_chainId")
     try:
         chain_id = int(answer, 16)
@@ -36,7 +36,8 @@ def reach(network: Network, rpc: Endpoint | None = None, *, mainnet: bool = Fals
     return node
 
 
-def _node(rpc: Any) -> Node:
+def as_node(rpc: Endpoint) -> Node:
+    """Whatever answers at an endpoint, unasked."""
     if isinstance(rpc, str):
         return HttpNode(rpc)
     return cast(Node, rpc) if hasattr(rpc, "request") else Web3Node(rpc)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from milestone_escrow.chain.events import (
@@ -17,6 +17,7 @@ from milestone_escrow.chain.events import (
     MilestonesFunded,
     MilestoneSubmitted,
 )
+from milestone_escrow.chain.structs import OpenedAgreement
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.lifecycle import (
@@ -46,35 +47,62 @@ def replay(events: Iterable[Event]) -> Replayed:
     Raises:
         ChainError: the opening is missing.
     """
-    opened: AgreementOpened | None = None
-    states: dict[int, State] = {}
+    opened: OpenedAgreement | None = None
+    states: list[State] = []
     for event in events:
         if isinstance(event, AgreementOpened):
-            opened = event
-            states = dict.fromkeys(range(len(event.milestones)), State())
+            opened = OpenedAgreement(event.agreement_id, event.terms, event.milestones)
+            states = [State()] * len(event.milestones)
         elif opened is None:
             raise ChainError("the event that opened the agreement is missing")
-        elif isinstance(event, MilestonesFunded):
-            for index in event.milestones:
-                states[index] = replace(states[index], status=Status.FUNDED)
-        elif isinstance(event, AgreementAmended):
-            if event.replaces == opened.agreement_id:
-                for index in event.closes:
-                    states[index] = _closed(opened.milestones[index], states[index])
-        elif hasattr(event, "milestone"):
-            index = event.milestone
-            states[index] = _after(opened, opened.milestones[index], states[index], event)
+        else:
+            advance(opened, states, event)
     if opened is None:
         raise ChainError("the event that opened the agreement is missing")
-    ordered = tuple(states[index] for index in range(len(opened.milestones)))
-    return Replayed(opened.agreement_id, opened.terms, opened.milestones, ordered)
+    return Replayed(opened.id, opened.terms, opened.milestones, tuple(states))
 
 
-def _after(opened: AgreementOpened, milestone: Milestone, state: State, event: Event) -> State:
+def advance(opened: OpenedAgreement, states: list[State], event: Event) -> list[int]:
+    """Take the next event of an agreement into its states; returns which milestones it changed.
+
+    Raises:
+        ChainError: it is about a milestone that the agreement does not have.
+    """
+    changed: list[int] = []
+    for index, state in _following(opened, states, event):
+        if state is not states[index]:
+            states[index] = state
+            changed.append(index)
+    return changed
+
+
+def _following(
+    opened: OpenedAgreement, states: Sequence[State], event: Event
+) -> list[tuple[int, State]]:
+    try:
+        if isinstance(event, MilestonesFunded):
+            return [(i, replace(states[i], status=Status.FUNDED)) for i in event.milestones]
+        if isinstance(event, AgreementAmended):
+            closed = event.closes if event.replaces == opened.id else ()
+            return [(i, _closed(opened.milestones[i], states[i])) for i in closed]
+        index = getattr(event, "milestone", None)
+        if index is None:
+            return []
+        milestone, state = opened.milestones[index], states[index]
+        return [(index, _after(opened.terms, milestone, state, event))]
+    except IndexError:
+        count = len(opened.milestones)
+        raise ChainError(
+            f"an event is about a milestone beyond the {count} of its agreement",
+            hint="ask another node",
+        ) from None
+
+
+def _after(terms: Terms, milestone: Milestone, state: State, event: Event) -> State:
     if isinstance(event, MilestonePaid):
         return after_payout(milestone, state, Split(event.to_payee + event.fee, event.to_buyer))
     if isinstance(event, MilestoneAttested):
-        return _attested(opened.terms, state, event)
+        return _attested(terms, state, event)
     if isinstance(event, MilestoneAssigned):
         return replace(state, assignee=event.assignee, sequence=next_sequence(state))
     if isinstance(event, MilestoneSubmitted):
