@@ -16,12 +16,12 @@ from milestone_escrow.cli.desk import Desk
 from milestone_escrow.cli.outcome import payouts
 from milestone_escrow.cli.shares import share
 from milestone_escrow.cli.verdicts import consequence, required_words, verdict_words
-from milestone_escrow.cli.words import Standing, person, require, silence_words, status
 from milestone_escrow.documents.collected import CollectedAttestation, words_hash, words_of
 from milestone_escrow.documents.evidence import manifest
 from milestone_escrow.documents.signed import SignedAgreement
 from milestone_escrow.errors import ChainError, EscrowError, UsageError
 from milestone_escrow.protocol.lifecycle import Role, Status, Verb
+from milestone_escrow.words.standing import Standing, person, require, silence_words, status
 from scripts.here import account, ask, contract, find, told
 from scripts.signer import BrownieSigner
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from milestone_escrow.chain.client import Escrow
 from milestone_escrow.cli.context import Session
 from milestone_escrow.cli.desk import Desk, milestone_index
-from milestone_escrow.cli.words import Standing, amount, require, silence_words, split_words
 from milestone_escrow.documents.signed import PARTIES, SignedAgreement, signed_path
 from milestone_escrow.errors import ChainError, EscrowError, UsageError
 from milestone_escrow.protocol.lifecycle import Role, Split, Status, Verb
+from milestone_escrow.words.standing import Standing, amount, require, silence_words, split_words
 from scripts.here import account, ask, contract, find, shelf, told
 
 

@@ -23,6 +23,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"keys", "chain"}),
     frozenset({"library"}),
     frozenset({"sandbox", "oracle"}),
+    frozenset({"words"}),
     frozenset({"web"}),
     frozenset({"cli"}),
 )

@@ -10,9 +10,9 @@ from milestone_escrow.cli.desk import Desk, desk_of, look, milestone_index
 from milestone_escrow.cli.offers import Offered, kept_offers, read_offer
 from milestone_escrow.cli.output import bad, bold, command, dim, good, table, waiting
 from milestone_escrow.cli.signers import at_hand
-from milestone_escrow.cli.words import Standing, amount, person, status, when
 from milestone_escrow.errors import ChainError, UsageError
 from milestone_escrow.protocol.assessment import Assessment, Security
+from milestone_escrow.words.standing import Standing, amount, person, status, when
 
 _COLOURS = {Security.TIME_ONLY: good, Security.OBJECTION_POSSIBLE: waiting}
 

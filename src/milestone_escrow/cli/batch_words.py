@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from milestone_escrow.cli.desk import Desk
 from milestone_escrow.cli.output import bold, good, waiting
 from milestone_escrow.cli.verdicts import consequence, verdict_words
-from milestone_escrow.cli.words import Standing, person, silence_words, status
 from milestone_escrow.documents.bound import BoundAgreement
 from milestone_escrow.documents.collected import CollectedAttestation
 from milestone_escrow.documents.collected_batch import CollectedBatch
+from milestone_escrow.words.standing import Standing, person, silence_words, status
 
 if TYPE_CHECKING:
     from milestone_escrow.chain.batching import BatchResult

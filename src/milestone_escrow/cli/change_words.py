@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from milestone_escrow.cli.desk import Desk
-from milestone_escrow.cli.words import person
 from milestone_escrow.documents.change_order import ChangeOrder
 from milestone_escrow.documents.signed_change import SignedChange
 from milestone_escrow.documents.when import format_relative, format_time
 from milestone_escrow.sandbox.names import listed
+from milestone_escrow.words.standing import person
 
 
 def difference_lines(order: ChangeOrder) -> list[str]:

@@ -12,12 +12,12 @@ from milestone_escrow.cli.papers import Paper
 from milestone_escrow.cli.sending import Intent, body, carry_out
 from milestone_escrow.cli.shares import split
 from milestone_escrow.cli.signers import choose
-from milestone_escrow.cli.tasks import silence_split
-from milestone_escrow.cli.words import Standing, person, require, silence_words
 from milestone_escrow.documents.signed_act import reason_hash, reason_words
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.acts import Ruling
 from milestone_escrow.protocol.lifecycle import Role, Verb
+from milestone_escrow.words.standing import Standing, person, require, silence_words
+from milestone_escrow.words.tasks import silence_split
 
 if TYPE_CHECKING:
     from milestone_escrow.protocol.eip712 import Address

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from milestone_escrow.cli.tasks import silence_split
-from milestone_escrow.cli.words import Standing, amount, person, split_words, when
 from milestone_escrow.documents.signed_act import Act
 from milestone_escrow.documents.when import format_duration
 from milestone_escrow.protocol.acts import Dispute, Resolution, Ruling, Submission
 from milestone_escrow.protocol.lifecycle import PENDING, Split, fee
 from milestone_escrow.protocol.receivables import Assignment
 from milestone_escrow.protocol.terms import BPS
+from milestone_escrow.words.standing import Standing, amount, person, split_words, when
+from milestone_escrow.words.tasks import silence_split
 
 Words = Mapping[str, object]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from milestone_escrow.cli.words import Standing, amount, person, when, who
 from milestone_escrow.documents.when import format_duration
 from milestone_escrow.protocol.assessment import (
     Assessment,
@@ -14,6 +13,7 @@ from milestone_escrow.protocol.assessment import (
 )
 from milestone_escrow.protocol.lifecycle import Role, Verb
 from milestone_escrow.protocol.receivables import Offer
+from milestone_escrow.words.standing import Standing, amount, person, when, who
 
 _DOES = {
     Verb.ATTEST: "can certify less, or reject it,",

@@ -12,9 +12,9 @@ from milestone_escrow.cli.payments import payments, plan_payment, require_fundab
 from milestone_escrow.cli.sending import Intent, carry_out
 from milestone_escrow.cli.signers import choose
 from milestone_escrow.cli.signing import require_no_change_order
-from milestone_escrow.cli.words import Standing, person
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.lifecycle import Status, Verb
+from milestone_escrow.words.standing import Standing, person
 
 
 def open_agreement(session: Session, name: str, fund: str | None, way: str | None) -> None:

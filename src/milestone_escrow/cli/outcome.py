@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from milestone_escrow.cli.output import bold, table
 from milestone_escrow.cli.sending import Intent, body, suggest_next
 from milestone_escrow.cli.signers import names_at_hand
-from milestone_escrow.cli.tasks import Task, tasks
-from milestone_escrow.cli.words import Standing, amount, person, silence_words, status
+from milestone_escrow.words.standing import Standing, amount, person, silence_words, status
+from milestone_escrow.words.tasks import Task, tasks
 
 if TYPE_CHECKING:
     from milestone_escrow.chain.transactions import Receipt

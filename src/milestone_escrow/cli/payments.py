@@ -17,7 +17,12 @@ from milestone_escrow.cli.papers import Paper, seconds
 from milestone_escrow.cli.paying import Chosen, choose_way, permit_for, require_balance
 from milestone_escrow.cli.sending import Intent, carry_out
 from milestone_escrow.cli.signers import at_hand, choose, unlock
-from milestone_escrow.cli.words import (
+from milestone_escrow.documents.payment import SignedPayment, load_payment
+from milestone_escrow.errors import EscrowError, UsageError
+from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.protocol.lifecycle import Role, Split, Status, Verb
+from milestone_escrow.protocol.signatures import recover
+from milestone_escrow.words.standing import (
     Standing,
     amount,
     person,
@@ -26,11 +31,6 @@ from milestone_escrow.cli.words import (
     split_words,
     when,
 )
-from milestone_escrow.documents.payment import SignedPayment, load_payment
-from milestone_escrow.errors import EscrowError, UsageError
-from milestone_escrow.protocol.eip712 import Address
-from milestone_escrow.protocol.lifecycle import Role, Split, Status, Verb
-from milestone_escrow.protocol.signatures import recover
 
 if TYPE_CHECKING:
     from milestone_escrow.chain.paying import Way

@@ -22,13 +22,13 @@ from milestone_escrow.cli.paying import choose_way, permit_for, require_balance
 from milestone_escrow.cli.sending import Intent, carry_out
 from milestone_escrow.cli.shares import share
 from milestone_escrow.cli.signers import account_named, choose
-from milestone_escrow.cli.words import Standing, amount, only, person
 from milestone_escrow.documents.signed_act import SignedAct, dumps_acts
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.assessment import Assessment
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
 from milestone_escrow.protocol.lifecycle import Role
 from milestone_escrow.protocol.receivables import Assignment, Offer
+from milestone_escrow.words.standing import Standing, amount, only, person
 
 
 def offer(session: Session, name: str, key: str, price: str, to: str | None, paper: Paper) -> None:

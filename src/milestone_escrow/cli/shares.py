@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from milestone_escrow.cli.words import Standing, amount
 from milestone_escrow.documents.money import Part, Percent, Rest, read_part
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.lifecycle import Split
+from milestone_escrow.words.standing import Standing, amount
 
 
 def share(standing: Standing, text: str | None, whole: int) -> int:

@@ -7,10 +7,10 @@ from pathlib import Path
 from milestone_escrow.cli.context import Session
 from milestone_escrow.cli.output import bold, command, good, paragraph
 from milestone_escrow.cli.signers import choose
-from milestone_escrow.cli.words import person
 from milestone_escrow.documents.signed import PARTIES, SignedAgreement, signed_path
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.words.standing import person
 
 
 def sign_agreement(session: Session, name: str, output: Path | None) -> None:

@@ -11,12 +11,12 @@ from milestone_escrow.cli.context import Session
 from milestone_escrow.cli.desk import look, milestone_index
 from milestone_escrow.cli.output import dim, table
 from milestone_escrow.cli.records import recall_words
-from milestone_escrow.cli.words import person
 from milestone_escrow.documents.bound import BoundAgreement
 from milestone_escrow.documents.when import format_time
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.eip712 import ZERO_HASH
 from milestone_escrow.protocol.lifecycle import Status
+from milestone_escrow.words.standing import person
 
 
 def show_history(session: Session, name: str, key: str | None) -> None:

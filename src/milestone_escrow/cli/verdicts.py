@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 
-from milestone_escrow.cli.words import Standing, amount, person, when
 from milestone_escrow.documents.collected import CollectedAttestation
 from milestone_escrow.documents.money import format_amount
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.lifecycle import fee
 from milestone_escrow.protocol.terms import MIN_REJECTION_PERIOD
+from milestone_escrow.words.standing import Standing, amount, person, when
 
 
 def options_again(collected: CollectedAttestation) -> str:

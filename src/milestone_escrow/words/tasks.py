@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from milestone_escrow.cli.words import (
+from milestone_escrow.protocol import lifecycle
+from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.protocol.lifecycle import Option, Role, Status, Verb
+from milestone_escrow.protocol.receivables import ASSIGNABLE
+from milestone_escrow.words.standing import (
     Standing,
     amount,
     holders,
     split_words,
     when,
 )
-from milestone_escrow.protocol import lifecycle
-from milestone_escrow.protocol.eip712 import Address
-from milestone_escrow.protocol.lifecycle import Option, Role, Status, Verb
-from milestone_escrow.protocol.receivables import ASSIGNABLE
 
 REASON = '--reason "…"'
 
