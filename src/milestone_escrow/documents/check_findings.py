@@ -242,7 +242,13 @@ def _clarity(agreement: Agreement, now: int) -> Iterator[Finding]:
 
 def _proof(agreement: Agreement, m: PlannedMilestone) -> Iterator[Finding]:
     proofs = list(leaves(m.requirements))
-    if m.quorum and proofs and all(
+    if m.supplier_evidence:
+        yield _finding(
+            agreement, Level.WARNING, "supplier-evidence", (*m.where, "supplier_evidence"),
+            f"'{m.key}' may be signed on nothing but what the supplier shows",
+            "remove it, unless the buyer means that",
+        )  # fmt: skip
+    elif m.quorum and proofs and all(
         (isinstance(p, DocumentRequired) and p.source == "supplier") or isinstance(p, AfterRequired)
         for p in proofs
     ):  # fmt: skip

@@ -181,6 +181,7 @@ def milestone_words(agreement: Agreement, milestone: PlannedMilestone) -> Words:
         "responsible": milestone.responsible,
         "verified by": milestone.verified_by or "nobody",
         "must be shown": "; ".join(item.words() for item in milestone.requirements.items),
+        "supplier's own evidence": "is enough" if milestone.supplier_evidence else "",
         "description": milestone.description,
         "VAT": milestone.vat.words if milestone.vat else "",
         "cost centre": milestone.cost_centre,

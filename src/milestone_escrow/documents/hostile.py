@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 
 MAX_NESTING = 64
 
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
 
 
-def parse_json(data: bytes | str, *, limit: int) -> object:
+def parse_json(data: bytes | str, *, limit: int, exact: bool = False) -> object:
     """The value that the text holds; a field that is given twice is refused.
+
+    `exact` reads fractions as `Decimal`, digit by digit as they were written, and refuses NaN and
+    infinities, which are no JSON.
 
     Raises:
         ValueError: it is longer than `limit` bytes, too deep, or not JSON.
@@ -29,7 +33,15 @@ def parse_json(data: bytes | str, *, limit: int) -> object:
         depth += (first in b"[{") - (first in b"]}")
         if depth > MAX_NESTING:
             raise ValueError("nested too deeply")
+    if exact:
+        return json.loads(
+            raw, object_pairs_hook=_distinct, parse_float=Decimal, parse_constant=_refused
+        )
     return json.loads(raw, object_pairs_hook=_distinct)
+
+
+def _refused(name: str) -> object:
+    raise ValueError(f"{name} is not a number")
 
 
 def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -31,6 +31,7 @@ from milestone_escrow.documents.values import (
     QuorumRule,
     read_account,
     read_deadline,
+    read_enough,
     read_fee,
     read_key,
     read_no_ruling,
@@ -255,6 +256,7 @@ class Stage(Fields):
     responsible: Line | None = None
     verified_by: Quorum | None = None
     requires: Any = None
+    supplier_evidence: Annotated[bool, reads(read_enough)] | None = None
     if_nothing_proven: Silence | None = None
     refund_after: Deadline | None = None
     pays_after: Deadline | None = None

@@ -121,6 +121,8 @@ def _milestone(agreement: Agreement, m: PlannedMilestone, width: int) -> Iterato
         if isinstance(item, SomeRequired):
             words = words.replace(" of (", " of: ").removesuffix(")")
         yield from textwrap.wrap(words, WIDTH, initial_indent=f"{gap}- ", subsequent_indent=gap)
+    if m.supplier_evidence:
+        yield f"{gap}what only the supplier shows is enough"
     money = "paid to the supplier" if m.pays_on_silence else "refunded to the buyer"
     unless = "objected to" if m.pays_on_silence else "proven"
     yield f"{gap}{money} after {format_time(m.deadline, agreement.timezone)} unless {unless}"

@@ -42,6 +42,7 @@ class PlannedMilestone:
         verifiers: the names of those who may sign for it; `quorum` of them must.
         where: its path in the file's tree; `line` is 0 where there is no file.
         decided: token units that had left it before a change order, all where it stays behind.
+        supplier_evidence: whether what only the supplier shows is enough, as both signed.
         vat: the tax on it, None where the agreement says nothing about that.
         cost_centre: what it is booked on; empty where nothing is said.
     """
@@ -64,6 +65,7 @@ class PlannedMilestone:
     where: Where
     line: int
     decided: int = 0
+    supplier_evidence: bool = False
     vat: Vat | None = None
     cost_centre: str = ""
 
@@ -137,6 +139,7 @@ class _Resolver:
             description=stage.description or "",
             where=draft.where,
             line=self.source.line(draft.where),
+            supplier_evidence=bool(stage.supplier_evidence),
             vat=stage.vat or self.model.payment.vat,
             cost_centre=stage.cost_centre or "",
         )

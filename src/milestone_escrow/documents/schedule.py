@@ -86,7 +86,7 @@ def _expand(source: Source, model: AgreementFile) -> Iterator[Draft]:
 
 
 _NOT_FOR_DEPOSITS = ("due", "requires", "verified_by", "if_nothing_proven", "refund_after",
-                     "pays_after", "retainage")  # fmt: skip
+                     "pays_after", "retainage", "supplier_evidence")  # fmt: skip
 
 
 def _deposit(source: Source, where: Where, entry: Entry, part: Part) -> Draft:
