@@ -1,0 +1,78 @@
+"""Requirements against facts: a pure function, with a reason for everything it says.
+
+`all` is met when each item is; `at least n of` when n are. Both have failed when what has failed
+leaves them no way to be met. Both are independent when one of the items that meet them is: a
+payment must rest at least in part on somebody who is not paid by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from milestone_escrow.documents.requirements import (
+    AfterRequired,
+    AllRequired,
+    DocumentRequired,
+    HttpRequired,
+    OtherRequired,
+    Requirement,
+    SomeRequired,
+    StatementRequired,
+    WebhookRequired,
+)
+from milestone_escrow.oracle.policies.facts import Facts
+from milestone_escrow.oracle.policies.finding import Finding, Judgement, Standing
+from milestone_escrow.oracle.policies.leaves import (
+    after,
+    document,
+    http,
+    statement,
+    webhook,
+)
+from milestone_escrow.oracle.policies.other import other
+
+Judge = Callable[[Any, Facts, int], Judgement]
+
+_JUDGES: dict[type, Judge] = {
+    DocumentRequired: document,
+    StatementRequired: statement,
+    AfterRequired: after,
+    WebhookRequired: webhook,
+    HttpRequired: http,
+    OtherRequired: other,
+}
+
+
+def evaluate(requirement: Requirement, facts: Facts, now: int) -> Finding:
+    """What `requirement` comes to at `now`, Unix seconds. Reads nothing but its arguments."""
+    if isinstance(requirement, (AllRequired, SomeRequired)):
+        items = tuple(evaluate(item, facts, now) for item in requirement.items)
+        needed = len(items) if isinstance(requirement, AllRequired) else requirement.at_least
+        return _combined(requirement, items, needed)
+    judged = _JUDGES[type(requirement)](requirement, facts, now)
+    return Finding(requirement, judged.standing, judged.text, judged.since, judged.independent)
+
+
+def _combined(requirement: Requirement, items: Sequence[Finding], needed: int) -> Finding:
+    met = sorted(item.since for item in items if item.is_met)
+    failed = sorted(item.since for item in items if item.standing is Standing.FAILED)
+    allowed_to_fail = len(items) - needed
+    if len(met) >= needed:
+        standing, since = Standing.MET, met[needed - 1] if needed else 0
+    elif len(failed) > allowed_to_fail:
+        standing, since = Standing.FAILED, failed[allowed_to_fail]
+    else:
+        standing, since = Standing.MISSING, 0
+    # All that is met counts: of n items that suffice, an independent one can be among them.
+    independent = standing is Standing.MET and any(i.is_met and i.independent for i in items)
+    text = _count(len(met), len(items), needed)
+    return Finding(requirement, standing, text, since, independent, tuple(items))
+
+
+def _count(met: int, total: int, needed: int) -> str:
+    if not total:
+        return "nothing is required"
+    if needed == total:
+        return f"{met} of {total} met"
+    return f"{met} of {total} met, {needed} needed"
