@@ -27,6 +27,7 @@ class Task:
     Attributes:
         account: who; None is anyone.
         text: what, and what happens otherwise.
+        verb: the command that does it.
         command: without `--as`, which depends on whose machine it is.
         until: Unix seconds, 0 where nothing runs out.
         is_needed: whether the deal waits for it; otherwise it is merely possible.
@@ -35,6 +36,7 @@ class Task:
     milestone: str
     account: Address | None
     text: str
+    verb: str
     command: str
     until: int
     is_needed: bool
@@ -53,7 +55,7 @@ def tasks(name: str, standing: Standing) -> Iterator[Task]:
     if standing.state.status in ASSIGNABLE and standing.now < standing.end:
         line = f"escrow receivable offer {name} {standing.key} --price 97%"
         text = "sell what it pays for early cash"
-        yield Task(standing.key, standing.payee, text, line, standing.end, is_needed=False)
+        yield Task(standing.key, standing.payee, text, "offer", line, standing.end, is_needed=False)
 
 
 def _task(name: str, standing: Standing, option: Option, account: Address | None) -> Task:
@@ -63,7 +65,7 @@ def _task(name: str, standing: Standing, option: Option, account: Address | None
         verb = option.verb.value
     command = " ".join(filter(None, ("escrow", verb, name, standing.key, arguments)))
     until = option.until or 0
-    return Task(standing.key, account, text, command, until, needed)
+    return Task(standing.key, account, text, verb, command, until, needed)
 
 
 def _words(standing: Standing, option: Option) -> tuple[str, str, bool]:

@@ -1,0 +1,1 @@
+"""The page: where buyers, suppliers, verifiers, arbiters and financiers do their part."""

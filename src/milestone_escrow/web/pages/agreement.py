@@ -1,0 +1,77 @@
+"""One agreement: what is paid for, where it stands, who must act next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+from sqlalchemy import Connection, select
+
+from milestone_escrow.chain.events import Event
+from milestone_escrow.oracle.api import viewers
+from milestone_escrow.oracle.api.problems import Problem
+from milestone_escrow.oracle.api.rendering import payouts
+from milestone_escrow.oracle.api.viewers import Asking, Viewer
+from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.oracle.store import shapes
+from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.web.deal import Deal, deal
+from milestone_escrow.web.deps import Web, WebDeps
+from milestone_escrow.web.rendering import page
+
+router = APIRouter()
+
+
+@router.get("/a/{agreement_id}")
+def show(agreement_id: str, web: Web, viewer: Asking) -> HTMLResponse:
+    view = find(web, agreement_id, viewer)
+    if view.signed is None:
+        return page("bare.html", viewer, here="", view=view, network=web.api.settings.network)
+    return page("agreement.html", viewer, here="", deal=of(web, view, viewer))
+
+
+@router.get("/a/{agreement_id}/live")
+def live(agreement_id: str, web: Web, viewer: Asking) -> HTMLResponse:
+    """The part of the page that changes, which the page puts in place when told of an event."""
+    view = find(web, agreement_id, viewer)
+    if view.signed is None:
+        raise Problem(404, "the document of this agreement is not known here")
+    return page("live.html", viewer, deal=of(web, view, viewer))
+
+
+def find(web: WebDeps, agreement_id: str, viewer: Viewer) -> AgreementView:
+    """The agreement as the viewer may see it.
+
+    Raises:
+        Problem: 404.
+    """
+    digits = agreement_id.removeprefix("0x")
+    if len(digits) != 64 or not all(digit in "0123456789abcdefABCDEF" for digit in digits):
+        raise Problem(404, "no agreement is known under this address")
+    return viewers.visible(viewers.find(web.api, "0x" + digits.lower(), viewer), viewer)
+
+
+def of(web: WebDeps, view: AgreementView, viewer: Viewer) -> Deal:
+    with web.api.store.reading() as connection:
+        now = web.api.chain_now(connection)
+        paid = payouts(connection, view.id)
+        events = events_of(connection, view.id)
+    network = web.api.settings.network
+    return deal(
+        view, network, now, paid=paid, events=events, recall=_unknown, viewer=viewer.account
+    )
+
+
+def events_of(connection: Connection, agreement_id: bytes) -> list[Event]:
+    """Everything that happened to an agreement, in order."""
+    rows = connection.execute(
+        select(t.events)
+        .where(t.events.c.agreement_id == agreement_id)
+        .order_by(t.events.c.block, t.events.c.log_index)
+    )
+    return [shapes.read_event(row._mapping) for row in rows]
+
+
+def _unknown(_digest: bytes) -> Mapping[str, object]:
+    return {}
