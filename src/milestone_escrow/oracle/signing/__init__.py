@@ -1,0 +1,1 @@
+"""Verdicts that were signed: taken in, counted, and what the service itself may sign."""

@@ -1,0 +1,146 @@
+"""The attestations of one milestone with their signatures: which count, and what they come to.
+
+The contract counts a signature of the milestone's verifiers once each. So does this, less those
+that their signer has taken back since: they may still work on chain, but nobody here sends them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from sqlalchemy import Connection, select
+
+from milestone_escrow.oracle.signing.rules import Case, contradicts
+from milestone_escrow.oracle.store import shapes
+from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.protocol.acts import Attestation, Verdict
+from milestone_escrow.protocol.eip712 import Address
+
+MilestoneKey = tuple[bytes, int]
+"""An agreement's id and a milestone's number."""
+
+_MANY = 500
+"""Ids in one query: more than SQLite's oldest limit on parameters would be refused."""
+
+
+class Stage(str, Enum):
+    """OPEN waits for signatures, COMPLETE to be sent, SETTLED has had its effect (a return for
+    rework has it by being known), DEAD never will."""
+
+    OPEN = "open"
+    COMPLETE = "complete"
+    SETTLED = "settled"
+    DEAD = "dead"
+
+
+@dataclass
+class Entry:
+    """One attestation and who has signed it, all verified."""
+
+    digest: bytes
+    attestation: Attestation
+    stage: Stage
+    reason: str = ""
+    signatures: dict[Address, bytes] = field(default_factory=dict)
+
+
+@dataclass
+class Dossier:
+    """All attestations of one milestone, by digest."""
+
+    entries: dict[bytes, Entry] = field(default_factory=dict)
+
+    def signed_by(self, account: Address) -> Iterator[Attestation]:
+        """Everything that a verifier has signed about the milestone."""
+        return (e.attestation for e in self.entries.values() if account in e.signatures)
+
+    def signers(self, entry: Entry, verifiers: Sequence[Address]) -> tuple[Address, ...]:
+        """Whose signatures count, in the contract's order."""
+        return tuple(
+            account
+            for account in verifiers
+            if account in entry.signatures
+            and not any(
+                other.issued_at > entry.attestation.issued_at
+                and contradicts(entry.attestation, other)
+                for other in self.signed_by(account)
+            )
+        )
+
+    def stage(self, case: Case, entry: Entry) -> Stage:
+        """OPEN or COMPLETE by the signatures alone; a complete return for rework is SETTLED."""
+        count = len(self.signers(entry, case.verifiers))
+        if not case.milestone.quorum or count < case.milestone.quorum:
+            return Stage.OPEN
+        returned = entry.attestation.verdict is Verdict.RETURNED
+        return Stage.SETTLED if returned else Stage.COMPLETE
+
+
+def cases(connection: Connection, keys: Iterable[MilestoneKey]) -> dict[MilestoneKey, Case]:
+    """The milestones that are open on chain, as the store knows them; others are left out."""
+    wanted = set(keys)
+    found: dict[MilestoneKey, Case] = {}
+    for ids in _chunks({agreement_id for agreement_id, _ in wanted}):
+        opened = {
+            row.agreement_id: (
+                shapes.read_terms(row.terms),
+                shapes.read_milestones(row.milestones),
+            )
+            for row in connection.execute(
+                select(t.agreements.c.agreement_id, t.agreements.c.terms, t.agreements.c.milestones)
+                .where(t.agreements.c.agreement_id.in_(ids))
+            )
+        }  # fmt: skip
+        rows = connection.execute(select(t.milestones).where(t.milestones.c.agreement_id.in_(ids)))
+        for row in rows.mappings():
+            key = (row["agreement_id"], row["milestone"])
+            if key in wanted and key[0] in opened:
+                terms, milestones = opened[key[0]]
+                state = shapes.read_state(row)
+                found[key] = Case(*key, terms, milestones[key[1]], state)
+    return found
+
+
+def dossiers(connection: Connection, keys: Iterable[MilestoneKey]) -> dict[MilestoneKey, Dossier]:
+    """Everything that was taken in about these milestones; an empty one where nothing was."""
+    found = {key: Dossier() for key in keys}
+    by_digest: dict[bytes, Entry] = {}
+    for ids in _chunks({agreement_id for agreement_id, _ in found}):
+        about = t.attestations.c.agreement_id.in_(ids)
+        for row in connection.execute(select(t.attestations).where(about)).mappings():
+            dossier = found.get((row["agreement_id"], row["milestone"]))
+            if dossier is None:
+                continue
+            attestation = shapes.read_attestation(row)
+            entry = Entry(row["digest"], attestation, Stage(row["state"]), row["reason"])
+            by_digest[entry.digest] = dossier.entries[entry.digest] = entry
+        signed = (
+            select(t.signatures.c.digest, t.signatures.c.signer, t.signatures.c.signature)
+            .join(t.attestations, t.attestations.c.digest == t.signatures.c.digest)
+            .where(about)
+        )
+        for digest, signer, signature in connection.execute(signed):
+            if digest in by_digest:
+                by_digest[digest].signatures[signer] = signature
+    return found
+
+
+def words_behind(
+    connection: Connection, hashes: Iterable[bytes]
+) -> dict[bytes, Mapping[str, object]]:
+    """What these hashes commit to, as far as it is known here."""
+    found: dict[bytes, Mapping[str, object]] = {}
+    for chunk in _chunks(set(hashes)):
+        rows = connection.execute(
+            select(t.words.c.hash, t.words.c.data).where(t.words.c.hash.in_(chunk))
+        )
+        found.update({row.hash: row.data for row in rows})
+    return found
+
+
+def _chunks(ids: Iterable[bytes]) -> Iterator[list[bytes]]:
+    ordered = sorted(ids)
+    for start in range(0, len(ordered), _MANY):
+        yield ordered[start : start + _MANY]

@@ -1,0 +1,106 @@
+"""What somebody posted, before the store is asked: its digest rebuilt, its signers recovered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from milestone_escrow.errors import TypedDataError
+from milestone_escrow.oracle.signing.counting import MilestoneKey, Stage
+from milestone_escrow.oracle.signing.rules import Case, Refusal
+from milestone_escrow.oracle.signing.wire import Post
+from milestone_escrow.protocol.acts import Attestation
+from milestone_escrow.protocol.eip712 import Address, Domain
+from milestone_escrow.protocol.signatures import recover
+
+ContractCheck: TypeAlias = Callable[[Address, bytes, bytes], bool]
+"""Whether a contract (account) accepts a signature (last) of a digest now, by ERC-1271."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an attestation that somebody sent.
+
+    Attributes:
+        stage: where it stands now; None where nothing of it was taken.
+        added: whose signatures are new.
+        known: whose were here already, which is fine.
+        refused: what was not taken, and why.
+        signers: whose signatures count now, in the contract's order.
+        evidence: what its evidence hash is here: "none", "manifest" (the milestone's own), "words"
+            (files or reasons that were sent along or before), or "unknown".
+    """
+
+    digest: bytes
+    stage: Stage | None
+    added: tuple[Address, ...] = ()
+    known: tuple[Address, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    signers: tuple[Address, ...] = ()
+    quorum: int = 0
+    evidence: str = "unknown"
+
+    @property
+    def is_taken(self) -> bool:
+        return bool(self.added or self.known)
+
+    @property
+    def is_complete(self) -> bool:
+        return self.stage in (Stage.COMPLETE, Stage.SETTLED)
+
+    @property
+    def reason(self) -> str:
+        """Why something was refused, in a sentence; "" where nothing was."""
+        return "; ".join(dict.fromkeys(refusal.reason for refusal in self.refused))
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A post whose digest and signers are known, before anything is asked of the store."""
+
+    post: Post
+    digest: bytes
+    signatures: Mapping[Address, bytes] = field(default_factory=dict)
+    refused: tuple[Refusal, ...] = ()
+
+    @property
+    def key(self) -> MilestoneKey:
+        return self.post.attestation.agreement_id, self.post.attestation.milestone
+
+
+def examine(
+    domain: Domain, case: Case | None, post: Post, contract_signs: ContractCheck | None = None
+) -> Examined:
+    """Whose signatures these really are; touches no store, and the chain only for contracts."""
+    attestation = post.attestation
+    try:
+        digest = attestation.typed_data(domain).digest()
+    except TypedDataError as error:
+        return Examined(post, b"", refused=(Refusal("Malformed", error.message),))
+    if case is None:
+        return Examined(post, digest, refused=(unknown(attestation),))
+    good: dict[Address, bytes] = {}
+    refused: list[Refusal] = []
+    for account, signature in post.signatures.items():
+        if account not in case.verifiers:
+            reason = f"{account} does not verify milestone {attestation.milestone}"
+            refused.append(Refusal("SignerNotAllowed", reason, account))
+        elif signed_by_key(account, digest, signature) or (
+            contract_signs is not None and contract_signs(account, digest, signature)
+        ):
+            good[account] = signature
+        else:
+            reason = f"the signature is not by {account} for this attestation"
+            refused.append(Refusal("InvalidSignature", reason, account))
+    return Examined(post, digest, good, tuple(refused))
+
+
+def signed_by_key(account: Address, digest: bytes, signature: bytes) -> bool:
+    return len(signature) in (64, 65) and recover(digest, signature) == account
+
+
+def unknown(attestation: Attestation) -> Refusal:
+    name = f"0x{attestation.agreement_id.hex()[:12]}…"
+    reason = f"no open agreement {name} with a milestone {attestation.milestone} is known here"
+    return Refusal("NoSuchMilestone", f"{reason}; open it, and wait until it was seen")

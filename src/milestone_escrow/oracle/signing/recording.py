@@ -1,0 +1,264 @@
+"""What is taken in of examined posts: decided and written in one transaction, with its reasons.
+
+What comes from strangers leaves no trace in the store; a verifier's verdict does, taken or refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from milestone_escrow.documents.collected import words_hash
+from milestone_escrow.documents.evidence import EvidenceFile, Manifest
+from milestone_escrow.errors import EscrowError
+from milestone_escrow.oracle.signing.counting import (
+    Dossier,
+    Entry,
+    MilestoneKey,
+    Stage,
+    cases,
+    dossiers,
+    words_behind,
+)
+from milestone_escrow.oracle.signing.examining import Examined, Outcome, unknown
+from milestone_escrow.oracle.signing.rules import Case, Refusal, conflict, refused_by_contract
+from milestone_escrow.oracle.signing.wire import Post
+from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.oracle.store.store import serialize
+from milestone_escrow.protocol.acts import Attestation, Verdict
+from milestone_escrow.protocol.eip712 import ZERO_HASH, Address
+
+
+def record(
+    connection: Connection, examined: Sequence[Examined], now: int, *, actor: str = "intake"
+) -> list[Outcome]:
+    """Take in what may be, in the caller's write transaction; one outcome for each, in order."""
+    # Quorums and conflicts are decided by what is there, so one transaction at a time looks.
+    serialize(connection, "attestations")
+    keys = {one.key for one in examined if one.signatures}
+    writer = _Writer(cases(connection, keys), dossiers(connection, keys), now, actor)
+    writer.manifests = _manifests(connection, keys)
+    hashes = {one.post.attestation.evidence_hash for one in examined if one.signatures}
+    writer.words_known = set(words_behind(connection, hashes))
+    outcomes = [writer.take(one) for one in examined]
+    writer.write(connection)
+    return outcomes
+
+
+class _Writer:
+    """Decides in memory, one post after the other, and writes everything at once."""
+
+    manifests: Mapping[MilestoneKey, Mapping[bytes, dict[str, object]]]
+    words_known: set[bytes]
+
+    def __init__(
+        self,
+        cases: Mapping[MilestoneKey, Case],
+        dossiers: Mapping[MilestoneKey, Dossier],
+        now: int,
+        actor: str,
+    ) -> None:
+        self._cases = cases
+        self._dossiers = dossiers
+        self._now = now
+        self._actor = actor
+        self._new: list[dict[str, object]] = []
+        self._signatures: list[dict[str, object]] = []
+        self._words: list[dict[str, object]] = []
+        self._moved: dict[bytes, Entry] = {}
+        self._acts: list[audit.Act] = []
+
+    def take(self, one: Examined) -> Outcome:
+        case = self._cases.get(one.key)
+        if case is None or not one.signatures:
+            why = one.refused or (unknown(one.post.attestation),)
+            return Outcome(one.digest, None, refused=why)
+        dossier = self._dossiers[one.key]
+        entry = dossier.entries.get(one.digest)
+        known = tuple(a for a in one.signatures if entry and a in entry.signatures)
+        fresh = [account for account in one.signatures if account not in known]
+        refused = list(one.refused)
+        allowed = self._allowed(case, dossier, one.post, fresh, refused) if fresh else []
+        evidence = self._evidence(one.post, remember=bool(allowed))
+        if allowed:
+            entry = entry or self._begin(dossier, one)
+            self._sign(dossier, case, entry, {a: one.signatures[a] for a in allowed}, evidence)
+        signers = dossier.signers(entry, case.verifiers) if entry else ()
+        return Outcome(
+            one.digest,
+            entry.stage if entry else None,
+            tuple(allowed),
+            known,
+            tuple(refused),
+            signers,
+            case.milestone.quorum,
+            evidence,
+        )
+
+    def write(self, connection: Connection) -> None:
+        for table, rows in (
+            (t.words, self._words),
+            (t.attestations, self._new),
+            (t.signatures, self._signatures),
+        ):
+            if rows:
+                connection.execute(insert(table), rows)
+        move(connection, self._moved.values())
+        if self._acts:
+            audit.record_all(connection, self._now, self._acts)
+
+    def _allowed(
+        self,
+        case: Case,
+        dossier: Dossier,
+        post: Post,
+        accounts: Sequence[Address],
+        refused: list[Refusal],
+    ) -> list[Address]:
+        attestation = post.attestation
+        whole = _bad_words(post) or refused_by_contract(case, attestation, self._now)
+        if whole is not None:
+            refused.append(whole)
+            for account in accounts:
+                self._log_refusal(attestation, account, whole)
+            return []
+        allowed = []
+        for account in accounts:
+            why = conflict(account, attestation, dossier.signed_by(account))
+            if why is None:
+                allowed.append(account)
+            else:
+                refused.append(why)
+                self._log_refusal(attestation, account, why)
+        return allowed
+
+    def _begin(self, dossier: Dossier, one: Examined) -> Entry:
+        attestation = one.post.attestation
+        reason = ""
+        if attestation.verdict is Verdict.RETURNED:
+            reason = str(one.post.words.get("reason", ""))
+        entry = Entry(one.digest, attestation, Stage.OPEN, reason)
+        dossier.entries[one.digest] = entry
+        self._new.append(
+            {
+                "digest": one.digest,
+                "agreement_id": attestation.agreement_id,
+                "milestone": attestation.milestone,
+                "verdict": int(attestation.verdict),
+                "amount": attestation.amount,
+                "evidence_hash": attestation.evidence_hash,
+                "issued_at": attestation.issued_at,
+                "valid_until": attestation.valid_until,
+                "received_at": self._now,
+                "state": Stage.OPEN.value,
+                "reason": reason,
+            }
+        )
+        return entry
+
+    def _sign(
+        self,
+        dossier: Dossier,
+        case: Case,
+        entry: Entry,
+        signatures: Mapping[Address, bytes],
+        evidence: str,
+    ) -> None:
+        attestation = entry.attestation
+        subject = audit.subject_of(attestation.agreement_id, attestation.milestone)
+        for account, signature in signatures.items():
+            entry.signatures[account] = signature
+            self._signatures.append(
+                {
+                    "digest": entry.digest,
+                    "signer": account,
+                    "signature": signature,
+                    "received_at": self._now,
+                }
+            )
+            data = {
+                "digest": "0x" + entry.digest.hex(),
+                "signer": account,
+                "verdict": attestation.verdict.name.lower(),
+                "amount": str(attestation.amount),
+                "evidence": evidence,
+            }
+            self._acts.append(audit.Act(self._actor, "attestation.taken", subject, data))
+        # A later verdict may take signatures of an earlier one back.
+        for other in dossier.entries.values():
+            if other.stage not in (Stage.OPEN, Stage.COMPLETE):
+                continue
+            stage = dossier.stage(case, other)
+            if stage is not other.stage:
+                other.stage = stage
+                self._moved[other.digest] = other
+                data = {"digest": "0x" + other.digest.hex()}
+                self._acts.append(
+                    audit.Act(self._actor, f"attestation.{stage.value}", subject, data)
+                )
+
+    def _evidence(self, post: Post, *, remember: bool) -> str:
+        wanted = post.attestation.evidence_hash
+        if wanted == ZERO_HASH:
+            return "none"
+        key = (post.attestation.agreement_id, post.attestation.milestone)
+        manifest = self.manifests.get(key, {}).get(wanted)
+        words = manifest or post.words
+        if words and remember and wanted not in self.words_known:
+            self.words_known.add(wanted)
+            self._words.append({"hash": wanted, "data": dict(words), "added_at": self._now})
+        if manifest:
+            return "manifest"
+        return "words" if words or wanted in self.words_known else "unknown"
+
+    def _log_refusal(self, attestation: Attestation, account: Address, why: Refusal) -> None:
+        subject = audit.subject_of(attestation.agreement_id, attestation.milestone)
+        data = {"signer": account, "error": why.error, "reason": why.reason}
+        self._acts.append(audit.Act(self._actor, "attestation.refused", subject, data))
+
+
+def move(connection: Connection, entries: Iterable[Entry]) -> None:
+    """Write the stages and reasons of entries that have changed."""
+    rows = [{"b_digest": e.digest, "b_state": e.stage.value, "b_reason": e.reason} for e in entries]
+    if rows:
+        connection.execute(
+            update(t.attestations)
+            .where(t.attestations.c.digest == bindparam("b_digest"))
+            .values(state=bindparam("b_state"), reason=bindparam("b_reason")),
+            rows,
+        )
+
+
+def _manifests(
+    connection: Connection, keys: Iterable[MilestoneKey]
+) -> dict[MilestoneKey, dict[bytes, dict[str, object]]]:
+    """For each milestone with evidence the hash of its manifest, and what it commits to."""
+    wanted = set(keys)
+    ids = sorted({agreement_id for agreement_id, _ in wanted})
+    files: dict[MilestoneKey, list[EvidenceFile]] = {}
+    query = select(t.evidence).where(t.evidence.c.agreement_id.in_(ids))
+    for row in connection.execute(query):
+        file = EvidenceFile(row.name, row.kind, row.media_type, row.size, row.sha256.hex())
+        files.setdefault((row.agreement_id, row.milestone), []).append(file)
+    found: dict[MilestoneKey, dict[bytes, dict[str, object]]] = {}
+    for key, these in files.items():
+        if key in wanted:
+            manifest = Manifest(tuple(sorted(these, key=lambda file: file.name)))
+            data: dict[str, object] = {"format": "1", "files": [f.data() for f in manifest.files]}
+            found[key] = {manifest.hash: data}
+    return found
+
+
+def _bad_words(post: Post) -> Refusal | None:
+    """Words that were sent along must be what was signed."""
+    if not post.words:
+        return None
+    try:
+        fits = words_hash(post.words) == post.attestation.evidence_hash
+    except (EscrowError, ValueError, TypeError):
+        fits = False
+    if fits:
+        return None
+    return Refusal("WordsDoNotFit", "the words are not what the attestation's evidence hash means")
