@@ -1,0 +1,143 @@
+"""The application: routes, the gate around them, and one shape for every refusal."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import SQLAlchemyError
+
+from milestone_escrow.errors import EscrowError
+from milestone_escrow.oracle.api import openapi, problems
+from milestone_escrow.oracle.api.deps import ApiDeps
+from milestone_escrow.oracle.api.gate import Gate, TooLarge
+from milestone_escrow.oracle.api.hub import Hub
+from milestone_escrow.oracle.api.limits import KIB, MIB, Buckets, networks
+from milestone_escrow.oracle.api.metrics import Metrics
+from milestone_escrow.oracle.api.problems import Complaint, Problem
+from milestone_escrow.oracle.api.routes import agreements, links, login, operations, stream
+
+logger = logging.getLogger("milestone_escrow.oracle.api")
+
+_EVIDENCE = re.compile(r"/v1/agreements/[^/]+/milestones/[^/]+/evidence")
+_JSON_LIMIT = 256 * KIB
+_DOCUMENT_LIMIT = 6 * MIB
+# What multipart adds around a file.
+_ENVELOPE = 64 * KIB
+_LONGEST_COMPLAINTS = 20
+
+
+def create_app(deps: ApiDeps) -> FastAPI:
+    """The whole interface over these rooms. `app.state.hub.close()` ends its live streams."""
+    app = FastAPI(
+        title="Milestone escrow: the oracle",
+        openapi_url="/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+    )
+    app.state.deps = deps
+    app.state.hub = Hub(deps)
+    app.state.metrics = Metrics(deps)
+    app.state.buckets = Buckets(deps.settings.rates, deps.clock)
+    for room in (agreements, links, login, stream, operations):
+        app.include_router(room.router)
+    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
+    for error, handler in _HANDLERS.items():
+        app.add_exception_handler(error, handler)
+    app.add_middleware(
+        Gate,
+        buckets=app.state.buckets,
+        limit_of=_limits(deps),
+        observe=app.state.metrics.observe,
+        trusted=networks(deps.settings.trusted_proxies),
+        secure=deps.settings.is_secure,
+    )
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    app.state.hub.close()
+
+
+def _limits(deps: ApiDeps) -> Callable[[str, str], int]:
+    upload = deps.settings.max_upload + _ENVELOPE
+
+    def limit(method: str, path: str) -> int:
+        if path == "/v1/agreements":
+            return _DOCUMENT_LIMIT
+        return upload if _EVIDENCE.fullmatch(path) else _JSON_LIMIT
+
+    return limit
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, EscrowError)
+    problem = problems.of(error)
+    if problem.status >= 500:
+        logger.warning("refused: %s", problem.kind, extra={"fields": {"detail": problem.message}})
+    return problems.response(problem)
+
+
+def _http(request: Request, error: Exception) -> Response:
+    """What the framework refuses: an unknown path, a wrong method, a body that is no JSON."""
+    if isinstance(error, TooLarge):
+        return problems.response(error.problem())
+    assert isinstance(error, _StarletteHTTPException)
+    hints = {404: "see /v1/openapi.json for all paths", 405: "see Allow for those that are"}
+    details = {
+        400: "the body cannot be read",
+        404: f"there is nothing at {request.url.path[:200]}",
+        405: f"{request.method[:20]} is not allowed here",
+    }
+    problem = Problem(
+        error.status_code,
+        details.get(error.status_code, str(error.detail)),
+        hint=hints.get(error.status_code, ""),
+        headers=error.headers,
+    )
+    return problems.response(problem)
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    """Fields that are missing or wrong: where and why, never what was sent."""
+    assert isinstance(error, RequestValidationError)
+    found = error.errors()
+    complaints = tuple(
+        Complaint(where=".".join(str(step)[:80] for step in item["loc"]), message=item["msg"])
+        for item in found[:_LONGEST_COMPLAINTS]
+    )
+    malformed = any(item["type"] == "json_invalid" for item in found)
+    message = "the body is not JSON" if malformed else "the request is not as it must be"
+    status = 400 if malformed else 422
+    return problems.response(Problem(status, message, errors=complaints))
+
+
+def _store(request: Request, error: Exception) -> Response:
+    logger.exception("the store failed", exc_info=error)
+    problem = Problem(
+        503,
+        "the service's store cannot be used just now",
+        hint="try again in a minute",
+        headers={"Retry-After": "60"},
+    )
+    return problems.response(problem)
+
+
+# The framework raises its base's errors too, whose module it does not re-export.
+_StarletteHTTPException: Any = HTTPException.__mro__[1]
+
+_HANDLERS: dict[type[Exception], Callable[[Request, Exception], Response]] = {
+    EscrowError: _refused,
+    _StarletteHTTPException: _http,
+    RequestValidationError: _invalid,
+    SQLAlchemyError: _store,
+}

@@ -1,0 +1,77 @@
+"""What the interface needs of the rest of the service, handed in so that nothing is circular."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from milestone_escrow.chain.networks import Network
+from milestone_escrow.oracle import book
+from milestone_escrow.oracle.api.limits import MIB, RATES, Rate
+from milestone_escrow.oracle.api.sessions import SESSION_SECONDS
+from milestone_escrow.oracle.api.siwe import ContractCheck
+from milestone_escrow.oracle.store.store import Store
+from milestone_escrow.protocol.eip712 import Domain
+
+
+@dataclass(frozen=True)
+class ApiSettings:
+    """How the interface presents itself, and what it allows.
+
+    Attributes:
+        origin: its public address, "https://oracle.example"; what people sign in to.
+        trusted_proxies: networks whose X-Forwarded-For is believed; none unless named.
+        max_upload: bytes of one file of evidence.
+        max_lag: seconds that the indexed head may lie behind before the service is not ready.
+        operator_token: SHA-256 of the operator's token; empty where there is none.
+    """
+
+    domain: Domain
+    network: Network
+    origin: str = "http://127.0.0.1:8580"
+    trusted_proxies: tuple[str, ...] = ()
+    max_upload: int = 25 * MIB
+    max_lag: int = 600
+    session_seconds: int = SESSION_SECONDS
+    operator_token: bytes = b""
+    rates: Mapping[str, Rate] = field(default_factory=lambda: RATES)
+    stream_poll: float = 0.5
+    stream_heartbeat: float = 15.0
+    max_streams: int = 500
+
+    @property
+    def is_secure(self) -> bool:
+        return self.origin.startswith("https://")
+
+
+def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class ApiDeps:
+    """The rooms behind the interface. `clock` is the wall clock in Unix seconds; `wake` tells the
+    worker that there is something to do; `chain_problem` says why the node cannot be used now, ""
+    where it can; `balance` is the relaying account's, in wei, None where it is not known."""
+
+    store: Store
+    settings: ApiSettings
+    clock: Callable[[], float] = time.time
+    wake: Callable[[], None] = _nothing
+    chain_problem: Callable[[], str] = str
+    balance: Callable[[], int | None] = _nothing
+    contract_signature: ContractCheck | None = None
+
+    def now(self) -> int:
+        """The wall clock, in whole seconds."""
+        return int(self.clock())
+
+    def chain_now(self, connection: Connection) -> int:
+        """The time that the contract's clocks go by. A local chain has a time of its own."""
+        head = book.head(connection)
+        if head is None:
+            return self.now()
+        return head.time if self.settings.network.local else max(head.time, self.now())

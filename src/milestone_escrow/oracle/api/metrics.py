@@ -1,0 +1,100 @@
+"""Figures for Prometheus: requests as they come, everything else read from the store when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy import Column, Select, func, select
+
+from milestone_escrow.oracle import book
+from milestone_escrow.oracle.api.deps import ApiDeps
+from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.protocol.lifecycle import Status
+
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Metrics:
+    """One application's figures, in a registry of its own."""
+
+    def __init__(self, deps: ApiDeps) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "escrow_http_requests",
+            "Requests answered",
+            ["method", "route", "status"],
+            registry=self._registry,
+        )
+        self._seconds = Histogram(
+            "escrow_http_request_seconds",
+            "How long requests took",
+            ["route"],
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+        self._registry.register(_StoreFigures(deps))
+
+    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
+        # A method may be any word that a stranger sends.
+        known = method if method in _METHODS else "OTHER"
+        self._requests.labels(known, route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def text(self) -> bytes:
+        """The exposition format."""
+        return generate_latest(self._registry)
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class _StoreFigures(Collector):
+    def __init__(self, deps: ApiDeps) -> None:
+        self._deps = deps
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing: the registry would read the store once more to learn the names."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        with self._deps.store.reading() as connection:
+            head = book.head(connection)
+            counts = {
+                "escrow_intents": ("Transactions wanted, by state", _by(t.intents.c.state)),
+                "escrow_attestations": (
+                    "Attestations taken in, by state",
+                    _by(t.attestations.c.state),
+                ),
+                "escrow_reminders": ("Reminders, by state", _by(t.reminders.c.state)),
+                "escrow_milestones": ("Milestones watched, by status", _by(t.milestones.c.status)),
+            }
+            found = {
+                name: (text, connection.execute(query).all())
+                for name, (text, query) in counts.items()
+            }
+        if head is not None:
+            yield _gauge("escrow_head_block", "The newest block indexed", head.number)
+            yield _gauge("escrow_final_block", "The newest final block", head.final_number)
+            yield _gauge("escrow_head_time_seconds", "That block's time", head.time)
+        balance = self._deps.balance()
+        if balance is not None:
+            yield _gauge("escrow_relayer_balance_wei", "What is left to pay for gas", balance)
+        for name, (text, rows) in found.items():
+            label = "status" if name == "escrow_milestones" else "state"
+            family = GaugeMetricFamily(name, text, labels=[label])
+            for value, count in rows:
+                key = Status(value).name.lower() if label == "status" else value
+                family.add_metric([key], count)
+            yield family
+
+
+def _by(column: Column[Any]) -> Select[Any]:
+    return select(column, func.count()).group_by(column)
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, value=value)

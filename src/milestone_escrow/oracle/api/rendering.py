@@ -1,0 +1,301 @@
+"""Views of the store as bodies of answers."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from sqlalchemy import Connection, select
+
+from milestone_escrow.chain.events import AgreementOpened, Event, MilestonePaid
+from milestone_escrow.chain.networks import Network
+from milestone_escrow.documents.money import Currency
+from milestone_escrow.oracle.api.bodies.agreements import (
+    AgreementBody,
+    AgreementSummary,
+    EventBody,
+    MilestoneBody,
+    OptionBody,
+    PayoutBody,
+    SilenceBody,
+    StageBody,
+    StatusName,
+    TermsBody,
+)
+from milestone_escrow.oracle.api.bodies.common import (
+    Amount,
+    Person,
+    TokenBody,
+    amount,
+    hexed,
+    moment,
+    moment_or_none,
+)
+from milestone_escrow.oracle.api.deps import ApiSettings
+from milestone_escrow.oracle.book import AgreementView, MilestoneView
+from milestone_escrow.oracle.store import shapes
+from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
+from milestone_escrow.protocol.lifecycle import (
+    Option,
+    Role,
+    Silence,
+    Status,
+    end,
+    held,
+    options,
+    silence,
+)
+
+_MONEY = frozenset({"amount", "to_payee", "fee", "to_buyer", "price", "carried"})
+_TIMES = frozenset({"clock", "issued_at"})
+
+
+def status_name(status: Status) -> StatusName:
+    return cast("StatusName", status.name.lower())
+
+
+def currency_of(view: AgreementView, network: Network) -> Currency | None:
+    """How the agreement's money is counted: by its document, or by the network's table."""
+    if view.token is not None:
+        return view.token
+    known = (token for token in network.tokens if token.address == view.terms.token)
+    return next(known, None)
+
+
+def token_body(view: AgreementView, network: Network) -> TokenBody:
+    currency = currency_of(view, network)
+    return TokenBody(
+        address=view.terms.token,
+        symbol=currency.symbol if currency else None,
+        decimals=currency.decimals if currency else None,
+    )
+
+
+def person(view: AgreementView, account: Address, index: int | None = None) -> Person:
+    """An account with its role, and its name where the document is at hand."""
+    agreement = view.agreement
+    roles = agreement.roles(account) if agreement else ()
+    role = view.role_of(account, index) or "payee"
+    return Person(
+        account=account,
+        role=role,
+        name=agreement.name(roles[0]) if agreement and roles else None,
+    )
+
+
+def summary(
+    view: AgreementView, settings: ApiSettings, account: Address | None
+) -> AgreementSummary:
+    currency, agreement = currency_of(view, settings.network), view.agreement
+    return AgreementSummary(
+        id=hexed(view.id),
+        is_open=bool(view.opened_block),
+        reference=agreement.reference if agreement else None,
+        title=agreement.title if agreement else None,
+        buyer=person(view, view.terms.buyer),
+        supplier=person(view, view.terms.supplier),
+        token=token_body(view, settings.network),
+        total=amount(sum(milestone.amount for milestone in view.milestones), currency),
+        held=amount(_held(view), currency),
+        opened_at=moment_or_none(view.opened_at),
+        replaced_by=hexed(view.replaced_by) if view.replaced_by else None,
+        replaces=hexed(view.amends) if view.amends else None,
+        your_role=(view.role_of(account) or None) if account else None,
+        milestones=[
+            StageBody(
+                index=stage.index,
+                key=stage.planned.key if stage.planned else None,
+                status=status_name(stage.state.status),
+                amount=amount(stage.milestone.amount, currency),
+                deadline=moment_or_none(stage.milestone.deadline),
+            )
+            for stage in view.views
+        ],
+    )
+
+
+def whole(
+    view: AgreementView,
+    settings: ApiSettings,
+    account: Address | None,
+    now: int,
+    paid: Mapping[int, list[MilestonePaid]],
+) -> AgreementBody:
+    short = summary(view, settings, account)
+    terms, signed, domain = view.terms, view.signed, settings.domain
+    return AgreementBody(
+        **{name: getattr(short, name) for name in AgreementSummary.model_fields if name in _SHARED},
+        chain_id=domain.chain_id,
+        contract=domain.verifying_contract,
+        arbiter=person(view, terms.arbiter) if terms.has_arbiter else None,
+        verifiers=[person(view, verifier) for verifier in terms.verifiers],
+        terms=TermsBody(
+            objection_period=terms.objection_period,
+            review_period=terms.review_period,
+            arbitration_period=terms.arbitration_period,
+            default_payee_bps=terms.default_payee_bps,
+            fee_recipient=None if terms.fee_recipient == ZERO_ADDRESS else terms.fee_recipient,
+            fee_bps=terms.fee_bps,
+            document_hash=hexed(terms.document_hash),
+            salt=str(terms.salt),
+        ),
+        opened_block=view.opened_block or None,
+        explorer=settings.network.link("address", domain.verifying_contract) or None,
+        document=dict(signed.agreement.document) if signed else None,
+        signatures=_signatures(signed.signatures) if signed else None,
+        milestones=[
+            milestone_body(view, stage, settings.network, now, paid.get(stage.index, []))
+            for stage in view.views
+        ],
+    )
+
+
+_SHARED = frozenset(AgreementBody.model_fields) - {"milestones"}
+
+
+def milestone_body(
+    view: AgreementView,
+    stage: MilestoneView,
+    network: Network,
+    now: int,
+    paid: Iterable[MilestonePaid],
+) -> MilestoneBody:
+    currency, milestone, state = currency_of(view, network), stage.milestone, stage.state
+    planned, payouts = stage.planned, list(paid)
+    ends = end(milestone, state) if state.status is not Status.SETTLED else 0
+    return MilestoneBody(
+        agreement_id=hexed(view.id),
+        index=stage.index,
+        key=planned.key if planned else None,
+        title=planned.title if planned else None,
+        status=status_name(state.status),
+        amount=amount(milestone.amount, currency),
+        held=amount(held(milestone, state), currency),
+        paid=PayoutBody(
+            to_payee=amount(sum(payout.to_payee for payout in payouts), currency),
+            fee=amount(sum(payout.fee for payout in payouts), currency),
+            to_buyer=amount(sum(payout.to_buyer for payout in payouts), currency),
+        ),
+        pending=amount(state.pending, currency),
+        due=moment_or_none(planned.due_at) if planned else None,
+        deadline=moment_or_none(milestone.deadline),
+        ends=moment_or_none(ends),
+        pays_on_silence=milestone.pays_on_silence,
+        payee=person(view, view.payee(stage.index), stage.index),
+        verifiers=[person(view, account) for account in view.terms.verifiers_of(milestone)],
+        quorum=milestone.quorum,
+        sequence=state.sequence,
+        last_issued_at=moment_or_none(state.issued_at),
+        changed_at=moment_or_none(stage.changed_at),
+        requirements_hash=hexed(milestone.requirements_hash),
+        requires=_requires(stage),
+        options=[
+            _option(view, stage, option, now) for option in options(view.terms, milestone, state)
+        ],
+        silence=[_silence(step, currency, now) for step in silence(view.terms, milestone, state)],
+    )
+
+
+def _requires(stage: MilestoneView) -> str | None:
+    if stage.planned is None:
+        return None
+    return "; ".join(item.words() for item in stage.planned.requirements.items)
+
+
+def _option(view: AgreementView, stage: MilestoneView, option: Option, now: int) -> OptionBody:
+    return OptionBody(
+        verb=option.verb.value,
+        role=option.role.value,
+        accounts=list(_holders(view, stage, option.role)),
+        since=moment_or_none(option.since),
+        until=None if option.until is None else moment(option.until),
+        is_open=option.is_open(now),
+    )
+
+
+def _holders(view: AgreementView, stage: MilestoneView, role: Role) -> tuple[Address, ...]:
+    return {
+        Role.BUYER: (view.terms.buyer,),
+        Role.PAYEE: (view.payee(stage.index),),
+        Role.VERIFIERS: view.terms.verifiers_of(stage.milestone),
+        Role.ARBITER: (view.terms.arbiter,) if view.terms.has_arbiter else (),
+        Role.ANYONE: (),
+    }[role]
+
+
+def _silence(step: Silence, currency: Currency | None, now: int) -> SilenceBody:
+    return SilenceBody(
+        at=moment(step.at),
+        is_due=step.at <= now,
+        status=status_name(step.status),
+        to_payee=amount(step.split.to_payee, currency),
+        to_buyer=amount(step.split.to_buyer, currency),
+        leads_to=status_name(step.leads_to),
+    )
+
+
+def payouts(connection: Connection, agreement_id: bytes) -> dict[int, list[MilestonePaid]]:
+    """What has left each milestone of an agreement, by index."""
+    rows = connection.execute(
+        select(t.events)
+        .where(t.events.c.agreement_id == agreement_id)
+        .where(t.events.c.name == MilestonePaid.__name__)
+        .order_by(t.events.c.block, t.events.c.log_index)
+    )
+    found: dict[int, list[MilestonePaid]] = {}
+    for row in rows:
+        event = shapes.read_event(row._mapping)
+        assert isinstance(event, MilestonePaid)
+        found.setdefault(event.milestone, []).append(event)
+    return found
+
+
+def event_body(
+    event: Event, currency: Currency | None, network: Network, final_number: int
+) -> EventBody:
+    place = event.place
+    return EventBody(
+        name=type(event).__name__,
+        milestone=getattr(event, "milestone", None),
+        at=moment(place.time),
+        block=place.block,
+        log_index=place.log_index,
+        transaction=place.transaction,
+        explorer=network.link("tx", place.transaction) or None,
+        is_final=place.block <= final_number,
+        data={
+            field.name: _plain(field.name, getattr(event, field.name), currency)
+            for field in dataclasses.fields(event)
+            if field.name not in ("place", "agreement_id", "milestone")
+            # The agreement itself says what was opened.
+            and not (isinstance(event, AgreementOpened) and field.name in ("terms", "milestones"))
+        },
+    )
+
+
+def _plain(name: str, value: Any, currency: Currency | None) -> Any:
+    if isinstance(value, bytes):
+        return hexed(value)
+    if isinstance(value, Status):
+        return status_name(value)
+    if name == "verdict":
+        return value.name.lower()
+    if name in _MONEY:
+        return amount(value, currency).model_dump()
+    if name in _TIMES:
+        return moment(value).model_dump() if value else None
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _held(view: AgreementView) -> int:
+    return sum(held(stage.milestone, stage.state) for stage in view.views)
+
+
+def _signatures(signatures: Mapping[str, bytes]) -> dict[str, str]:
+    return {role: hexed(signature) for role, signature in sorted(signatures.items())}
+
+
+def money(units: int, view: AgreementView, network: Network) -> Amount:
+    return amount(units, currency_of(view, network))

@@ -1,0 +1,1 @@
+"""The interface's routes, one file for each thing that they are about."""

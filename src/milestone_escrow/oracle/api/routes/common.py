@@ -1,0 +1,97 @@
+"""What routes share: who may call them, how often, and how that is documented."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, TypeAlias
+
+from fastapi import Depends, Header, Path, Request, Response
+
+from milestone_escrow.oracle.api.bodies.common import HASH_PATTERN
+from milestone_escrow.oracle.api.idempotency import KEY_PATTERN, Answer
+from milestone_escrow.oracle.api.problems import Problem
+from milestone_escrow.oracle.api.viewers import (
+    Viewer,
+    buckets_of,
+    require_account,
+    viewer_of,
+)
+
+AgreementId: TypeAlias = Annotated[
+    str,
+    Path(
+        pattern=HASH_PATTERN,
+        description="The agreement's id: 0x and 64 lower-case hex digits",
+        examples=["0x" + "5a" * 32],
+    ),
+]
+Index: TypeAlias = Annotated[
+    int, Path(ge=0, le=59, description="The milestone's place in the agreement, from 0")
+]
+IdempotencyKey: TypeAlias = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        pattern=KEY_PATTERN,
+        description="The same key makes the same request happen once, for a day",
+    ),
+]
+
+_BEARER: dict[str, list[str]] = {"bearer": []}
+_COOKIE: dict[str, list[str]] = {"cookie": []}
+_LINK: dict[str, list[str]] = {"link": []}
+
+# For `openapi_extra`: who may call a route.
+OPEN: dict[str, Any] = {"security": []}
+PUBLIC: dict[str, Any] = {"security": [{}, _BEARER, _COOKIE, _LINK]}
+READERS: dict[str, Any] = {"security": [_BEARER, _COOKIE, _LINK]}
+PEOPLE: dict[str, Any] = {"security": [_BEARER, _COOKIE]}
+
+
+def signed_in(viewer: Annotated[Viewer, Depends(viewer_of)]) -> Viewer:
+    """Whoever asks, who must be signed in or the operator."""
+    if not viewer.is_operator:
+        require_account(viewer)
+    return viewer
+
+
+SignedIn: TypeAlias = Annotated[Viewer, Depends(signed_in)]
+
+
+def limited(kind: str) -> Any:
+    """A dependency that counts requests of a kind, by account or else by address."""
+
+    def count(request: Request, viewer: Annotated[Viewer, Depends(viewer_of)]) -> None:
+        buckets_of(request).take(kind, viewer.account or viewer.caller)
+
+    return Depends(count)
+
+
+def only_type(*allowed: str) -> Any:
+    """A dependency that refuses bodies of another media type."""
+
+    def check(request: Request) -> None:
+        given = request.headers.get("content-type", "").split(";")[0].strip().lower()
+        if given not in allowed:
+            raise Problem(
+                415,
+                f"the body is {given or 'of no stated type'}, allowed is {' or '.join(allowed)}",
+                hint=f"send Content-Type: {allowed[0]}",
+                headers={"Accept-Post": ", ".join(allowed)},
+            )
+
+    return Depends(check)
+
+
+JSON_ONLY = only_type("application/json")
+
+
+def answered(answer: Answer, location: str = "") -> Response:
+    """An answer that may be one of before."""
+    headers = {"Location": location} if location and answer.status == 201 else {}
+    if answer.replayed:
+        headers["Idempotency-Replayed"] = "true"
+    return Response(answer.body, answer.status, headers, media_type="application/json")
+
+
+Work: TypeAlias = Callable[..., Answer]

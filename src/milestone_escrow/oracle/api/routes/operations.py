@@ -1,0 +1,75 @@
+"""For the operator's own tools: is it alive, can it work, how much does it do."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy.exc import SQLAlchemyError
+
+from milestone_escrow.documents.when import format_duration
+from milestone_escrow.errors import StoreError
+from milestone_escrow.oracle import book
+from milestone_escrow.oracle.api.bodies.operations import Check, Health, Readiness
+from milestone_escrow.oracle.api.deps import ApiDeps
+from milestone_escrow.oracle.api.metrics import Metrics
+from milestone_escrow.oracle.api.problems import documented
+from milestone_escrow.oracle.api.routes.common import OPEN
+from milestone_escrow.oracle.api.viewers import Deps
+
+router = APIRouter(tags=["operations"])
+
+
+@router.get("/healthz", summary="Is the process alive", responses=documented(), openapi_extra=OPEN)
+def healthz() -> Health:
+    """It answers, so it is."""
+    return Health(status="ok")
+
+
+@router.get(
+    "/readyz",
+    summary="Can it work",
+    response_model=Readiness,
+    responses={**documented(), 503: {"model": Readiness, "description": "It cannot, and why"}},
+    openapi_extra=OPEN,
+)
+def readyz(deps: Deps) -> Response:
+    """The store answers, the node is there and on the right chain, and the index is up to date."""
+    checks = readiness(deps)
+    body = Readiness(ready=all(check.ok for check in checks), checks=checks)
+    return Response(
+        body.model_dump_json(), 200 if body.ready else 503, media_type="application/json"
+    )
+
+
+def readiness(deps: ApiDeps) -> list[Check]:
+    """Everything that has to be in order."""
+    problem = deps.chain_problem()
+    node = Check(name="node", ok=not problem, text=problem or "on the right chain")
+    try:
+        with deps.store.reading() as connection:
+            head = book.head(connection)
+    except (SQLAlchemyError, StoreError):
+        return [Check(name="store", ok=False, text="does not answer"), node]
+    store = Check(name="store", ok=True, text="answers")
+    if head is None:
+        return [store, node, Check(name="index", ok=False, text="no block yet")]
+    lag = max(0, deps.now() - head.time)
+    # The blocks of a local chain come when somebody does something.
+    late = lag > deps.settings.max_lag and not deps.settings.network.local
+    text = f"at block {head.number}, {format_duration(lag) if lag else '0 seconds'} behind"
+    return [store, node, Check(name="index", ok=not late, text=text)]
+
+
+@router.get(
+    "/metrics",
+    summary="Figures for Prometheus",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+        **documented(),
+    },
+    openapi_extra=OPEN,
+)
+def metrics(request: Request) -> Response:
+    """Requests, the index, transactions, attestations and reminders, in Prometheus' format."""
+    figures: Metrics = request.app.state.metrics
+    return Response(figures.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
