@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +120,19 @@ def upsert(connection: Connection, table: Any, values: dict[str, Any], *keys: st
     statement = _insert(connection, table).values(values)
     rest = {name: statement.excluded[name] for name in values if name not in keys}
     connection.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=rest))
+
+
+def upsert_all(
+    connection: Connection, table: Any, rows: Sequence[dict[str, Any]], *keys: str
+) -> None:
+    """The same for many rows, which all name the same columns."""
+    if not rows:
+        return
+    statement = _insert(connection, table)
+    rest = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=list(keys), set_=rest), list(rows)
+    )
 
 
 def insert_new(connection: Connection, table: Any, values: dict[str, Any], *keys: str) -> bool:

@@ -1,0 +1,312 @@
+"""The indexer: looks how far the store has come and how far the chain is, and does the next bit."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from milestone_escrow.chain.endpoints import Endpoints
+from milestone_escrow.chain.headers import Header
+from milestone_escrow.chain.networks import Network
+from milestone_escrow.chain.rpc import LimitedError, Node, RpcError
+from milestone_escrow.errors import ChainError, StoreError
+from milestone_escrow.oracle.indexer import writing
+from milestone_escrow.oracle.indexer.finality import Finality
+from milestone_escrow.oracle.indexer.limits import Limits, Watched, Width
+from milestone_escrow.oracle.indexer.reading import ChainReader, DoubtError, Passage
+from milestone_escrow.oracle.indexer.writing import Cursor, Followed
+from milestone_escrow.oracle.store.steps import step
+from milestone_escrow.oracle.store.store import Store, serialize
+from milestone_escrow.protocol.eip712 import Address, Domain
+
+log = logging.getLogger("milestone_escrow.oracle.indexer")
+
+EVERYTHING = Watched()
+USUAL = Limits()
+
+
+class DeepReorgError(ChainError):
+    """The chain has another block where the store knows a final one. Nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a step came to: the store is at block `number` (None before the first), the node's
+    head is `head`; `events` were added and `undone` blocks taken back."""
+
+    number: int | None
+    head: int
+    final_number: int | None
+    events: int = 0
+    undone: int = 0
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether the node has nothing more to tell."""
+        return self.number is not None and self.number >= self.head
+
+    @property
+    def behind(self) -> int:
+        return max(self.head - (-1 if self.number is None else self.number), 0)
+
+
+class Indexer:
+    """Follows one contract into one store. Several instances may work on the same store."""
+
+    def __init__(
+        self,
+        store: Store,
+        node: Node,
+        network: Network,
+        contract: Address,
+        since: int = 0,
+        *,
+        watched: Watched = EVERYTHING,
+        limits: Limits = USUAL,
+    ) -> None:
+        """`since` is the block from which the contract can have events.
+
+        Raises:
+            StoreError: the store belongs to another contract, or to another chain.
+        """
+        if store.domain != Domain(network.chain_id, contract):
+            raise StoreError(
+                f"the store belongs to contract {store.domain.verifying_contract} on chain "
+                f"{store.domain.chain_id}, not to {contract} on chain {network.chain_id}",
+                hint="give each contract a store of its own with --store",
+            )
+        self._store = store
+        self._node = node
+        self._network = network
+        self._since = since
+        self._watched = watched
+        self._limits = limits
+        self._reader = ChainReader(contract)
+        self._finality = Finality(network, self._reader)
+        self._width: Width | None = None
+        self._on_chain = False
+
+    def step(self, now: int) -> Progress:
+        """Bring the store one bounded bit closer to the chain; `now` is the wall clock.
+
+        Raises:
+            DeepReorgError: final blocks were replaced.
+            ChainError: no node answers, or what it answers does not fit together. Nothing was
+                changed then; the next step tries again.
+        """
+        doubt: DoubtError | None = None
+        for _ in range(self._limits.attempts):
+            with self._pinned() as node:
+                try:
+                    return self._step(node, now)
+                except DoubtError as error:
+                    # Once may be the chain moving on; whoever does it again is put aside.
+                    if doubt is not None:
+                        _distrust(node, error)
+                    doubt = error
+                except DeepReorgError as error:
+                    _distrust(node, error)
+                    raise
+                except ChainError:
+                    self._on_chain = False
+                    raise
+        raise doubt or DoubtError("nothing was read")
+
+    def catch_up(self, now: int, *, steps: int = 1_000_000) -> Progress:
+        """Step until the node has nothing more to tell, at most `steps` times."""
+        events = undone = 0
+        for _ in range(steps):
+            progress = self.step(now)
+            events, undone = events + progress.events, undone + progress.undone
+            if progress.caught_up or progress.head < self._since:
+                break
+        return Progress(progress.number, progress.head, progress.final_number, events, undone)
+
+    @contextmanager
+    def _pinned(self) -> Iterator[Node]:
+        if isinstance(self._node, Endpoints):
+            with self._node.pinned() as node:
+                yield node
+        else:
+            yield self._node
+
+    def _step(self, node: Node, now: int) -> Progress:
+        self._require_chain(node)
+        with self._store.reading() as connection:
+            before = writing.followed(connection)
+            self._width = self._width or Width(
+                writing.known_width(connection) or self._limits.blocks, self._limits.widest
+            )
+        head = self._reader.header(node, "latest")
+        if head is None:
+            raise DoubtError("the node has no latest block")
+        ancestor = self._ancestor(node, before, head)
+        first = self._since if ancestor is None else ancestor + 1
+        final = self._finality.number(node, head.number)
+        passage = self._read(node, before, first, head, ancestor, final)
+        step("index.read")
+        cursor = self._cursor(before, passage, final)
+        if cursor is None:
+            return Progress(None, head.number, None)
+        if cursor == before.cursor:
+            return Progress(cursor.number, head.number, cursor.final_number)
+        return self._write(before, ancestor, passage, cursor, head.number, now)
+
+    def _require_chain(self, node: Node) -> None:
+        if self._on_chain or isinstance(self._node, Endpoints):
+            return
+        answer = node.request("eth_chainId")
+        try:
+            chain_id = int(answer, 16)
+        except (TypeError, ValueError):
+            raise ChainError("the node does not say which chain it is on") from None
+        if chain_id != self._network.chain_id:
+            raise ChainError(
+                f"the node is on chain {chain_id}, but {self._network.title} is chain "
+                f"{self._network.chain_id}",
+                hint="name the right network, or another node with --rpc",
+            )
+        self._on_chain = True
+
+    def _ancestor(self, node: Node, before: Followed, head: Header) -> int | None:
+        """The last block that store and node share; None where the store has none yet."""
+        cursor = before.cursor
+        if cursor is None:
+            return None
+        # A node that is behind is no proof of anything: only another hash is.
+        number = min(cursor.number, head.number)
+        known = {cursor.final_number: cursor.final_hash} | before.blocks
+        if number < cursor.final_number:
+            return cursor.number
+        while self._hash(node, number, head) != known.get(number):
+            if number not in known:
+                raise DoubtError("another instance went on while this one looked")
+            number -= 1
+            if number < cursor.final_number:
+                raise DeepReorgError(
+                    f"the node has another block {cursor.final_number} than the one that was final"
+                    f" (0x{cursor.final_hash.hex()[:12]}…); nothing was changed",
+                    hint="name another node, or, if the chain itself went back, start a new store",
+                )
+        return number if number < min(cursor.number, head.number) else cursor.number
+
+    def _hash(self, node: Node, number: int, head: Header) -> bytes:
+        header = head if number == head.number else self._reader.header(node, number)
+        if header is None:
+            raise DoubtError(f"the node said that it has block {number}, and does not give it")
+        return header.hash
+
+    def _read(
+        self,
+        node: Node,
+        before: Followed,
+        first: int,
+        head: Header,
+        ancestor: int | None,
+        final: int,
+    ) -> Passage:
+        """The next blocks; none where the node has no more."""
+        if first > head.number:
+            return Passage((), ())
+        assert self._width is not None
+        while True:
+            far = final - first > self._limits.thorough
+            bound = self._limits.widest if far else self._limits.blocks
+            asked = min(self._width.blocks, bound)
+            last = min(first + asked - 1, final if far else head.number)
+            try:
+                if far:
+                    passage = self._reader.ranged(node, first, last)
+                else:
+                    parent = self._parent(before, ancestor)
+                    passage = self._reader.linked(node, first, last, parent)
+            except (DoubtError, LimitedError):
+                raise
+            except ChainError as error:
+                # Too many results, too wide, too slow: nodes have many words for it.
+                smaller = self._width.shrink(last - first + 1)
+                if smaller and isinstance(error, RpcError):
+                    continue
+                raise
+            self._width.answered(last - first + 1)
+            return passage
+
+    def _parent(self, before: Followed, ancestor: int | None) -> bytes | None:
+        cursor = before.cursor
+        if cursor is None or ancestor is None:
+            return None
+        if ancestor == cursor.number:
+            return cursor.hash
+        return before.blocks.get(ancestor, cursor.final_hash)
+
+    def _cursor(self, before: Followed, passage: Passage, final: int) -> Cursor | None:
+        """Where the passage leads, and what of it is final."""
+        old = before.cursor
+        if passage.headers:
+            end = passage.headers[-1]
+            number, own, at = end.number, end.hash, end.time
+        elif old is not None:
+            number, own, at = old.number, old.hash, old.time
+        else:
+            return None
+        if old is None:
+            first = passage.headers[0]
+            # What lies before the first block that is read is taken as final.
+            lowest = Cursor(number, own, at, first.number, first.hash)
+            if first.number and len(passage.headers) == number - first.number + 1:
+                lowest = Cursor(number, own, at, first.number - 1, first.parent)
+        else:
+            lowest = old
+        final = min(final, number)
+        if final <= lowest.final_number:
+            return Cursor(number, own, at, lowest.final_number, lowest.final_hash)
+        hashes = before.blocks | {header.number: header.hash for header in passage.headers}
+        # Far back only the last header of a range is read.
+        known = max((n for n in hashes if n <= final), default=lowest.final_number)
+        if known <= lowest.final_number:
+            return Cursor(number, own, at, lowest.final_number, lowest.final_hash)
+        return Cursor(number, own, at, known, hashes[known])
+
+    def _write(
+        self,
+        before: Followed,
+        ancestor: int | None,
+        passage: Passage,
+        cursor: Cursor,
+        head: int,
+        now: int,
+    ) -> Progress:
+        old, undone, events = before.cursor, 0, 0
+        assert self._width is not None
+        with self._store.transaction() as connection:
+            serialize(connection, "indexer")
+            if writing.followed(connection).cursor != old:
+                # Another instance was faster, and what it wrote is as true.
+                known = (old.number, old.final_number) if old else (None, None)
+                return Progress(known[0], head, known[1])
+            step("index.begun")
+            if old is not None and ancestor is not None and ancestor < old.number:
+                writing.undo(connection, ancestor, old, now)
+                undone = old.number - ancestor
+            events = writing.append(connection, passage, self._watched)
+            writing.advance(connection, passage.headers, cursor, width=self._width.blocks)
+            step("index.before_commit")
+        step("index.committed")
+        _tell(cursor, head, events, undone)
+        return Progress(cursor.number, head, cursor.final_number, events, undone)
+
+
+def _distrust(node: Node, error: ChainError) -> None:
+    distrust = getattr(node, "distrust", None)
+    if distrust is not None:
+        distrust(error)
+
+
+def _tell(cursor: Cursor, head: int, events: int, undone: int) -> None:
+    fields = {"block": cursor.number, "head": head, "events": events, "undone": undone}
+    if undone:
+        log.warning("%d blocks were undone by the chain", undone, extra={"fields": fields})
+    elif events:
+        log.info("%d events up to block %d", events, cursor.number, extra={"fields": fields})

@@ -1,0 +1,188 @@
+"""What was read, into the store: rows and cursor in one transaction, what was undone taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from milestone_escrow.chain.events import (
+    AgreementAmended,
+    AgreementOpened,
+    CreditWithdrawn,
+    Event,
+    PayoutCredited,
+)
+from milestone_escrow.chain.headers import Header
+from milestone_escrow.oracle.indexer import fates
+from milestone_escrow.oracle.indexer.ledger import Ledger, chunks, rebuild
+from milestone_escrow.oracle.indexer.limits import Watched
+from milestone_escrow.oracle.indexer.reading import Found, Passage
+from milestone_escrow.oracle.store import audit, shapes
+from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.oracle.store.steps import step
+from milestone_escrow.oracle.store.store import upsert
+
+WIDTH = "indexer.width"
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far the chain was followed, and which block nothing undoes any more."""
+
+    number: int
+    hash: bytes
+    time: int
+    final_number: int
+    final_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """The cursor, and the blocks above the last final one (it included) by number."""
+
+    cursor: Cursor | None
+    blocks: dict[int, bytes]
+
+
+def followed(connection: Connection) -> Followed:
+    """How far this store has come."""
+    row = connection.execute(select(t.cursor)).first()
+    if row is None:
+        return Followed(None, {})
+    found = connection.execute(select(t.blocks.c.number, t.blocks.c.hash))
+    cursor = Cursor(row.number, row.hash, row.time, row.final_number, row.final_hash)
+    return Followed(cursor, {block.number: block.hash for block in found})
+
+
+def undo(connection: Connection, ancestor: int, cursor: Cursor, now: int) -> None:
+    """Take back everything above the block `ancestor`."""
+    gone = t.events.c.block > ancestor
+    rows = connection.execute(
+        select(t.events.c.agreement_id, t.events.c.name, t.events.c.data).where(gone)
+    ).all()
+    affected = {row.agreement_id for row in rows if row.agreement_id is not None}
+    orders = [row.data for row in rows if row.name == AgreementAmended.__name__]
+    affected |= {bytes.fromhex(data["replaces"][2:]) for data in orders}
+    keys = _milestones(connection, affected)
+    connection.execute(delete(t.events).where(gone))
+    step("index.events_undone")
+    connection.execute(delete(t.blocks).where(t.blocks.c.number > ancestor))
+    affected = rebuild(connection, affected)
+    step("index.rows_rebuilt")
+    connection.execute(
+        update(t.attempts).where(t.attempts.c.block > ancestor).values(block=None, block_hash=None)
+    )
+    fates.judge(connection, keys | _milestones(connection, affected))
+    audit.record(
+        connection,
+        now,
+        "indexer",
+        "chain.undone",
+        f"block {cursor.number}",
+        hash=cursor.hash,
+        back_to=ancestor,
+        events=len(rows),
+    )
+    step("index.undone")
+
+
+def append(connection: Connection, passage: Passage, watched: Watched) -> int:
+    """Write the events of a passage, and what they come to; returns how many."""
+    ledger = Ledger(connection, everything=watched.everything)
+    events = [found.event for found in passage.events]
+    ledger.load({i for event in events for i in _ids(event)})
+    kept = _chosen(passage.events, ledger, watched)
+    for found in kept:
+        ledger.take(found.event)
+    if kept:
+        rows = [shapes.event_row(found.event, found.block_hash) for found in kept]
+        connection.execute(insert(t.events), rows)
+        step("index.events_written")
+        ledger.write()
+        step("index.rows_written")
+        fates.judge(connection, ledger.changed())
+    return len(kept)
+
+
+def advance(
+    connection: Connection, headers: Sequence[Header], final: Cursor, *, width: int
+) -> None:
+    """Move the cursor; `final` says where to. Blocks below the last final one are forgotten."""
+    fresh = [
+        {"number": h.number, "hash": h.hash, "parent_hash": h.parent, "time": h.time}
+        for h in headers
+        if h.number >= final.final_number
+    ]
+    if fresh:
+        connection.execute(insert(t.blocks), fresh)
+    connection.execute(delete(t.blocks).where(t.blocks.c.number < final.final_number))
+    row: dict[str, Any] = {
+        "id": 1,
+        "number": final.number,
+        "hash": final.hash,
+        "time": final.time,
+        "final_number": final.final_number,
+        "final_hash": final.final_hash,
+    }
+    upsert(connection, t.cursor, row, "id")
+    step("index.cursor_written")
+    upsert(connection, t.meta, {"key": WIDTH, "value": str(width)}, "key")
+
+
+def known_width(connection: Connection) -> int | None:
+    """How many blocks the node last answered for at once."""
+    text = connection.execute(select(t.meta.c.value).where(t.meta.c.key == WIDTH)).scalar()
+    return int(text) if text else None
+
+
+def _chosen(found: Sequence[Found], ledger: Ledger, watched: Watched) -> list[Found]:
+    """What belongs to the agreements that are followed, as all do unless some are named."""
+    if watched.everything:
+        return list(found)
+    follows: set[bytes] = set()
+    for one in found:
+        event = one.event
+        if isinstance(event, AgreementOpened) and watched.wants(event):
+            follows.add(event.agreement_id)
+        elif isinstance(event, AgreementAmended) and (
+            watched.names(event) or ledger.knows(event.replaces) or event.replaces in follows
+        ):
+            follows.add(event.agreement_id)  # it was opened by the event before
+    chosen = [
+        one
+        for one in found
+        if isinstance(one.event, CreditWithdrawn)
+        or any(i in follows or ledger.knows(i) for i in _ids(one.event))
+    ]
+    # Credits name no agreement; they belong to what paid in the same transaction.
+    ours = {one.event.place.transaction for one in chosen}
+    credited = [
+        one
+        for one in found
+        if isinstance(one.event, PayoutCredited) and one.event.place.transaction in ours
+    ]
+    return sorted(
+        [*chosen, *credited], key=lambda one: (one.event.place.block, one.event.place.log_index)
+    )
+
+
+def _ids(event: Event) -> set[bytes]:
+    if isinstance(event, AgreementAmended):
+        return {event.agreement_id, event.replaces}
+    agreement_id = getattr(event, "agreement_id", None)
+    return set() if agreement_id is None else {agreement_id}
+
+
+def _milestones(connection: Connection, ids: set[bytes]) -> set[tuple[bytes, int]]:
+    return {
+        (row.agreement_id, row.milestone)
+        for chunk in chunks(ids)
+        for row in connection.execute(
+            select(t.milestones.c.agreement_id, t.milestones.c.milestone).where(
+                t.milestones.c.agreement_id.in_(chunk)
+            )
+        )
+    }
