@@ -3,8 +3,8 @@ files: what an attestation commits to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from typing import Protocol, TypeVar
 
 from milestone_escrow.documents.collected import words_hash, words_of
 from milestone_escrow.documents.evidence import EvidenceFile, Manifest
@@ -34,3 +34,19 @@ def manifest_files(files: Iterable[Listed]) -> Manifest:
 def manifest_hash(manifest: Manifest) -> bytes:
     """`evidenceHash` of an attestation on this evidence; zero where there is none."""
     return words_hash(words_of(manifest))
+
+
+AnyListed = TypeVar("AnyListed", bound=Listed)
+
+
+def committed_files(
+    files: Sequence[AnyListed], evidence_hash: bytes
+) -> tuple[AnyListed, ...] | None:
+    """Those that a hash commits to: all, or the first few, as the list was when it was signed.
+
+    None where it commits to something else.
+    """
+    for count in range(len(files), -1, -1):
+        if manifest_hash(manifest_files(files[:count])) == evidence_hash:
+            return tuple(files[:count])
+    return None

@@ -16,9 +16,12 @@ from sqlalchemy import Connection, select
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.errors import UsageError
 from milestone_escrow.oracle.book import AgreementView, MilestoneView
-from milestone_escrow.oracle.evidence.manifests import manifest_files, manifest_hash
+from milestone_escrow.oracle.evidence.manifests import (
+    committed_files,
+    manifest_files,
+    manifest_hash,
+)
 from milestone_escrow.oracle.policies.evaluate import evaluate
-from milestone_escrow.oracle.policies.facts import Facts
 from milestone_escrow.oracle.policies.finding import Finding
 from milestone_escrow.oracle.policies.gather import gather
 from milestone_escrow.oracle.policies.limits import Limits, Release, allowed
@@ -213,24 +216,15 @@ def why_not(
     if not is_decidable(stage, now):
         return (f"'{stage.key}' cannot be certified now",)
     facts = gather(connection, view, stage.index)
-    committed = _committed(facts, attestation.evidence_hash)
-    if committed is None:
+    files = committed_files(facts.files, attestation.evidence_hash)
+    if files is None:
         return ("the attestation commits to evidence that is not known here",)
-    finding = evaluate(stage.planned.requirements, committed, now)
+    finding = evaluate(stage.planned.requirements, replace(facts, files=files), now)
     if not finding.is_met:
         return tuple(leaf.text for leaf in finding.leaves() if not leaf.is_met)
     ledger = Ledger(connection, now)
     refused = allowed(limits, ledger.release(view, stage), ledger.past, now)
     return (*own_word(stage.planned, finding), *refused)
-
-
-def _committed(facts: Facts, evidence_hash: bytes) -> Facts | None:
-    """The facts with only those files that the hash commits to, all or the first few of them."""
-    for count in range(len(facts.files), -1, -1):
-        files = facts.files[:count]
-        if manifest_hash(manifest_files(files)) == evidence_hash:
-            return replace(facts, files=files)
-    return None
 
 
 def _write(connection: Connection, stage: MilestoneView, decision: Decision, now: int) -> None:
