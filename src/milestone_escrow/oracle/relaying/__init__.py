@@ -1,0 +1,1 @@
+"""From what should happen on chain to its final transaction: intents, attempts, receipts."""

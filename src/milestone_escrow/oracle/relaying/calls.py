@@ -1,0 +1,64 @@
+"""The calldata of what the relayer sends, which anybody else may send just as well."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from milestone_escrow.chain.deciding import by_verifier
+from milestone_escrow.chain.preparing import call
+from milestone_escrow.chain.structs import (
+    attestation_tuple,
+    milestone_index,
+    reference_tuple,
+    terms_tuple,
+)
+from milestone_escrow.chain.wording import Wording
+from milestone_escrow.protocol.acts import Attestation
+from milestone_escrow.protocol.agreements import OpenAgreement
+from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.protocol.signatures import recover
+
+
+def attest_call(
+    agreement: OpenAgreement,
+    attestation: Attestation,
+    digest: bytes,
+    signatures: Mapping[Address, bytes],
+) -> bytes:
+    """`attest` with as many signatures as the milestone's quorum asks, by account.
+
+    Each further one costs gas. Keys come before contract wallets, whose answer may change.
+
+    Raises:
+        UsageError: somebody signed who does not verify this milestone.
+    """
+    index = milestone_index(agreement, attestation.milestone)
+    milestone = agreement.milestones[index]
+    ordered = sorted(signatures, key=lambda who: (not _by_key(digest, who, signatures[who]), who))
+    chosen = {who: signatures[who] for who in ordered[: milestone.quorum]}
+    allowed = agreement.terms.verifiers_of(milestone)
+    what = Wording(agreement).milestone(index)
+    signers, compacted = by_verifier(agreement, allowed, what, digest, chosen)
+    return call(
+        "attest",
+        terms_tuple(agreement.terms),
+        reference_tuple(agreement, index),
+        attestation_tuple(attestation),
+        signers,
+        compacted,
+    )
+
+
+def finalize_call(agreement: OpenAgreement, milestone: int) -> bytes:
+    """`finalize` of one milestone."""
+    reference = reference_tuple(agreement, milestone_index(agreement, milestone))
+    return call("finalize", terms_tuple(agreement.terms), reference)
+
+
+def together(calls: Sequence[bytes]) -> bytes:
+    """Several calls in one transaction: all of them or none."""
+    return call("multicall", list(calls))
+
+
+def _by_key(digest: bytes, account: Address, signature: bytes) -> bool:
+    return len(signature) in (64, 65) and recover(digest, signature) == account

@@ -1,0 +1,117 @@
+"""What all parts of one relayer share: its store, node and account, and whom it tells."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+from prometheus_client import Counter
+from sqlalchemy import Connection, select
+
+from milestone_escrow.chain.attempts import Attempt as Tried
+from milestone_escrow.chain.networks import Network
+from milestone_escrow.chain.reader import Reader
+from milestone_escrow.chain.rpc import Node
+from milestone_escrow.chain.wording import Wording
+from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.oracle.relaying.intents import Intent
+from milestone_escrow.oracle.relaying.settings import RelayingSettings
+from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.oracle.store.store import Store, serialize
+from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.protocol.signatures import Signer
+
+log = logging.getLogger("milestone_escrow.oracle.relaying")
+
+ALERTS = Counter("escrow_relayer_alerts", "What the relayer could not settle by itself", ["kind"])
+MOVES = Counter("escrow_relayer_intents", "Intents that came to a stage", ["stage"])
+BROADCASTS = Counter("escrow_relayer_broadcasts", "Transactions handed to a node")
+
+# The same trouble is told again after this many seconds.
+TOLD_FOR = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something that a person should look at: `kind` is "low_gas", "gas_price", "failed", "stuck",
+    "refused" or "unsigned"; `subject` tells alerts of a kind apart."""
+
+    kind: str
+    subject: str
+    text: str
+
+
+@dataclass
+class Desk:
+    """One relayer's own things. `contract` is where its calls go, `owner` names it in leases."""
+
+    store: Store
+    node: Node
+    network: Network
+    contract: Address
+    signer: Signer
+    settings: RelayingSettings
+    clock: Callable[[], int]
+    owner: str
+    alerts: list[Alert] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    _told: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.settings.max_fee is not None:
+            self.network = replace(self.network, max_fee=self.settings.max_fee)
+
+    @property
+    def sender(self) -> Address:
+        return self.signer.address
+
+    @property
+    def now(self) -> int:
+        return self.clock()
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that records what it does. Whoever records goes one by one from its very
+        start, so that no two of them wait for each other's rows."""
+        with self.store.transaction() as connection:
+            serialize(connection, "audit")
+            yield connection
+
+    def alert(self, kind: str, subject: str, text: str) -> None:
+        """Tell somebody: in this step's report and, unless that was done lately, in the log."""
+        self.alerts.append(Alert(kind, subject, text))
+        if self.now - self._told.get((kind, subject), -TOLD_FOR) < TOLD_FOR:
+            return
+        self._told[(kind, subject)] = self.now
+        ALERTS.labels(kind).inc()
+        log.warning(text, extra={"fields": {"kind": kind, "subject": subject}})
+
+    def count(self, stage: str, intent: Intent, reason: str = "") -> None:
+        """An intent came to a stage."""
+        self.counts[stage] = self.counts.get(stage, 0) + 1
+        MOVES.labels(stage).inc()
+        fields = {"key": intent.key, "stage": stage, "reason": reason}
+        log.info("an intent is %s", stage, extra={"fields": fields})
+
+    def reader(self) -> Reader:
+        """Reads the contract itself, not the store."""
+        return Reader(self.node, self.network, self.contract)
+
+    def tried(self, intent: Intent, view: AgreementView | None) -> Tried:
+        """What a sentence about a refusal needs to know."""
+        if view is None:
+            return Tried(intent.verb, self.sender)
+        token = view.token or self.reader().token_at(view.terms.token)
+        wording = Wording(view, token)
+        if intent.milestone is None:
+            return Tried(intent.verb, self.sender, wording)
+        state = view.states[intent.milestone]
+        return Tried(intent.verb, self.sender, wording, intent.milestone, state)
+
+
+def final_number(connection: Connection) -> int:
+    """The last block that the store takes for final; -1 before there is any."""
+    found = connection.execute(select(t.cursor.c.final_number)).scalar()
+    return -1 if found is None else int(found)

@@ -1,0 +1,280 @@
+"""What is to be done on chain, and the transactions that were signed for it, as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from milestone_escrow.chain.fees import Price
+from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.oracle.store.store import insert_new
+from milestone_escrow.protocol.eip712 import Address
+
+ACTOR = "relayer"
+
+
+class Stage(str, Enum):
+    """Where an intent stands. `SENT`: a signed transaction of it is stored and can be mined."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    MINED = "mined"
+    FINAL = "final"
+    DROPPED = "dropped"
+    FAILED = "failed"
+
+
+UNDER_WAY = (Stage.SENT.value, Stage.MINED.value)
+LIVE = (Stage.PENDING.value, *UNDER_WAY)
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One thing to be done on chain; `digests` are the attestations that it brings there."""
+
+    id: int
+    key: str
+    verb: str
+    agreement_id: bytes | None
+    milestone: int | None
+    digests: tuple[bytes, ...]
+    to: Address
+    data: bytes
+    stage: Stage
+    reason: str
+    tries: int
+    changed_at: int
+    not_before: int
+
+    @property
+    def subject(self) -> str:
+        """What the audit log calls it."""
+        return (
+            audit.subject_of(self.agreement_id, self.milestone) if self.agreement_id else self.key
+        )
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether it is several attestations in one transaction."""
+        return len(self.digests) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One signed transaction. Without an intent it only uses up its nonce."""
+
+    hash: bytes
+    intent_id: int | None
+    sender: Address
+    nonce: int
+    raw: bytes
+    gas: int
+    max_fee: int
+    tip: int
+    signed_at: int
+    broadcast_at: int | None
+    block: int | None
+    block_hash: bytes | None
+
+    @property
+    def name(self) -> str:
+        return "0x" + self.hash.hex()
+
+    @property
+    def price(self) -> Price:
+        # A legacy transaction is a list in RLP; typed ones begin with their type.
+        return Price(self.max_fee, self.tip, 0, legacy=self.raw[0] >= 0xC0)
+
+    @property
+    def worst_cost(self) -> int:
+        """Wei that it may take."""
+        return self.gas * self.max_fee
+
+
+def read_intent(row: Row[Any]) -> Intent:
+    """An intent out of its row."""
+    return Intent(
+        id=row.id,
+        key=row.key,
+        verb=row.verb,
+        agreement_id=row.agreement_id,
+        milestone=row.milestone,
+        digests=tuple(bytes.fromhex(digest[2:]) for digest in row.digests),
+        to=row.to,
+        data=row.data,
+        stage=Stage(row.state),
+        reason=row.reason,
+        tries=row.tries,
+        changed_at=row.changed_at,
+        not_before=row.not_before,
+    )
+
+
+def read_attempt(row: Row[Any]) -> Attempt:
+    """An attempt out of its row."""
+    return Attempt(**row._mapping)
+
+
+def by_keys(connection: Connection, keys: Iterable[str]) -> dict[str, Intent]:
+    """The intents of these keys that there are."""
+    rows = connection.execute(select(t.intents).where(t.intents.c.key.in_(list(keys))))
+    return {row.key: read_intent(row) for row in rows}
+
+
+def in_stages(connection: Connection, stages: Sequence[str]) -> list[Intent]:
+    """All intents in these stages, the oldest first."""
+    query = select(t.intents).where(t.intents.c.state.in_(stages)).order_by(t.intents.c.id)
+    return [read_intent(row) for row in connection.execute(query)]
+
+
+def create(
+    connection: Connection,
+    now: int,
+    key: str,
+    verb: str,
+    to: Address,
+    data: bytes,
+    *,
+    agreement_id: bytes | None = None,
+    milestone: int | None = None,
+    digests: Sequence[bytes] = (),
+) -> bool:
+    """A new intent, unless there is one with that key; whether there was none."""
+    row = {
+        "key": key,
+        "verb": verb,
+        "agreement_id": agreement_id,
+        "milestone": milestone,
+        "digests": list(digests),
+        "to": to,
+        "data": data,
+        "state": Stage.PENDING.value,
+        "created_at": now,
+        "changed_at": now,
+        "not_before": 0,
+        "lease_until": 0,
+        "reason": "",
+        "tries": 0,
+    }
+    if not insert_new(connection, t.intents, row, "key"):
+        return False
+    subject = audit.subject_of(agreement_id, milestone) if agreement_id else key
+    audit.record(connection, now, ACTOR, "intent.created", subject, key=key)
+    return True
+
+
+def move(
+    connection: Connection,
+    now: int,
+    intent: Intent,
+    stage: Stage,
+    reason: str = "",
+    *,
+    not_before: int = 0,
+    tries: int | None = None,
+    **data: object,
+) -> bool:
+    """Change an intent's stage, unless somebody else did first; whether it was changed."""
+    values: dict[str, object] = {
+        "state": stage.value,
+        "reason": reason,
+        "changed_at": now,
+        "not_before": not_before,
+        "owner": None,
+        "lease_until": 0,
+    }
+    if tries is not None:
+        values["tries"] = tries
+    moved = connection.execute(
+        update(t.intents)
+        .where(t.intents.c.id == intent.id, t.intents.c.state == intent.stage.value)
+        .values(values)
+    )
+    if moved.rowcount != 1:
+        return False
+    if reason:
+        data["reason"] = reason
+    audit.record(
+        connection, now, ACTOR, f"intent.{stage.value}", intent.subject, key=intent.key, **data
+    )
+    return True
+
+
+def postpone(connection: Connection, intent: Intent, until: int, reason: str) -> None:
+    """Leave a pending intent alone for a while; why is no secret, but nothing for the log."""
+    connection.execute(
+        update(t.intents)
+        .where(t.intents.c.id == intent.id, t.intents.c.state == Stage.PENDING.value)
+        .values(not_before=until, reason=reason, owner=None, lease_until=0)
+    )
+
+
+def attempts_of(connection: Connection, intents: Sequence[int]) -> dict[int, list[Attempt]]:
+    """Per intent all transactions that use one of its nonces, the oldest first.
+
+    One that only uses up such a nonce belongs to it, too.
+    """
+    if not intents:
+        return {}
+    own = t.attempts.alias()
+    query = (
+        select(own.c.intent_id.label("owner"), t.attempts)
+        .join(own, (own.c.sender == t.attempts.c.sender) & (own.c.nonce == t.attempts.c.nonce))
+        .where(own.c.intent_id.in_(list(intents)))
+        .distinct()
+        .order_by(t.attempts.c.nonce, t.attempts.c.signed_at)
+    )
+    found: dict[int, list[Attempt]] = {intent: [] for intent in intents}
+    for row in connection.execute(query):
+        values = dict(row._mapping)
+        found[values.pop("owner")].append(Attempt(**values))
+    return {key: sorted(each, key=_age) for key, each in found.items()}
+
+
+def from_nonce(connection: Connection, sender: Address, nonce: int) -> dict[int, list[Attempt]]:
+    """The transactions of an account from a nonce on, by nonce, the oldest first."""
+    query = select(t.attempts).where(t.attempts.c.sender == sender, t.attempts.c.nonce >= nonce)
+    found: dict[int, list[Attempt]] = {}
+    for row in connection.execute(query):
+        attempt = read_attempt(row)
+        found.setdefault(attempt.nonce, []).append(attempt)
+    return {nonce: sorted(found[nonce], key=_age) for nonce in sorted(found)}
+
+
+def count_live(connection: Connection) -> int:
+    """How many intents are neither final nor ended."""
+    query = select(func.count()).select_from(t.intents).where(t.intents.c.state.in_(LIVE))
+    return int(connection.execute(query).scalar_one())
+
+
+def busy_senders(connection: Connection) -> set[Address]:
+    """The accounts that have transactions under way."""
+    query = (
+        select(t.attempts.c.sender)
+        .join(t.intents, t.intents.c.id == t.attempts.c.intent_id)
+        .where(t.intents.c.state.in_(UNDER_WAY))
+        .distinct()
+    )
+    return set(connection.execute(query).scalars())
+
+
+def next_nonce(connection: Connection, sender: Address) -> int:
+    """The nonce after the last that was given out; 0 where none was."""
+    query = select(t.nonces.c.next).where(t.nonces.c.sender == sender)
+    return int(connection.execute(query).scalar() or 0)
+
+
+def keep(connection: Connection, attempt: Attempt) -> None:
+    """Store a signed transaction."""
+    values = {name: getattr(attempt, name) for name in Attempt.__slots__}
+    connection.execute(insert(t.attempts).values(values))
+
+
+def _age(attempt: Attempt) -> tuple[int, int]:
+    """Of one nonce, what was signed later offers more."""
+    return attempt.nonce, attempt.max_fee

@@ -1,0 +1,313 @@
+"""From what is true to what should be done: complete quorums, and clocks that have run out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from sqlalchemy import Connection, exists, or_, select
+
+from milestone_escrow.errors import StoreError, UsageError
+from milestone_escrow.oracle import book
+from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.oracle.relaying import intents
+from milestone_escrow.oracle.relaying.calls import attest_call, finalize_call, together
+from milestone_escrow.oracle.relaying.intents import LIVE, Intent, Stage
+from milestone_escrow.oracle.relaying.judging import (
+    Judgement,
+    Prospect,
+    judge_attestation,
+    judge_finalize,
+)
+from milestone_escrow.oracle.store import shapes
+from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.protocol.acts import Attestation, Verdict
+from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.protocol.lifecycle import Status
+
+_DECIDING = (int(Verdict.ACCEPTED), int(Verdict.REJECTED))
+# A plan looks at so many at a time; the rest waits for the next one.
+AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """How many intents were created, taken up again, dropped as done, and failed."""
+
+    created: int = 0
+    revived: int = 0
+    dropped: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An attestation that a quorum has signed."""
+
+    digest: bytes
+    attestation: Attestation
+
+    @property
+    def key(self) -> str:
+        return attest_key(self.digest)
+
+
+def plan(connection: Connection, now_chain: int, now_wall: int, *, joined: int = 10) -> Planned:
+    """Bring the intents in line with the store. The same store again changes nothing.
+
+    At most `joined` attestations go into one transaction.
+    """
+    dropped, failed = _retire(connection, now_chain, now_wall)
+    created, revived = _attest(connection, now_chain, now_wall, joined)
+    more = _finalize(connection, now_chain, now_wall)
+    return Planned(created + more[0], revived + more[1], dropped, failed)
+
+
+def attest_key(digest: bytes) -> str:
+    """The key of bringing one attestation on chain."""
+    return f"attest:0x{digest.hex()}"
+
+
+def finalize_key(agreement_id: bytes, milestone: int, sequence: int, status: Status) -> str:
+    """The key of letting time decide a milestone as it stands."""
+    return f"finalize:0x{agreement_id.hex()}:{milestone}:{sequence}/{int(status)}"
+
+
+def split(connection: Connection, now: int, intent: Intent, reason: str) -> bool:
+    """Instead of several attestations in one transaction, each in its own from now on."""
+    if not intents.move(connection, now, intent, Stage.DROPPED, reason):
+        return False
+    known = known_about(connection, [intent])
+    for one in known.ready.values():
+        view = known.views.get(one.attestation.agreement_id)
+        if view is not None:
+            _create_attest(connection, now, [(view, one)])
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What intents are about: attestations by digest, agreements by id."""
+
+    ready: Mapping[bytes, Ready]
+    views: Mapping[bytes, AgreementView]
+
+
+def known_about(connection: Connection, wanted: Iterable[Intent]) -> Known:
+    """What the store has on intents."""
+    listed = list(wanted)
+    ready = _ready(connection, [digest for intent in listed for digest in intent.digests])
+    ids = [one.attestation.agreement_id for one in ready.values()]
+    ids += [intent.agreement_id for intent in listed if intent.agreement_id is not None]
+    return Known(ready, _views(connection, ids))
+
+
+def judge(intent: Intent, known: Known, now: int) -> Judgement:
+    """What can be expected of an intent, the best of its parts; `now` is the chain's time."""
+    found = list(_judge_parts(intent, known, now))
+    for prospect in (Prospect.POSSIBLE, Prospect.LATER, Prospect.NEVER, Prospect.DONE):
+        for judgement in found:
+            if judgement.prospect is prospect:
+                return judgement
+    return Judgement(Prospect.LATER, "its agreement is not open here")
+
+
+def _judge_parts(intent: Intent, known: Known, now: int) -> Iterator[Judgement]:
+    if intent.verb == "finalize":
+        view = known.views.get(intent.agreement_id or b"")
+        if view is not None and intent.milestone is not None:
+            sequence, status = intent.key.rpartition(":")[2].split("/")
+            at, state = intent.milestone, view.states[intent.milestone]
+            yield judge_finalize(view, at, Status(int(status)), int(sequence), state, now)
+        return
+    for digest in intent.digests:
+        one = known.ready.get(digest)
+        view = known.views.get(one.attestation.agreement_id) if one else None
+        if one is not None and view is not None:
+            state = view.states[one.attestation.milestone]
+            yield judge_attestation(view, one.attestation, state, now)
+
+
+def _ready(connection: Connection, digests: Sequence[bytes]) -> dict[bytes, Ready]:
+    if not digests:
+        return {}
+    rows = connection.execute(
+        select(t.attestations).where(t.attestations.c.digest.in_(list(digests)))
+    )
+    return {row.digest: Ready(row.digest, shapes.read_attestation(row._mapping)) for row in rows}
+
+
+def _retire(connection: Connection, now_chain: int, now_wall: int) -> tuple[int, int]:
+    """End the waiting intents whose effect is there, or can no longer be had."""
+    dropped = failed = 0
+    waiting = intents.in_stages(connection, [Stage.PENDING.value])
+    known = known_about(connection, waiting)
+    for intent in waiting:
+        judged = judge(intent, known, now_chain)
+        if judged.prospect is Prospect.DONE:
+            dropped += intents.move(connection, now_wall, intent, Stage.DROPPED, judged.reason)
+        elif judged.prospect is Prospect.NEVER:
+            if intent.is_joined:
+                split(connection, now_wall, intent, "not all of it can be done any more")
+            else:
+                failed += intents.move(connection, now_wall, intent, Stage.FAILED, judged.reason)
+    return dropped, failed
+
+
+def _attest(connection: Connection, now_chain: int, now_wall: int, joined: int) -> tuple[int, int]:
+    rows = connection.execute(
+        select(t.attestations)
+        .where(t.attestations.c.state == "complete", t.attestations.c.verdict.in_(_DECIDING))
+        .order_by(t.attestations.c.issued_at, t.attestations.c.digest)
+        .limit(AT_ONCE)
+    ).all()
+    ready = [Ready(row.digest, shapes.read_attestation(row._mapping)) for row in rows]
+    if not ready:
+        return 0, 0
+    views = _views(connection, (one.attestation.agreement_id for one in ready))
+    known = intents.by_keys(connection, (one.key for one in ready))
+    busy = {
+        digest
+        for intent in intents.in_stages(connection, LIVE)
+        if intent.is_joined
+        for digest in intent.digests
+    }
+    fresh: list[tuple[AgreementView, Ready]] = []
+    revived = 0
+    for one in ready:
+        view = views.get(one.attestation.agreement_id)
+        if view is None or one.digest in busy:
+            continue
+        state = view.states[one.attestation.milestone]
+        judged = judge_attestation(view, one.attestation, state, now_chain)
+        if judged.prospect is not Prospect.POSSIBLE:
+            continue
+        if one.key in known:
+            revived += _revive(connection, now_wall, known[one.key])
+        else:
+            fresh.append((view, one))
+    created = 0
+    for group in _groups(fresh, joined):
+        # The same group may have been given up before, which its parts never were.
+        alone = [[one] for one in group] if len(group) > 1 else []
+        created += _create_attest(connection, now_wall, group) or sum(
+            _create_attest(connection, now_wall, one) for one in alone
+        )
+    return created, revived
+
+
+def _finalize(connection: Connection, now_chain: int, now_wall: int) -> tuple[int, int]:
+    """Of agreements that somebody here has to do with: strangers' clocks are strangers' gas."""
+    ours = or_(
+        exists().where(t.documents.c.agreement_id == t.milestones.c.agreement_id),
+        exists().where(t.attestations.c.agreement_id == t.milestones.c.agreement_id),
+    )
+    columns = ("agreement_id", "milestone", "sequence", "status")
+    rows = connection.execute(
+        select(*(t.milestones.c[name] for name in columns))
+        .where(t.milestones.c.next_at <= now_chain, ours)
+        .order_by(t.milestones.c.next_at, t.milestones.c.agreement_id, t.milestones.c.milestone)
+    ).all()
+    keyed = {
+        finalize_key(i, n, sequence, Status(status)): (i, n) for i, n, sequence, status in rows
+    }
+    known = intents.by_keys(connection, keyed)
+    revived = sum(_revive(connection, now_wall, intent) for intent in known.values())
+    fresh = {key: place for key, place in keyed.items() if key not in known}
+    fresh = dict(list(fresh.items())[:AT_ONCE])
+    views = _views(connection, (agreement_id for agreement_id, _ in fresh.values()))
+    created = 0
+    for key, (agreement_id, milestone) in fresh.items():
+        created += intents.create(
+            connection,
+            now_wall,
+            key,
+            "finalize",
+            _contract(connection),
+            finalize_call(views[agreement_id], milestone),
+            agreement_id=agreement_id,
+            milestone=milestone,
+        )
+    return created, revived
+
+
+def _revive(connection: Connection, now: int, intent: Intent) -> bool:
+    """Take up again what is possible: a reorganisation has undone it, or it has failed a while ago
+    and may work by now. What fails again and again is taken up ever more rarely."""
+    if intent.stage not in (Stage.DROPPED, Stage.FAILED) or now < intent.not_before:
+        return False
+    why = "its effect is gone again" if intent.stage is Stage.DROPPED else "it is tried once more"
+    return intents.move(connection, now, intent, Stage.PENDING, why)
+
+
+def _groups(
+    fresh: Sequence[tuple[AgreementView, Ready]], joined: int
+) -> Iterator[list[tuple[AgreementView, Ready]]]:
+    """What goes into one transaction: one token, so that no odd one harms the others, and of a
+    milestone one attestation, as a later one builds on what the earlier one did."""
+    groups: list[list[tuple[AgreementView, Ready]]] = []
+    for view, one in fresh:
+        place = (view.id, one.attestation.milestone)
+        for group in groups:
+            taken = {(v.id, r.attestation.milestone) for v, r in group}
+            same_token = group[0][0].terms.token == view.terms.token
+            if len(group) < joined and same_token and place not in taken:
+                group.append((view, one))
+                break
+        else:
+            groups.append([(view, one)])
+    yield from groups
+
+
+def _create_attest(
+    connection: Connection, now: int, group: Sequence[tuple[AgreementView, Ready]]
+) -> bool:
+    calls = []
+    for view, one in group:
+        signed = _signatures(connection, one.digest)
+        try:
+            calls.append(attest_call(view, one.attestation, one.digest, signed))
+        except UsageError:
+            # The intake lets no stranger's signature in; if one is there, others must still go out.
+            return False
+    view, first = group[0]
+    alone = len(group) == 1
+    digests = [one.digest for _, one in group]
+    return intents.create(
+        connection,
+        now,
+        first.key if alone else _joined_key(digests),
+        "attest",
+        _contract(connection),
+        calls[0] if alone else together(calls),
+        agreement_id=view.id if alone else None,
+        milestone=first.attestation.milestone if alone else None,
+        digests=digests,
+    )
+
+
+def _joined_key(digests: Sequence[bytes]) -> str:
+    return f"attest:{len(digests)}:0x{sha256(b''.join(sorted(digests))).hexdigest()}"
+
+
+def _signatures(connection: Connection, digest: bytes) -> dict[Address, bytes]:
+    rows = connection.execute(
+        select(t.signatures.c.signer, t.signatures.c.signature).where(
+            t.signatures.c.digest == digest
+        )
+    )
+    return {row.signer: row.signature for row in rows}
+
+
+def _views(connection: Connection, ids: Iterable[bytes]) -> dict[bytes, AgreementView]:
+    return {view.id: view for view in book.agreements(connection, dict.fromkeys(ids))}
+
+
+def _contract(connection: Connection) -> Address:
+    found = connection.execute(select(t.meta.c.value).where(t.meta.c.key == "contract")).scalar()
+    if found is None:
+        raise StoreError(
+            "the store belongs to no contract yet", hint="start it with `escrow oracle run`"
+        )
+    return str(found)

@@ -1,0 +1,64 @@
+"""What to make of a call that the contract refuses, asked of the chain itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from milestone_escrow.chain.refusals import explain
+from milestone_escrow.chain.rpc import RpcError
+from milestone_escrow.errors import EscrowError
+from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.oracle.relaying import planning
+from milestone_escrow.oracle.relaying.desk import Desk
+from milestone_escrow.oracle.relaying.intents import Intent
+from milestone_escrow.oracle.relaying.judging import Judgement, Prospect
+
+
+def is_revert(error: RpcError) -> bool:
+    """Whether the contract refused, and not the node."""
+    return bool(error.data) or "revert" in error.message.lower()
+
+
+def sentence(desk: Desk, intent: Intent, error: RpcError) -> str:
+    """Why the contract refused, in words."""
+    with desk.store.reading() as connection:
+        known = planning.known_about(connection, [intent])
+    view = known.views.get(intent.agreement_id or b"")
+    return str(explain(error.data, desk.tried(intent, view)))
+
+
+def judge_on_chain(desk: Desk, intent: Intent) -> Judgement:
+    """What can be expected of an intent by the state that the node has now.
+
+    Raises:
+        ChainError: the node does not answer.
+    """
+    with desk.store.reading() as connection:
+        known = planning.known_about(connection, [intent])
+    now = desk.reader().now()
+    fresh = {i: _as_on_chain(view, desk) for i, view in known.views.items()}
+    return planning.judge(intent, replace(known, views=fresh), now)
+
+
+def refusal_now(desk: Desk, intent: Intent, block: str = "latest") -> str:
+    """Why the contract refuses a call as of a block; "" where it does not."""
+    call = {"from": desk.sender, "to": intent.to, "data": "0x" + intent.data.hex()}
+    try:
+        desk.node.request("eth_call", [call, block])
+    except RpcError as error:
+        if is_revert(error):
+            return sentence(desk, intent, error)
+    except EscrowError:
+        return ""
+    return ""
+
+
+def is_hopeless(judgement: Judgement) -> bool:
+    """Whether sending it again could change nothing."""
+    return judgement.prospect in (Prospect.DONE, Prospect.NEVER)
+
+
+def _as_on_chain(view: AgreementView, desk: Desk) -> AgreementView:
+    states = desk.reader().states(view)
+    pairs = zip(view.views, states, strict=True)
+    return replace(view, views=tuple(replace(one, state=state) for one, state in pairs))

@@ -1,0 +1,152 @@
+"""The relayer: one call brings what is due on its way and looks after what is under way."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from milestone_escrow.chain.fees import coins
+from milestone_escrow.chain.networks import Network
+from milestone_escrow.chain.rpc import Node
+from milestone_escrow.errors import ChainError
+from milestone_escrow.oracle import book
+from milestone_escrow.oracle.relaying import intents
+from milestone_escrow.oracle.relaying.conditions import Conditions, look
+from milestone_escrow.oracle.relaying.desk import Alert, Desk, log
+from milestone_escrow.oracle.relaying.planning import Planned, plan
+from milestone_escrow.oracle.relaying.sending import Sending
+from milestone_escrow.oracle.relaying.settings import RelayingSettings
+from milestone_escrow.oracle.relaying.watching import Watching
+from milestone_escrow.oracle.store.leases import hold
+from milestone_escrow.oracle.store.steps import step
+from milestone_escrow.oracle.store.store import Store
+from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.protocol.signatures import Signer
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a step did: intents by the stage that they came to ("sent", "mined", "final",
+    "dropped", "failed", "pending" for begun again, "undone" by a reorganisation), how many are
+    `live` still, and what a person should look at. `reached` is False where no node answered."""
+
+    planned: Planned
+    moved: Mapping[str, int]
+    live: int
+    alerts: tuple[Alert, ...]
+    reached: bool
+
+
+class Relayer:
+    """Sends from one account what the store says is due. Any number may share a store or a chain:
+    what one has done, the others find done."""
+
+    def __init__(
+        self,
+        store: Store,
+        node: Node,
+        network: Network,
+        contract: Address,
+        signer: Signer,
+        settings: RelayingSettings,
+        clock: Callable[[], int],
+        *,
+        owner: str = "",
+    ) -> None:
+        """`clock` is Unix seconds; `owner` names this instance among others."""
+        name = owner or f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._desk = Desk(store, node, network, contract, signer, settings, clock, name[:80])
+        self._sending = Sending(self._desk)
+        self._watching = Watching(self._desk, self._sending)
+        self._conditions: Conditions | None = None
+
+    @property
+    def sender(self) -> Address:
+        """The account that pays for gas."""
+        return self._desk.sender
+
+    @property
+    def balance(self) -> int | None:
+        """Wei of it when the node was last asked; None before."""
+        return self._conditions.balance if self._conditions else None
+
+    def step(self) -> Report:
+        """Plan, send, watch. Safe to call at any time, as often as wanted, and to be killed in.
+
+        A quorum that has just become complete is on its way after two questions to the node.
+        """
+        self._desk.alerts.clear()
+        self._desk.counts.clear()
+        planned = self._plan()
+        step("relay.planned")
+        reached = True
+        try:
+            if self._conditions is None:
+                # Before its first new nonce it must know what became of those before.
+                self._watch()
+            self._sending.send_due(self._lately())
+            self._watch()
+        except ChainError as error:
+            reached = False
+            fields = {"reason": str(error)}
+            log.warning("the node does not answer the relayer", extra={"fields": fields})
+        with self._desk.store.reading() as connection:
+            live = intents.count_live(connection)
+        moved = dict(self._desk.counts)
+        return Report(planned, moved, live, tuple(self._desk.alerts), reached)
+
+    def _plan(self) -> Planned:
+        desk = self._desk
+        with desk.writing() as connection:
+            head = book.head(connection)
+            if head is None:
+                return Planned()
+            # The chain's own time, by which it would refuse: this machine's clock may be wrong.
+            return plan(connection, head.time, desk.now, joined=desk.settings.joined)
+
+    def _lately(self) -> Conditions:
+        """As of a moment ago: good enough to send by, and no time lost over it."""
+        known = self._conditions
+        if known and self._desk.now - known.looked_at <= self._desk.settings.price_age:
+            return known
+        return self._look()
+
+    def _look(self) -> Conditions:
+        desk = self._desk
+        found = look(desk.node, desk.network, desk.sender, desk.now)
+        if self._conditions is None or found.nonce != self._conditions.nonce:
+            self._sending.start(found.nonce)
+        self._conditions = found
+        if found.balance < desk.settings.low_balance:
+            has, floor = (
+                coins(wei, desk.network.coin) for wei in (found.balance, desk.settings.low_balance)
+            )
+            text = f"{desk.sender} has {has} left for gas, less than {floor}; send it some"
+            desk.alert("low_gas", desk.sender, text)
+        return found
+
+    def _watch(self) -> None:
+        """Look after all that is under way; with nothing there, only keep the price fresh."""
+        desk = self._desk
+        known = self._conditions or self._look()
+        with desk.store.reading() as connection:
+            senders = intents.busy_senders(connection)
+            ours = intents.next_nonce(connection, desk.sender) > known.nonce
+        if ours or desk.sender in senders:
+            if self._hold(desk.sender):
+                self._watching.look(desk.sender, self._look())
+        elif desk.now - known.looked_at > desk.settings.price_age // 2:
+            self._look()
+        # Whoever lives holds its own account's lease; these have nobody any more.
+        for sender in sorted(senders - {desk.sender}):
+            if self._hold(sender):
+                self._watching.look(sender, look(desk.node, desk.network, sender, desk.now))
+
+    def _hold(self, sender: Address) -> bool:
+        desk = self._desk
+        with desk.store.transaction() as connection:
+            name, seconds = f"relay:{sender}", desk.settings.lease
+            return hold(connection, name, desk.owner, desk.now, seconds)

@@ -1,0 +1,304 @@
+"""What became of what was sent: every hash of a nonce is looked for, until a final block has one.
+
+The chain's own count of an account's transactions divides its nonces. From there on each one must
+have a transaction on its way: what is stored goes out again, what waits too long is replaced, and
+what is missing is filled. Below it receipts tell, but never one answer alone: a node that lags
+behind has none for what is mined, and a nonce is another's only once that is certain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from milestone_escrow.errors import ChainError
+from milestone_escrow.oracle.relaying import intents
+from milestone_escrow.oracle.relaying.conditions import Conditions
+from milestone_escrow.oracle.relaying.desk import Desk, final_number
+from milestone_escrow.oracle.relaying.intents import UNDER_WAY, Attempt, Intent, Stage
+from milestone_escrow.oracle.relaying.judging import Prospect
+from milestone_escrow.oracle.relaying.refusing import judge_on_chain, refusal_now
+from milestone_escrow.oracle.relaying.sending import Sending
+from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.oracle.store.steps import step
+from milestone_escrow.protocol.eip712 import Address
+
+Receipt = Mapping[str, Any]
+# How many nonces one look cares for; the lowest are what the others wait for.
+SLOTS = 100
+
+
+class Watching:
+    """Follows one account's transactions. What it remembers, it can do without after a restart."""
+
+    def __init__(self, desk: Desk, sending: Sending) -> None:
+        self._desk = desk
+        self._sending = sending
+        # Per intent: how often no receipt was found, and the head when that began.
+        self._empty: dict[int, tuple[int, int]] = {}
+        # The head when a transaction was first seen waiting.
+        self._waiting_since: dict[bytes, int] = {}
+
+    def look(self, sender: Address, conditions: Conditions) -> None:
+        """One look at everything of an account that is not final.
+
+        Raises:
+            ChainError: the node does not answer; the next look goes on.
+        """
+        with self._desk.store.reading() as connection:
+            under_way = intents.in_stages(connection, UNDER_WAY)
+            attempts = intents.attempts_of(connection, [intent.id for intent in under_way])
+            final = final_number(connection)
+            hashes = _followed(connection)
+        mine = {
+            intent.id: intent
+            for intent in under_way
+            if any(a.sender == sender for a in attempts[intent.id])
+        }
+        for intent in mine.values():
+            own = attempts[intent.id]
+            if intent.stage is Stage.SENT:
+                self._sent(intent, own, sender, conditions, final)
+            else:
+                self._mined(intent, own, sender, conditions, final, hashes)
+        self._nonces(sender, mine, conditions)
+
+    # Below the chain's count
+
+    def _sent(
+        self,
+        intent: Intent,
+        attempts: Sequence[Attempt],
+        sender: Address,
+        conditions: Conditions,
+        final: int,
+    ) -> None:
+        own = [a for a in attempts if a.sender == sender]
+        used = [a for a in own if a.nonce < conditions.nonce]
+        if not used:
+            self._empty.pop(intent.id, None)
+            return
+        # The last one signed is the likeliest; what another account sent for it counts, too.
+        likely = [*reversed(used), *(a for a in attempts if a.sender != sender)]
+        found = [(a, r) for a in likely if (r := self._receipt(a)) is not None]
+        for attempt, receipt in found:
+            if attempt.intent_id is not None and int(receipt["status"], 16) == 1:
+                self._came_through(intent, attempt, receipt)
+                return
+        if len(used) < len(own):
+            return  # one of its transactions can still be mined
+        spent = [r for a, r in found if a.sender == sender]
+        latest = max(a.nonce for a in own)
+        told = {a.nonce for a, _ in found}
+        if latest in told:
+            self._empty.pop(intent.id, None)
+            blocks = [int(r["blockNumber"], 16) for r in spent]
+            if self._is_deep(max(blocks), conditions, final):
+                self._spent(intent, max(blocks))
+            return
+        looks, since = self._empty.get(intent.id, (0, conditions.head))
+        self._empty[intent.id] = (looks + 1, since)
+        enough = looks + 1 >= self._desk.settings.empty_looks
+        if enough and self._is_deep(since, conditions, final):
+            del self._empty[intent.id]
+            self._settle(intent, "another transaction of its account has used its nonce")
+
+    def _spent(self, intent: Intent, block: int) -> None:
+        """Its nonce is used up, for certain, without its effect."""
+        reason = refusal_now(self._desk, intent, hex(block - 1))
+        self._settle(intent, reason or "its transaction was mined, but failed")
+
+    def _settle(self, intent: Intent, reason: str) -> None:
+        judged = judge_on_chain(self._desk, intent)
+        # What must wait waits as a pending intent.
+        prospect = Prospect.POSSIBLE if judged.prospect is Prospect.LATER else judged.prospect
+        self._sending.settle(intent, prospect, judged.reason, reason)
+
+    def _came_through(self, intent: Intent, attempt: Attempt, receipt: Receipt) -> None:
+        desk = self._desk
+        block, block_hash = int(receipt["blockNumber"], 16), _bytes(receipt["blockHash"])
+        self._empty.pop(intent.id, None)
+        with desk.writing() as connection:
+            moved = intents.move(
+                connection, desk.now, intent, Stage.MINED, transaction=attempt.name, block=block
+            )
+            if moved:
+                _place(connection, attempt, block, block_hash)
+        if moved:
+            step("relay.mined")
+            desk.count("mined", intent)
+
+    def _mined(
+        self,
+        intent: Intent,
+        attempts: Sequence[Attempt],
+        sender: Address,
+        conditions: Conditions,
+        final: int,
+        hashes: Mapping[int, bytes],
+    ) -> None:
+        mined = next((a for a in attempts if a.block is not None), None)
+        if mined is None or mined.sender != sender:
+            return
+        assert mined.block is not None
+        known = hashes.get(mined.block)
+        if mined.nonce < conditions.nonce and mined.block > final:
+            if known in (None, mined.block_hash):
+                return
+        elif mined.nonce < conditions.nonce:
+            block = self._desk.node.request("eth_getBlockByNumber", [hex(mined.block), False])
+            if isinstance(block, dict) and _bytes(block["hash"]) == mined.block_hash:
+                self._final(intent, mined)
+                return
+        self._look_again(intent, mined, attempts)
+
+    def _final(self, intent: Intent, mined: Attempt) -> None:
+        desk = self._desk
+        with desk.writing() as connection:
+            moved = intents.move(
+                connection, desk.now, intent, Stage.FINAL, transaction=mined.name, block=mined.block
+            )
+        if moved:
+            step("relay.final")
+            desk.count("final", intent)
+
+    def _look_again(self, intent: Intent, mined: Attempt, attempts: Sequence[Attempt]) -> None:
+        """Its block is no longer there: it may be in another one, or has to go out again."""
+        desk = self._desk
+        for attempt in reversed(attempts):
+            receipt = self._receipt(attempt)
+            if receipt is None or attempt.intent_id is None or int(receipt["status"], 16) != 1:
+                continue
+            block, block_hash = int(receipt["blockNumber"], 16), _bytes(receipt["blockHash"])
+            if (attempt.hash, block, block_hash) != (mined.hash, mined.block, mined.block_hash):
+                with desk.store.transaction() as connection:
+                    _place(connection, mined, None, None)
+                    _place(connection, attempt, block, block_hash)
+            return
+        with desk.writing() as connection:
+            reason = "the chain has taken its block back"
+            moved = intents.move(connection, desk.now, intent, Stage.SENT, reason)
+            if moved:
+                _place(connection, mined, None, None)
+        if moved:
+            step("relay.undone")
+            desk.count("undone", intent)
+            self._sending.broadcast(mined, intent)
+
+    # From the chain's count on
+
+    def _nonces(self, sender: Address, mine: Mapping[int, Intent], conditions: Conditions) -> None:
+        desk = self._desk
+        with desk.store.reading() as connection:
+            slots = intents.from_nonce(connection, sender, conditions.nonce)
+            following = intents.next_nonce(connection, sender)
+        span = range(conditions.nonce, min(following, conditions.nonce + SLOTS))
+        for nonce in span:
+            if nonce in slots and not self._push(slots[nonce], mine, conditions):
+                return
+        for gone in set(self._waiting_since) - {a.hash for each in slots.values() for a in each}:
+            del self._waiting_since[gone]
+        if sender == desk.sender:
+            holes = [nonce for nonce in span if nonce not in slots]
+            self._fill(holes, max(slots, default=-1), conditions)
+
+    def _push(
+        self, slot: Sequence[Attempt], mine: Mapping[int, Intent], conditions: Conditions
+    ) -> bool:
+        """Keep one nonce's transaction on its way; False where the node takes nothing now."""
+        desk, best = self._desk, slot[-1]
+        now = desk.now
+        intent = next(
+            (mine[a.intent_id] for a in slot if a.intent_id and a.intent_id in mine), None
+        )
+        since = self._waiting_since.setdefault(best.hash, conditions.head)
+        due = best.sender == desk.sender and self._is_due(best, since, conditions)
+        if due and self._sending.replace(best, intent):
+            return True
+        told = best.broadcast_at
+        if told is None or now - told >= desk.settings.rebroadcast_after:
+            return self._sending.broadcast(best, intent) or told is not None
+        if now - best.signed_at >= desk.settings.abandon_after:
+            self._stuck(best, intent)
+        return True
+
+    def _is_due(self, best: Attempt, since: int, conditions: Conditions) -> bool:
+        """Whether a better paid one has to take its place."""
+        settings = self._desk.settings
+        if best.broadcast_at is None and best.max_fee >= conditions.base:
+            return False
+        waited = self._desk.now - best.signed_at >= settings.replace_after
+        if best.nonce > conditions.nonce:
+            return waited and best.max_fee < conditions.base
+        return waited and conditions.head - since >= settings.replace_blocks
+
+    def _stuck(self, best: Attempt, intent: Intent | None) -> None:
+        desk = self._desk
+        text = f"the transaction {best.name} of {best.sender} waits in vain"
+        desk.alert("stuck", best.name, f"{text}; look at its fee and at the node")
+        if best.sender == desk.sender or intent is None or intent.stage is not Stage.SENT:
+            return
+        if best.signed_at < intent.changed_at:
+            return  # it was given up before, and sent from another account
+        # Its account has no relayer any more. Should both come through, the second has no effect.
+        self._settle(intent, f"{best.sender} does not get it through")
+
+    def _fill(self, holes: Sequence[int], highest: int, conditions: Conditions) -> None:
+        """A nonce that nothing is stored for: the next intent takes it, unless others wait."""
+        desk = self._desk
+        self._sending.holes = frozenset()
+        if not holes:
+            return
+        pending = desk.node.request("eth_getTransactionCount", [desk.sender, "pending"])
+        # What the node has waiting for them is not ours, but no hole either.
+        open_ones = [nonce for nonce in holes if nonce >= int(pending, 16)]
+        self._sending.holes = frozenset(open_ones)
+        for nonce in open_ones:
+            if nonce < highest and not self._has_pending():
+                self._sending.fill(conditions)
+
+    def _has_pending(self) -> bool:
+        desk = self._desk
+        due = (t.intents.c.state == Stage.PENDING.value) & (t.intents.c.not_before <= desk.now)
+        with desk.store.reading() as connection:
+            found = connection.execute(select(t.intents.c.id).where(due).limit(1)).first()
+        return found is not None
+
+    # Details
+
+    def _is_deep(self, block: int, conditions: Conditions, final: int) -> bool:
+        """Whether a block is as deep as the network's table asks for."""
+        network = self._desk.network
+        if not network.confirmations:
+            return final >= block
+        return conditions.head - block + 1 >= network.confirmations
+
+    def _receipt(self, attempt: Attempt) -> Receipt | None:
+        answer = self._desk.node.request("eth_getTransactionReceipt", [attempt.name])
+        if not isinstance(answer, dict) or not answer.get("blockNumber"):
+            return None
+        if str(answer.get("transactionHash")).lower() != attempt.name:
+            raise ChainError(
+                "the node answers with another transaction's receipt",
+                hint="name another node with --rpc",
+            )
+        return answer
+
+
+def _followed(connection: Connection) -> dict[int, bytes]:
+    """The hashes of the blocks that the store follows and that are not final."""
+    rows = connection.execute(select(t.blocks.c.number, t.blocks.c.hash))
+    return {row.number: row.hash for row in rows}
+
+
+def _place(
+    connection: Connection, attempt: Attempt, block: int | None, block_hash: bytes | None
+) -> None:
+    where = t.attempts.c.hash == attempt.hash
+    connection.execute(update(t.attempts).where(where).values(block=block, block_hash=block_hash))
+
+
+def _bytes(text: str) -> bytes:
+    return bytes.fromhex(text[2:])
