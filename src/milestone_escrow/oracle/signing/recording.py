@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from milestone_escrow.documents.collected import words_hash
-from milestone_escrow.documents.evidence import EvidenceFile, Manifest
+from milestone_escrow.documents.collected import words_hash, words_of
 from milestone_escrow.errors import EscrowError
+from milestone_escrow.oracle.evidence.manifests import Listed, manifest_files, manifest_hash
 from milestone_escrow.oracle.signing.counting import (
     Dossier,
     Entry,
@@ -237,17 +237,14 @@ def _manifests(
     """For each milestone with evidence the hash of its manifest, and what it commits to."""
     wanted = set(keys)
     ids = sorted({agreement_id for agreement_id, _ in wanted})
-    files: dict[MilestoneKey, list[EvidenceFile]] = {}
+    files: dict[MilestoneKey, list[Listed]] = {}
     query = select(t.evidence).where(t.evidence.c.agreement_id.in_(ids))
     for row in connection.execute(query):
-        file = EvidenceFile(row.name, row.kind, row.media_type, row.size, row.sha256.hex())
-        files.setdefault((row.agreement_id, row.milestone), []).append(file)
+        files.setdefault((row.agreement_id, row.milestone), []).append(row)
     found: dict[MilestoneKey, dict[bytes, dict[str, object]]] = {}
-    for key, these in files.items():
-        if key in wanted:
-            manifest = Manifest(tuple(sorted(these, key=lambda file: file.name)))
-            data: dict[str, object] = {"format": "1", "files": [f.data() for f in manifest.files]}
-            found[key] = {manifest.hash: data}
+    for key in files.keys() & wanted:
+        manifest = manifest_files(files[key])
+        found[key] = {manifest_hash(manifest): words_of(manifest)}
     return found
 
 
