@@ -20,7 +20,16 @@ from milestone_escrow.oracle.api.hub import Hub
 from milestone_escrow.oracle.api.limits import KIB, MIB, Buckets, networks
 from milestone_escrow.oracle.api.metrics import Metrics
 from milestone_escrow.oracle.api.problems import Complaint, Problem
-from milestone_escrow.oracle.api.routes import agreements, links, login, operations, stream
+from milestone_escrow.oracle.api.routes import (
+    agreements,
+    attestations,
+    hooks,
+    links,
+    login,
+    operations,
+    requirements,
+    stream,
+)
 
 logger = logging.getLogger("milestone_escrow.oracle.api")
 
@@ -46,7 +55,7 @@ def create_app(deps: ApiDeps) -> FastAPI:
     app.state.hub = Hub(deps)
     app.state.metrics = Metrics(deps)
     app.state.buckets = Buckets(deps.settings.rates, deps.clock)
-    for room in (agreements, links, login, stream, operations):
+    for room in (agreements, attestations, requirements, hooks, links, login, stream, operations):
         app.include_router(room.router)
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
     for error, handler in _HANDLERS.items():

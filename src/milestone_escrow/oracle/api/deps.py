@@ -13,6 +13,7 @@ from milestone_escrow.oracle import book
 from milestone_escrow.oracle.api.limits import MIB, RATES, Rate
 from milestone_escrow.oracle.api.sessions import SESSION_SECONDS
 from milestone_escrow.oracle.api.siwe import ContractCheck
+from milestone_escrow.oracle.policies.webhook import Hook
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.eip712 import Domain
 
@@ -55,7 +56,9 @@ def _nothing() -> None:
 class ApiDeps:
     """The rooms behind the interface. `clock` is the wall clock in Unix seconds; `wake` tells the
     worker that there is something to do; `chain_problem` says why the node cannot be used now, ""
-    where it can; `balance` is the relaying account's, in wei, None where it is not known."""
+    where it can; `balance` is the relaying account's, in wei, None where it is not known;
+    `contract_signature` asks the chain about accounts that are contracts; `hooks` are who may send
+    events, by name."""
 
     store: Store
     settings: ApiSettings
@@ -64,6 +67,7 @@ class ApiDeps:
     chain_problem: Callable[[], str] = str
     balance: Callable[[], int | None] = _nothing
     contract_signature: ContractCheck | None = None
+    hooks: Mapping[str, Hook] = field(default_factory=dict)
 
     def now(self) -> int:
         """The wall clock, in whole seconds."""

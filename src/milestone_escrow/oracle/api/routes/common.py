@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Any, TypeAlias
 
 from fastapi import Depends, Header, Path, Request, Response
 
 from milestone_escrow.oracle.api.bodies.common import HASH_PATTERN
 from milestone_escrow.oracle.api.idempotency import KEY_PATTERN, Answer
-from milestone_escrow.oracle.api.problems import Problem
+from milestone_escrow.oracle.api.problems import MEDIA_TYPE, Problem
 from milestone_escrow.oracle.api.viewers import (
     Viewer,
     buckets_of,
@@ -91,7 +90,5 @@ def answered(answer: Answer, location: str = "") -> Response:
     headers = {"Location": location} if location and answer.status == 201 else {}
     if answer.replayed:
         headers["Idempotency-Replayed"] = "true"
-    return Response(answer.body, answer.status, headers, media_type="application/json")
-
-
-Work: TypeAlias = Callable[..., Answer]
+    media = "application/json" if answer.status < 400 else MEDIA_TYPE
+    return Response(answer.body, answer.status, headers, media_type=media)
