@@ -1,15 +1,11 @@
-"""What waits for signatures, what is complete, and what anybody may send; brought up to date.
-
-Nothing here remembers that it was called: `refresh` looks at the chain's part of the store and says
-again where each attestation stands, after a reorganization as after a restart.
-"""
+"""What waits for signatures, what is complete, and what anybody may send."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, and_, select, update
 
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.oracle import book
@@ -17,14 +13,12 @@ from milestone_escrow.oracle.relaying.calls import attest_call
 from milestone_escrow.oracle.signing.counting import (
     Dossier,
     Entry,
-    MilestoneKey,
     Stage,
     cases,
     dossiers,
     words_behind,
 )
-from milestone_escrow.oracle.signing.recording import move
-from milestone_escrow.oracle.signing.rules import Case, refused_by_contract
+from milestone_escrow.oracle.signing.rules import Case
 from milestone_escrow.oracle.store import audit
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import serialize
@@ -33,10 +27,7 @@ from milestone_escrow.protocol.eip712 import Address
 
 ACTOR = "signing"
 
-# What time and more signatures may still heal: then it is not dead yet.
-_PASSING = frozenset({"IssuedAtOutOfBounds", "WrongStatus", "TooLate"})
-
-_ATTESTED = "MilestoneAttested"
+EXPIRED = "it has expired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,133 +104,37 @@ def calldata(connection: Connection, digest: bytes) -> bytes:
     return attest_call(view, found.attestation, digest, found.signatures)
 
 
-def refresh(connection: Connection, now: int, *, thorough: bool = False) -> tuple[bytes, ...]:
-    """Say again where attestations stand; returns the digests of those that moved.
+def expire(connection: Connection, now: int) -> tuple[bytes, ...]:
+    """Give up what nobody can use any more because its time is over; returns the digests.
 
-    Looks at what is open or complete, which is quick; `thorough` also at what is done, and whether
-    a reorganization has undone it. `connection` must be a write transaction, `now` the chain's
-    time.
+    Goes by the time of the chain's head alone: a clock that is wrong must not end anything. What
+    the chain decides is told by the indexer. `connection` must be a write transaction.
     """
-    serialize(connection, "attestations")
-    keys = _pending(connection) | (_undone(connection) if thorough else set())
-    known = cases(connection, keys)
-    decided = _decided(connection, keys)
-    moved: list[Entry] = []
-    acts: list[audit.Act] = []
-    for key, dossier in dossiers(connection, keys).items():
-        case = known.get(key)
-        for entry in dossier.entries.values():
-            stage, reason = _stand(case, dossier, entry, decided.get(key, ()), now)
-            if entry.attestation.verdict is Verdict.RETURNED:
-                reason = entry.reason
-            if (stage, reason) == (entry.stage, entry.reason):
-                continue
-            if stage is not entry.stage:
-                data = {"digest": "0x" + entry.digest.hex(), "reason": reason}
-                subject = audit.subject_of(*key)
-                acts.append(audit.Act(ACTOR, f"attestation.{stage.value}", subject, data))
-            entry.stage, entry.reason = stage, reason
-            moved.append(entry)
-    move(connection, moved)
-    if acts:
-        audit.record_all(connection, now, acts)
-    return tuple(entry.digest for entry in moved)
-
-
-def _stand(
-    case: Case | None,
-    dossier: Dossier,
-    entry: Entry,
-    decided: Iterable[tuple[object, ...]],
-    now: int,
-) -> tuple[Stage, str]:
-    """Where an attestation stands, and why where it is dead."""
-    if case is None:
-        return Stage.DEAD, "its agreement is not open on chain"
-    what = entry.attestation
-    if _mark(what) in decided:
-        return Stage.SETTLED, ""
-    stage = dossier.stage(case, entry)
-    if stage is Stage.SETTLED:
-        return stage, ""
-    if case.state.issued_at >= what.issued_at:
-        return Stage.DEAD, "a later verdict was decided on chain"
-    why = refused_by_contract(case, what, now)
-    if why is None or _can_pass(case, why.error):
-        return stage, ""
-    return Stage.DEAD, why.reason
-
-
-def _can_pass(case: Case, error: str) -> bool:
-    """Whether a refusal may be over later: a clock that has to run out, a dispute to be ruled on.
-
-    A milestone that is settled stays so, and one that nobody has funded yet can still be.
-    """
-    settled = not case.state.status.holds and case.state.status != 0
-    return error in _PASSING and not settled
-
-
-def _mark(attestation: Attestation) -> tuple[object, ...]:
-    return (
-        int(attestation.verdict),
-        attestation.amount,
-        attestation.evidence_hash,
-        attestation.issued_at,
-    )
-
-
-def _decided(
-    connection: Connection, keys: Iterable[MilestoneKey]
-) -> dict[MilestoneKey, set[tuple[object, ...]]]:
-    """The attestations that the chain has taken, by what tells them apart."""
-    from milestone_escrow.chain.events import MilestoneAttested
-    from milestone_escrow.oracle.store import shapes
-
-    wanted = set(keys)
-    found: dict[MilestoneKey, set[tuple[object, ...]]] = {}
-    ids = sorted({agreement_id for agreement_id, _ in wanted})
-    for start in range(0, len(ids), 500):
-        query = select(t.events).where(
-            t.events.c.agreement_id.in_(ids[start : start + 500]), t.events.c.name == _ATTESTED
-        )
-        for row in connection.execute(query).mappings():
-            event = shapes.read_event(row)
-            assert isinstance(event, MilestoneAttested)
-            mark = (int(event.verdict), event.amount, event.evidence_hash, event.issued_at)
-            found.setdefault((event.agreement_id, event.milestone), set()).add(mark)
-    return found
-
-
-def _pending(connection: Connection) -> set[MilestoneKey]:
-    query = select(t.attestations.c.agreement_id, t.attestations.c.milestone).distinct()
-    rows = connection.execute(
-        query.where(t.attestations.c.state.in_((Stage.OPEN.value, Stage.COMPLETE.value)))
-    )
-    return {(row.agreement_id, row.milestone) for row in rows}
-
-
-def _undone(connection: Connection) -> set[MilestoneKey]:
-    """Milestones where something is done here that the chain, as it is now, does not know of, and
-    those whose last change is not final."""
     head = book.head(connection)
-    same = and_(
-        t.milestones.c.agreement_id == t.attestations.c.agreement_id,
-        t.milestones.c.milestone == t.attestations.c.milestone,
+    if head is None:
+        return ()
+    serialize(connection, "attestations")
+    over = and_(
+        t.attestations.c.state.in_((Stage.OPEN.value, Stage.COMPLETE.value)),
+        t.attestations.c.valid_until < head.time,
     )
-    query = (
-        select(t.attestations.c.agreement_id, t.attestations.c.milestone)
-        .outerjoin(t.milestones, same)
-        .where(
-            t.attestations.c.verdict != int(Verdict.RETURNED),
-            or_(
-                t.milestones.c.status.is_(None),
-                t.milestones.c.issued_at < t.attestations.c.issued_at,
-                t.milestones.c.changed_block > (head.final_number if head else 0),
-            ),
+    columns = (t.attestations.c.digest, t.attestations.c.agreement_id, t.attestations.c.milestone)
+    rows = connection.execute(select(*columns).where(over)).all()
+    if not rows:
+        return ()
+    dead = {"state": Stage.DEAD.value, "reason": EXPIRED}
+    connection.execute(update(t.attestations).where(over).values(dead))
+    acts = [
+        audit.Act(
+            ACTOR,
+            "attestation.dead",
+            audit.subject_of(row.agreement_id, row.milestone),
+            {"digest": "0x" + row.digest.hex(), "reason": EXPIRED},
         )
-        .distinct()
-    )
-    return {(row.agreement_id, row.milestone) for row in connection.execute(query)}
+        for row in rows
+    ]
+    audit.record_all(connection, now, acts)
+    return tuple(row.digest for row in rows)
 
 
 def _waiting(connection: Connection, case: Case, dossier: Dossier) -> tuple[Waiting, ...]:
