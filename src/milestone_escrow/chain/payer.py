@@ -6,6 +6,7 @@ What a verb means stands with its preparation, in `funding`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from milestone_escrow.chain.fees import AS_USUAL, Bid
 from milestone_escrow.chain.networks import Network
@@ -48,6 +49,11 @@ class Payer(Reader):
     def prepare_for(self, sender: Address) -> Verbs:
         """The verbs as `sender` would send them; needs no key."""
         return Verbs(self, self._transactor, sender)
+
+    def unsimulated(self) -> AbstractContextManager[None]:
+        """Within this, `prepare` takes what stands on a transaction that was not sent yet, such as
+        an allowance: nothing is simulated, and `gas` stays 0."""
+        return self._transactor.unsimulated()
 
     def send(self, prepared: Prepared) -> Receipt:
         """Sign and broadcast what was prepared, and wait until it is in a block."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from milestone_escrow.chain.refusals import explain
 from milestone_escrow.chain.rpc import Node, RpcError
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
-from milestone_escrow.protocol.signatures import Signer
+from milestone_escrow.protocol.signatures import Sender, Signer
 
 # Estimates are for the state as it is now; other people's transactions may come first.
 GAS_MARGIN_PERCENT = 20
@@ -25,7 +26,8 @@ GAS_MARGIN_PERCENT = 20
 class Prepared:
     """A transaction that was simulated and would be sent; `to` is None for a deployment.
 
-    `data_fee` is what a rollup charges in wei for posting it, on top of gas.
+    `data_fee` is what a rollup charges in wei for posting it, on top of gas. `gas` is 0 where it
+    could not be simulated, because it stands on another transaction that goes first.
     """
 
     verb: str
@@ -67,7 +69,8 @@ class Prepared:
         }
 
     def to_json(self) -> dict[str, object]:
-        """The unsigned transaction as wallets take it, without a nonce."""
+        """The unsigned transaction as wallets take it, without a nonce; they estimate the gas of
+        what could not be simulated."""
         price = (
             {"type": "0x0", "gasPrice": hex(self.max_fee_per_gas)}
             if self.legacy
@@ -83,7 +86,7 @@ class Prepared:
             "to": self.to,
             "value": hex(self.value),
             "data": "0x" + self.data.hex(),
-            "gas": hex(self.gas),
+            **({"gas": hex(self.gas)} if self.gas else {}),
             **price,
         }
 
@@ -122,6 +125,16 @@ class Transactor:
         self._contract = contract.lower()
         self._bid = bid
         self._timeout = timeout
+        self._is_simulating = True
+
+    @contextmanager
+    def unsimulated(self) -> Iterator[None]:
+        """Within this, prepare what cannot be simulated yet: gas stays 0, nothing is refused."""
+        self._is_simulating = False
+        try:
+            yield
+        finally:
+            self._is_simulating = True
 
     def prepare(
         self,
@@ -145,7 +158,8 @@ class Transactor:
         if value:
             call["value"] = hex(value)
         try:
-            estimate = int(self._node.request("eth_estimateGas", [call]), 16)
+            answer = self._node.request("eth_estimateGas", [call]) if self._is_simulating else "0x0"
+            estimate = int(answer, 16)
         except RpcError as error:
             full = refine(attempt) if refine else attempt
             raise self._refusal(call, "latest", full, error) from None
@@ -170,12 +184,15 @@ class Transactor:
         )
 
     def send(self, prepared: Prepared, signer: Signer) -> Receipt:
-        """Sign, broadcast and wait.
+        """Sign, broadcast and wait; a signer that sends by itself does the first two.
 
         Raises:
             ContractError: the transaction was mined but refused; the reason is replayed.
-            ChainError: too little money for gas, or no answer in time.
+            ChainError: too little money for gas, no answer in time, or a wallet sent something
+                else.
         """
+        if isinstance(signer, Sender):
+            return self._let_send(prepared, signer, signer.address)
         signed = self.sign(prepared, signer)
         sent = broadcast(self._node, signed, prepared.verb, self._network)
         if self._bid.nonce is not None:
@@ -189,11 +206,35 @@ class Transactor:
             ChainError: it was prepared for another account, or this one cannot pay for gas.
         """
         sender = signer.address
+        self._require_ready(prepared, sender)
+        nonce = next_nonce(self._node, sender, self._bid.nonce)
+        return Signed(signer.sign_transaction(prepared.fields(nonce)), nonce, sender)
+
+    def _let_send(self, prepared: Prepared, wallet: Sender, account: Address) -> Receipt:
+        """Have a wallet send it, and look at what it sent."""
+        self._require_ready(prepared, account)
+        nonce = next_nonce(self._node, account, self._bid.nonce)
+        fields = prepared.fields(nonce)
+        if self._bid.nonce is None:
+            # The wallet knows better what it has sent already.
+            del fields["nonce"]
+        else:
+            self._bid = replace(self._bid, nonce=nonce + 1)
+        sent = wallet.send_transaction(fields)
+        receipt = self.finish(prepared, [sent])
+        found = self._node.request("eth_getTransactionByHash", [sent])
+        if not isinstance(found, dict) or not _is_same(prepared, found):
+            raise ChainError(
+                f"the wallet sent another transaction than it was asked to, {sent}",
+                hint="look at the status, and into this wallet",
+                transaction=sent,
+            )
+        return receipt
+
+    def _require_ready(self, prepared: Prepared, sender: Address) -> None:
         if sender != prepared.sender:
             raise ChainError(f"prepared for {prepared.sender}, but signed by {sender}")
         self._require_gas_money(prepared)
-        nonce = next_nonce(self._node, sender, self._bid.nonce)
-        return Signed(signer.sign_transaction(prepared.fields(nonce)), nonce, sender)
 
     def finish(self, prepared: Prepared, transactions: Sequence[str]) -> Receipt:
         """Wait for the first of these transactions of one nonce, and read what it came to.
@@ -285,6 +326,17 @@ def read_logs(
         *read_logs(node, contract, topics, first, middle),
         *read_logs(node, contract, topics, middle + 1, last),
     ]
+
+
+def _is_same(prepared: Prepared, found: dict[str, Any]) -> bool:
+    """Whether a mined transaction is the one prepared; gas and nonce are the sender's own."""
+    said = found.get("input", found.get("data"))
+    return (
+        str(found.get("from")).lower() == prepared.sender.lower()
+        and str(found.get("to") or "").lower() == (prepared.to or "").lower()
+        and int(str(found.get("value") or "0x0"), 16) == prepared.value
+        and str(said).lower() == "0x" + prepared.data.hex()
+    )
 
 
 def _time(block: dict[str, Any] | None) -> int:

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 from milestone_escrow.cli.change_words import as_json, difference_lines, plan_lines
 from milestone_escrow.cli.context import Session
 from milestone_escrow.cli.desk import Desk, desk_of, look
+from milestone_escrow.cli.elsewhere import Absent
 from milestone_escrow.cli.home import write
 from milestone_escrow.cli.letters import is_change
 from milestone_escrow.cli.outcome import show_outcome
 from milestone_escrow.cli.output import bold, command, good, paragraph
-from milestone_escrow.cli.papers import Paper, seconds
+from milestone_escrow.cli.papers import Paper, say_unsigned, seconds
 from milestone_escrow.cli.paying import choose_way, permit_for, require_balance
 from milestone_escrow.cli.sending import Intent, carry_out
 from milestone_escrow.cli.signers import choose, names_at_hand
 from milestone_escrow.cli.signing import require_no_errors
-from milestone_escrow.cli.words import person
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.change_order import ChangeOrder, change_order
 from milestone_escrow.documents.extend import extend
@@ -29,6 +29,7 @@ from milestone_escrow.documents.signed_change import SignedChange
 from milestone_escrow.documents.source import parse_source, read_source
 from milestone_escrow.documents.when import format_time, read_date
 from milestone_escrow.errors import EscrowError, UsageError
+from milestone_escrow.words.standing import person
 
 if TYPE_CHECKING:
     from milestone_escrow.protocol.eip712 import Address
@@ -66,7 +67,7 @@ def go_on(session: Session, name: str, way: str | None, paper: Paper) -> None:
     """A change order that somebody has written, by its file or the agreement that it changes."""
     path = Path(name)
     if path.suffix.lower() == ".json" and path.is_file() and is_change(path):
-        change = SignedChange.load(path)
+        change = SignedChange.load(path, session.wallets)
         session.shelf.put(change.old)
         desk = _open_desk(session, "0x" + change.old.id.hex())
     else:
@@ -79,7 +80,7 @@ def go_on(session: Session, name: str, way: str | None, paper: Paper) -> None:
 
 def send_change(session: Session, file: Path) -> None:
     """Send a change order that everybody has signed; anybody may."""
-    change = SignedChange.load(file)
+    change = SignedChange.load(file, session.wallets)
     session.shelf.put(change.old)
     desk = _open_desk(session, "0x" + change.old.id.hex())
     order = _order_now(desk, change)
@@ -219,6 +220,10 @@ def _sign(
     if session.dry_run:
         session.say("\nNothing was signed: this was a dry run.")
         session.emit({"sent": False, **as_json(change, order)})
+        return
+    if isinstance(desk.signer, Absent) and paper.file:
+        session.shelf.put_change(change)
+        say_unsigned(session, desk.bound, desk.signer, paper.file, change.dumps())
         return
     session.say()
     session.confirm("Sign it?")

@@ -14,10 +14,12 @@ from milestone_escrow.cli.desk import (
     milestone_index,
     take_up,
 )
+from milestone_escrow.cli.elsewhere import Absent
 from milestone_escrow.cli.home import write
 from milestone_escrow.cli.letters import fields_of
 from milestone_escrow.cli.outcome import show_outcome
 from milestone_escrow.cli.output import bold, command, good, paragraph
+from milestone_escrow.cli.papers import say_unsigned
 from milestone_escrow.cli.records import forget, keep, kept, remember_words
 from milestone_escrow.cli.sending import Intent, carry_out
 from milestone_escrow.cli.shares import share
@@ -30,7 +32,6 @@ from milestone_escrow.cli.verdicts import (
     required_words,
     verdict_words,
 )
-from milestone_escrow.cli.words import Standing, only, person, require
 from milestone_escrow.documents.collected import (
     CollectedAttestation,
     agreement_id_in,
@@ -44,6 +45,7 @@ from milestone_escrow.documents.when import parse_duration
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.lifecycle import Role, State, Verb
+from milestone_escrow.words.standing import Standing, only, person, require
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +85,23 @@ def sign_to_file(session: Session, name: str, key: str, wish: Wish, file: Path) 
         raise EscrowError(f"'{key}' cannot be attested: the agreement names no verifier for it")
     collected = _start(standing, wish, session.now())
     if file.exists():
-        collected = _same(load_attestation(file, signed.bound), collected, wish, str(file))
+        collected = _same(
+            load_attestation(file, signed.bound, session.wallets), collected, wish, str(file)
+        )
     left = tuple(a for a in collected.verifiers if a not in collected.signatures)
     signer = choose(session, signed.bound, signed.domain.chain_id, left)
     if signer.address in collected.signatures:
         raise EscrowError(f"{person(signed.bound, signer.address)} has signed {file} already")
     if signer.address not in collected.verifiers:
         raise only(standing, Role.VERIFIERS, "attests it", signer.address)
-    collected = collected.sign(signer)
     session.say(bold(f"attest {signed.agreement.reference}, '{key}', to {file}"))
     who = person(signed.bound, signer.address)
     for line in (f"signs as {who}: {verdict_words(collected)}", *required_words(collected)):
         session.say(paragraph(line, "  "))
+    if isinstance(signer, Absent):
+        say_unsigned(session, signed.bound, signer, file, collected.dumps())
+        return
+    collected = collected.sign(signer)
     session.say()
     _confirm(session, wish.verdict, "Sign it?")
     write(file, collected.dumps())
@@ -122,7 +129,7 @@ def submit_files(session: Session, files: Sequence[Path]) -> None:
             f"{files[0]} is about an agreement not known here (0x{agreement_id.hex()[:8]}…)",
             hint="look at its file once: `escrow status FILE.signed.json`",
         )
-    collected = merged([load_attestation(file, signed.bound) for file in files])
+    collected = merged([load_attestation(file, signed.bound, session.wallets) for file in files])
     desk = desk_of(session, signed)
     desk.require_open()
     standing = desk.standing(collected.planned.key)
@@ -146,7 +153,7 @@ def _continue_or_start(
 ) -> CollectedAttestation:
     """The attestation that waits here for this verdict, or a new one."""
     fresh = _start(standing, wish, now)
-    for waiting in kept(session.home, standing.bound, standing.key):
+    for waiting in kept(session, standing.bound, standing.key):
         attestation = waiting.attestation
         usable = standing.state.issued_at < attestation.issued_at and now <= attestation.valid_until
         if not usable:
@@ -199,7 +206,7 @@ def _have_signed(session: Session, standing: Standing, wish: Wish) -> tuple[str,
     now = standing.now
     return tuple(
         account
-        for waiting in kept(session.home, standing.bound, standing.key)
+        for waiting in kept(session, standing.bound, standing.key)
         if waiting.attestation.verdict is wish.verdict
         and standing.state.issued_at < waiting.attestation.issued_at
         and now <= waiting.attestation.valid_until
@@ -267,7 +274,7 @@ def _otherwise(session: Session, standing: Standing, collected: CollectedAttesta
     return [
         f"{', '.join(person(standing.bound, a) for a in other.signatures)} signed otherwise: "
         f"{verdict_words(other)}"
-        for other in kept(session.home, standing.bound, standing.key)
+        for other in kept(session, standing.bound, standing.key)
         if other.attestation != collected.attestation
     ]
 

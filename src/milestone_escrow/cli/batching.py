@@ -16,14 +16,14 @@ from milestone_escrow.cli.batch_words import (
 )
 from milestone_escrow.cli.context import Session
 from milestone_escrow.cli.desk import Desk, deciding_version, desk_of, milestone_index
+from milestone_escrow.cli.elsewhere import Absent
 from milestone_escrow.cli.home import write
 from milestone_escrow.cli.output import bold, command, good, paragraph, table
-from milestone_escrow.cli.papers import Paper, seconds
+from milestone_escrow.cli.papers import Paper, say_unsigned, seconds
 from milestone_escrow.cli.records import remember_words
 from milestone_escrow.cli.sending import Intent, body, carry_out
 from milestone_escrow.cli.shares import share
 from milestone_escrow.cli.signers import choose, names_at_hand
-from milestone_escrow.cli.words import Standing, person
 from milestone_escrow.documents.bound import BoundAgreement
 from milestone_escrow.documents.collected import words_hash, words_of
 from milestone_escrow.documents.collected_batch import CollectedBatch, collect, load_batch
@@ -34,6 +34,7 @@ from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import State
+from milestone_escrow.words.standing import Standing, person
 
 if TYPE_CHECKING:
     from milestone_escrow.protocol.signatures import Signer
@@ -50,7 +51,9 @@ def attest_list(session: Session, file: Path, paper: Paper) -> None:
     now = next(iter(desks.values())).escrow.now() if desks else session.now()
     collected = _one(verdicts, list(_items(verdicts, named, now, seconds(paper))))
     if paper.file and paper.file.exists():
-        collected = _same(load_batch(paper.file, _finder(session)), collected, str(paper.file))
+        collected = _same(
+            load_batch(paper.file, _finder(session), session.wallets), collected, str(paper.file)
+        )
     waiting_here = [] if paper.file else list(_kept(session, collected, now))
     done = {who for one in [collected, *waiting_here] for who in one.signatures}
     signer = _verifier(session, collected, done)
@@ -58,7 +61,12 @@ def attest_list(session: Session, file: Path, paper: Paper) -> None:
     if signer.address in done and not fitting:
         who = person(collected.batch.items[0][0], signer.address)
         raise EscrowError(f"{who} has signed these verdicts already", hint=_waits_for(collected))
-    collected = (fitting[0] if fitting else collected).sign(signer)
+    collected = fitting[0] if fitting else collected
+    if paper.file and isinstance(signer, Absent):
+        bound = collected.batch.items[0][0]
+        say_unsigned(session, bound, signer, paper.file, collected.dumps())
+        return
+    collected = collected.sign(signer)
     if paper.file:
         _write(session, collected, signer, paper.file)
     elif collected.is_complete:
@@ -84,7 +92,7 @@ def submit_batch(session: Session, collected: CollectedBatch, file: str) -> None
 def read_batches(session: Session, files: Sequence[Path]) -> CollectedBatch:
     """One batch out of one or several files of it."""
     find = _finder(session)
-    first, *others = (load_batch(file, find) for file in files)
+    first, *others = (load_batch(file, find, session.wallets) for file in files)
     for other in others:
         first = first.merge(other)
     return first
@@ -198,7 +206,7 @@ def _kept(session: Session, fresh: CollectedBatch, now: int) -> Iterator[Collect
     """Batches that wait here, say the same, and may still be used."""
     for path in sorted(session.home.attestations.glob("batch-*.json")):
         try:
-            there = load_batch(path, _finder(session))
+            there = load_batch(path, _finder(session), session.wallets)
         except EscrowError:
             # A damaged file must not stop anybody from signing anew.
             continue

@@ -13,13 +13,13 @@ from milestone_escrow.cli.desk import Desk, look, take_up
 from milestone_escrow.cli.papers import Paper
 from milestone_escrow.cli.shares import share, split
 from milestone_escrow.cli.signers import at_hand, choose, unlock
-from milestone_escrow.cli.words import Standing, only, person, require, split_words
 from milestone_escrow.documents.signed_act import SignedAct, load_acts
 from milestone_escrow.errors import EscrowError, LifecycleError, UsageError
 from milestone_escrow.protocol.acts import Resolution
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import Role, Split, Verb
 from milestone_escrow.protocol.signatures import Signer
+from milestone_escrow.words.standing import Standing, only, person, require, split_words
 
 if TYPE_CHECKING:
     from milestone_escrow.chain.transactions import Prepared
@@ -169,7 +169,10 @@ def _proposed(
 ) -> list[SignedAct]:
     """The splits with the consent that is there already: in a file, or of a second key."""
     if wish.partner and Path(wish.partner).is_file():
-        there = {act.planned.key: act for act in load_acts(Path(wish.partner), desk.bound)}
+        there = {
+            act.planned.key: act
+            for act in load_acts(Path(wish.partner), desk.bound, session.wallets)
+        }
         return [_of_partner(there, standing, wish) for standing in chosen]
     acts = [
         SignedAct(desk.bound, _resolution(standing, _split(standing, wish), paper), {}, {})

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from milestone_escrow.chain.connection import Endpoint
     from milestone_escrow.chain.fees import Bid
     from milestone_escrow.chain.networks import Network
+    from milestone_escrow.chain.rpc import Node
     from milestone_escrow.documents.agreement import Agreement
     from milestone_escrow.documents.bound import BoundAgreement
     from milestone_escrow.documents.shelf import Shelf
     from milestone_escrow.documents.signed import SignedAgreement
-    from milestone_escrow.protocol.eip712 import Domain
+    from milestone_escrow.protocol.eip712 import Address, Domain
+    from milestone_escrow.protocol.signatures import Wallets
     from milestone_escrow.protocol.token import Token
 
 SANDBOX = "sandbox"
@@ -66,6 +68,10 @@ class Session:
     dry_run: bool = False
     max_fee: str | None = None
     nonce: int | None = None
+    signer_spec: str | None = None
+    unsigned: str | None = None
+    out: Path | None = None
+    sender: str | None = None
     exit_status: int = 0
     home: Home = field(default_factory=Home.find)
 
@@ -80,6 +86,32 @@ class Session:
         """The one JSON object; silent without --json."""
         if self.as_json:
             output.emit(body)
+
+    def require_consistent(self) -> None:
+        """Refuse options that contradict each other, before anything is done.
+
+        Raises:
+            UsageError: with what to leave out.
+        """
+        if self.out and not self.unsigned:
+            raise UsageError(
+                "--out is the file for unsigned transactions",
+                hint="add --unsigned, or leave it out",
+            )
+        if self.sender and (self.signer_name or self.signer_spec):
+            raise UsageError(
+                "--from names an account whose key is not used, --as and --signer one whose is",
+                hint="keep one of them",
+            )
+        if self.unsigned and self.dry_run:
+            raise UsageError("--unsigned sends nothing either", hint="leave --dry-run out")
+
+    @property
+    def needs_no_key(self) -> bool:
+        """Whether what is asked for can be had of an account whose key is not here."""
+        return bool(self.sender) or bool(
+            self.unsigned and not self.signer_name and not self.signer_spec
+        )
 
     def confirm(self, question: str) -> None:
         """Ask, unless --yes; the default is no.
@@ -104,7 +136,56 @@ class Session:
     def shelf(self) -> Shelf:
         from milestone_escrow.documents.shelf import Shelf
 
-        return Shelf(self.home.agreements)
+        return Shelf(self.home.agreements, self.wallets)
+
+    @cached_property
+    def wallets(self) -> Wallets:
+        """Asks about contract wallets' signatures; no node is looked for before one turns up."""
+        from milestone_escrow.cli.elsewhere import AskedWallets
+
+        return AskedWallets(self)
+
+    def network_of(self, chain_id: int) -> Network:
+        """The network of a chain, by --network where several have it.
+
+        Raises:
+            UsageError: none is known here.
+        """
+        from milestone_escrow.chain.networks import networks
+
+        known = networks(self.home.root)
+        fitting = [
+            found
+            for found in known.values()
+            if found.chain_id == chain_id and found.name != "embedded"
+        ]
+        for found in fitting:
+            if found.name == self.network:
+                return found
+        if not fitting:
+            raise UsageError(
+                f"no network with chain id {chain_id} is known here",
+                hint="add it with `escrow network add NAME --rpc URL`",
+            )
+        return fitting[0]
+
+    def node_of(self, chain_id: int) -> Node:
+        """A node of that chain.
+
+        Raises:
+            UsageError: no network of that chain is known, or no sandbox is running.
+            ChainError: the node does not answer, or is on another chain.
+        """
+        from milestone_escrow.chain.connection import reach
+
+        found = self.network_of(chain_id)
+        return reach(found, self.endpoint(found), mainnet=self.mainnet)
+
+    def has_code(self, network: Network, account: Address) -> bool:
+        """Whether a contract is at an account."""
+        from milestone_escrow.chain.probes import has_code
+
+        return has_code(self.node_of(network.chain_id), account)
 
     def place(self, name: str | None) -> Place:
         """The network of that name with the contract that is known there; --network wins.

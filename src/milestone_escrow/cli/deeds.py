@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 
 from milestone_escrow.cli.desk import Desk
 from milestone_escrow.cli.effects import effect
+from milestone_escrow.cli.elsewhere import Absent
 from milestone_escrow.cli.home import write
 from milestone_escrow.cli.outcome import show_outcome
 from milestone_escrow.cli.output import bold, command, good, paragraph
-from milestone_escrow.cli.papers import Paper, seconds
+from milestone_escrow.cli.papers import Paper, say_unsigned, seconds
 from milestone_escrow.cli.records import remember_words
 from milestone_escrow.cli.sending import Intent, carry_out
-from milestone_escrow.cli.words import Standing, person, when
 from milestone_escrow.documents.signed_act import Act, SignedAct, dumps_acts, load_acts
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.protocol.acts import Dispute, Resolution, Submission
 from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.words.standing import Standing, person, when
 
 if TYPE_CHECKING:
     from milestone_escrow.chain.transactions import Prepared
@@ -87,6 +88,9 @@ def _sign(session: Session, desk: Desk, verb: str, deeds: Sequence[Deed], paper:
         session.say("\nNothing was signed: this was a dry run.")
         session.emit({"sent": False, **facts(acts)})
         return
+    if isinstance(desk.signer, Absent):
+        say_unsigned(session, desk.bound, desk.signer, paper.file, dumps_acts(acts))
+        return
     session.say()
     session.confirm("Sign it?")
     acts = [signed.sign(desk.signer) for signed in acts]
@@ -115,7 +119,7 @@ def _continued(paper: Paper, fresh: Sequence[SignedAct], desk: Desk) -> list[Sig
         EscrowError: it says something else, or this account has signed it.
     """
     assert paper.file is not None
-    there = load_acts(paper.file, desk.bound)
+    there = load_acts(paper.file, desk.bound, desk.session.wallets)
     if [_substance(signed.act) for signed in there] != [_substance(one.act) for one in fresh]:
         raise EscrowError(f"{paper.file} says something else", hint="write to another file")
     if all(desk.signer.address in signed.signatures for signed in there):

@@ -15,13 +15,13 @@ from milestone_escrow.cli.offers import require_assignable
 from milestone_escrow.cli.outcome import show_outcome
 from milestone_escrow.cli.sending import Intent, carry_out
 from milestone_escrow.cli.signers import choose
-from milestone_escrow.cli.words import Standing, holders, only, person, require, when
 from milestone_escrow.documents.signed_act import SignedAct, load_acts
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.protocol.acts import Dispute, Resolution, Ruling, Submission
 from milestone_escrow.protocol.lifecycle import Role, Verb, disputing_role
 from milestone_escrow.protocol.receivables import Assignment, Offer
 from milestone_escrow.protocol.signatures import Signer
+from milestone_escrow.words.standing import Standing, holders, only, person, require, when
 
 
 def send_file(session: Session, file: Path) -> None:
@@ -48,7 +48,7 @@ def send_file(session: Session, file: Path) -> None:
 def send_acts(session: Session, file: Path) -> None:
     """Acts of one agreement, in one transaction."""
     signed = agreement_of(session, file)
-    acts = load_acts(file, signed.bound)
+    acts = load_acts(file, signed.bound, session.wallets)
     desk = desk_of(session, signed)
     desk.require_open()
     standings = desk.standings()

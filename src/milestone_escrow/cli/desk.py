@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from milestone_escrow.cli.signers import choose
-from milestone_escrow.cli.words import Standing, holders, only, person, require, standings
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.lifecycle import Role, Split, State, Status, Verb
+from milestone_escrow.words.standing import Standing, holders, only, person, require, standings
 
 if TYPE_CHECKING:
     from milestone_escrow.chain.client import Escrow
@@ -173,7 +173,7 @@ def _change_in(session: Session, name: str) -> SignedChange | None:
     path = Path(name)
     if path.suffix.lower() != ".json" or not path.is_file() or not is_change(path):
         return None
-    change = SignedChange.load(path)
+    change = SignedChange.load(path, session.wallets)
     session.shelf.put(change.old)
     return session.shelf.put_change(change)
 

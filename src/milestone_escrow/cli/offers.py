@@ -10,12 +10,12 @@ from milestone_escrow.cli.context import Session
 from milestone_escrow.cli.desk import Desk, desk_of
 from milestone_escrow.cli.home import write
 from milestone_escrow.cli.letters import agreement_of
-from milestone_escrow.cli.words import Standing, amount, person, possible, status, when
 from milestone_escrow.documents.signed_act import SignedAct, dumps_acts, load_acts
 from milestone_escrow.errors import EscrowError, LifecycleError, UsageError
 from milestone_escrow.protocol.assessment import Assessment
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS
 from milestone_escrow.protocol.receivables import ASSIGNABLE, Offer
+from milestone_escrow.words.standing import Standing, amount, person, possible, status, when
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def read_offer(session: Session, file: Path) -> tuple[Desk, Offered]:
         EscrowError: it has expired, or the milestone has changed since.
     """
     agreement = agreement_of(session, file)
-    found = load_acts(file, agreement.bound)
+    found = load_acts(file, agreement.bound, session.wallets)
     if len(found) != 1 or not isinstance(found[0].act, Offer):
         raise UsageError(f"{file} is not an offer", hint=f"look at it with `escrow send {file}`")
     desk = desk_of(session, agreement)
@@ -123,7 +123,7 @@ def kept_offers(session: Session, standing: Standing) -> list[Offered]:
     start = f"0x{standing.bound.id.hex()}-{standing.key}"
     for path in sorted(session.home.offers.glob(f"{start}-*.json")):
         try:
-            (signed,) = load_acts(path, standing.bound)
+            (signed,) = load_acts(path, standing.bound, session.wallets)
             offered = Offered(path, standing, signed)
             require_standing(offered)
         except (EscrowError, ValueError):

@@ -24,7 +24,28 @@ _OWN = (
     "dry_run",
     "max_fee",
     "nonce",
+    "signer_spec",
+    "unsigned",
+    "out",
+    "sender",
 )
+
+
+class _Format(click.ParamType[str]):
+    """What --unsigned prints. Its value is joined with =, so that what follows is an argument."""
+
+    name = "format"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from milestone_escrow.cli.unsigned import FORMATS
+
+        if value not in FORMATS:
+            self.fail(
+                f"'{value}' is no form of it; put --unsigned last, or write "
+                f"{', '.join(f'--unsigned={one}' for one in FORMATS)}"
+            )
+        return value
+
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 _NETWORK = (
@@ -40,6 +61,37 @@ _KEY = (
         metavar="FILE",
         help="Holds the key's password; asked for otherwise.",
     ),
+    click.option(
+        "--signer",
+        "signer_spec",
+        metavar="WHERE",
+        help="Sign elsewhere: rpc (the node's own accounts), rpc:URL (a wallet's), ledger, "
+        "ledger:PATH or kms:KEY; --as names the account there.",
+    ),
+)
+_SENDER = click.option(
+    "--from",
+    "sender",
+    metavar="ACCOUNT",
+    help="Whose transaction it is, without its key: with --unsigned, --sign-only or --dry-run.",
+)
+_UNSIGNED = (
+    click.option(
+        "--unsigned",
+        is_flag=False,
+        flag_value="json",
+        type=_Format(),
+        metavar="[=cast|=safe]",
+        help="Send nothing: print the transaction for a wallet, a `cast send` line (=cast), or a "
+        "batch for a Safe's Transaction Builder (=safe).",
+    ),
+    click.option(
+        "--out",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Write what --unsigned prints to FILE.",
+    ),
+    _SENDER,
 )
 _SENDING = (
     click.option("--dry-run", is_flag=True, help="Show what would happen, and stop."),
@@ -74,14 +126,14 @@ def signs(function: F) -> F:
 
 
 def sends(function: F) -> F:
-    """A command that sends a transaction: --dry-run, --yes, --max-fee, --nonce and what `signs`
-    adds."""
-    return _session(function, *_KEY, *_SENDING, *_FEES, *_NETWORK, _JSON)
+    """A command that sends a transaction: --dry-run, --yes, --unsigned, --max-fee, --nonce and what
+    `signs` adds."""
+    return _session(function, *_KEY, *_SENDING, *_UNSIGNED, *_FEES, *_NETWORK, _JSON)
 
 
 def replaces(function: F) -> F:
     """A command that sends a transaction in another's place: what `sends` adds, but no --nonce."""
-    return _session(function, *_KEY, *_SENDING, _FEES[0], *_NETWORK, _JSON)
+    return _session(function, *_KEY, *_SENDING, *_UNSIGNED[:2], _FEES[0], *_NETWORK, _JSON)
 
 
 def examines(function: F) -> F:
@@ -94,6 +146,7 @@ def _session(function: F, *options: Callable[[F], F]) -> F:
     def command(*args: Any, **kwargs: Any) -> Any:
         own = {name: kwargs.pop(name) for name in _OWN if name in kwargs}
         session = Session(**own)
+        session.require_consistent()
         function(session, *args, **kwargs)
         if session.exit_status:
             click.get_current_context().exit(session.exit_status)

@@ -11,13 +11,13 @@ from milestone_escrow.cli.outcome import as_json, with_key
 from milestone_escrow.cli.output import bad, bold, command, dim, good, paragraph, table, waiting
 from milestone_escrow.cli.records import kept
 from milestone_escrow.cli.signers import at_hand, names_at_hand
-from milestone_escrow.cli.tasks import Task, silence_sides, tasks
-from milestone_escrow.cli.words import Standing, amount, person, status
 from milestone_escrow.documents.signed import PARTIES, SignedAgreement
 from milestone_escrow.documents.when import DAY, format_relative, format_time
 from milestone_escrow.errors import ChainError, UsageError
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.lifecycle import Status
+from milestone_escrow.words.standing import Standing, amount, person, status
+from milestone_escrow.words.tasks import Task, silence_sides, tasks
 
 SOON = 2 * DAY
 
@@ -233,7 +233,7 @@ def _milestones(session: Session, desk: Desk, names: dict[str, str]) -> list[Ite
 def _have_signed(session: Session, standing: Standing) -> set[str]:
     return {
         account
-        for collected in kept(session.home, standing.bound, standing.key)
+        for collected in kept(session, standing.bound, standing.key)
         if collected.attestation.verdict is not Verdict.RETURNED
         and collected.attestation.issued_at > standing.state.issued_at
         for account in collected.signatures
@@ -315,7 +315,7 @@ def _returned(session: Session, standings: tuple[Standing, ...]) -> list[str]:
         f"{format_time(collected.attestation.issued_at, standing.bound.agreement.timezone)}: "
         f"“{collected.reason}”"
         for standing in standings
-        for collected in kept(session.home, standing.bound, standing.key)
+        for collected in kept(session, standing.bound, standing.key)
         if collected.attestation.verdict is Verdict.RETURNED and standing.state.status.holds
         for who in [", ".join(person(standing.bound, a) for a in collected.signatures)]
     ]

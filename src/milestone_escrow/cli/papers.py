@@ -6,11 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from milestone_escrow.cli.home import write
+from milestone_escrow.cli.output import command as as_command
+from milestone_escrow.cli.output import waiting
 from milestone_escrow.errors import UsageError
+
+if TYPE_CHECKING:
+    from milestone_escrow.cli.context import Session
+    from milestone_escrow.documents.bound import BoundAgreement
+    from milestone_escrow.protocol.signatures import Signer
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -39,12 +47,35 @@ def seconds(paper: Paper) -> int:
     return found
 
 
+def say_unsigned(
+    session: Session, bound: BoundAgreement, absent: Signer, file: Path, text: str
+) -> None:
+    """Write what somebody is to sign elsewhere, and say how a Safe's owners do."""
+    if session.dry_run:
+        session.say("\nNothing was written: this was a dry run.")
+        session.emit({"sent": False, "signed": False, "file": None})
+        return
+    write(file, text)
+    role = next(iter(bound.agreement.roles(absent.address)), absent.address)
+    line = f"escrow safe sign {file} --for {role} --as OWNER"
+    session.say(f"\n{waiting('Written, not signed')}. The owners of {absent.address} sign it with")
+    session.say(f"  {as_command(line)}")
+    session.emit({"sent": False, "signed": False, "file": str(file)})
+
+
 def on_paper(function: F) -> F:
     """Adds --sign-only and --valid-for, and hands the command a `Paper`."""
 
     @wraps(function)
-    def command(*args: Any, sign_only: Path | None, valid_for: str, **kwargs: Any) -> Any:
-        return function(*args, paper=Paper(sign_only, valid_for), **kwargs)
+    def command(
+        session: Session, *args: Any, sign_only: Path | None, valid_for: str, **kwargs: Any
+    ) -> Any:
+        if sign_only and session.unsigned:
+            raise UsageError(
+                "--unsigned prints a transaction, --sign-only writes what others send",
+                hint="keep one of the two",
+            )
+        return function(session, *args, paper=Paper(sign_only, valid_for), **kwargs)
 
     options = (
         click.option(

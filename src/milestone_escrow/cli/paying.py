@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from milestone_escrow.cli.desk import Desk
-from milestone_escrow.cli.words import person
+from milestone_escrow.cli.elsewhere import Absent
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.words.standing import person
 
 if TYPE_CHECKING:
     from milestone_escrow.chain.paying import Way
@@ -55,6 +56,9 @@ def choose_way(desk: Desk, units: int, asked: str | None) -> Chosen:
         return Chosen("authorization")
     allowed = escrow.allowance(token, payer) >= units
     if asked == "allowance":
+        return Chosen("allowance", lacks_allowance=not allowed)
+    if isinstance(desk.signer, Absent):
+        # Its key is not here to sign a permit.
         return Chosen("allowance", lacks_allowance=not allowed)
     if escrow.way_to_pay(token.address, units, payer) == "permit":
         return Chosen("permit", f": {token.symbol} knows permits, so one transaction is enough")

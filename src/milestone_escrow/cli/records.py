@@ -11,6 +11,7 @@ from milestone_escrow.cli.home import Home, write
 from milestone_escrow.errors import EscrowError
 
 if TYPE_CHECKING:
+    from milestone_escrow.cli.context import Session
     from milestone_escrow.documents.bound import BoundAgreement
     from milestone_escrow.documents.collected import CollectedAttestation
 
@@ -42,14 +43,14 @@ def forget(home: Home, collected: CollectedAttestation) -> None:
     _path(home, collected).unlink(missing_ok=True)
 
 
-def kept(home: Home, bound: BoundAgreement, key: str) -> list[CollectedAttestation]:
+def kept(session: Session, bound: BoundAgreement, key: str) -> list[CollectedAttestation]:
     """The attestations of a milestone that are kept here, the newest first."""
     from milestone_escrow.documents.collected import load_attestation
 
     found = []
-    for path in sorted(home.attestations.glob(f"0x{bound.id.hex()}-{key}-*.json")):
+    for path in sorted(session.home.attestations.glob(f"0x{bound.id.hex()}-{key}-*.json")):
         try:
-            found.append(load_attestation(path, bound))
+            found.append(load_attestation(path, bound, session.wallets))
         except EscrowError:
             # A damaged file must not stop anybody from signing anew.
             continue

@@ -8,6 +8,7 @@ from milestone_escrow.cli import factoring
 from milestone_escrow.cli.context import Session
 from milestone_escrow.cli.deeds import Deed, do, once
 from milestone_escrow.cli.desk import Desk, look
+from milestone_escrow.cli.elsewhere import Absent
 from milestone_escrow.cli.home import write
 from milestone_escrow.cli.offers import (
     Offered,
@@ -17,7 +18,7 @@ from milestone_escrow.cli.offers import (
 )
 from milestone_escrow.cli.outcome import show_outcome
 from milestone_escrow.cli.output import bold, command, good, paragraph
-from milestone_escrow.cli.papers import Paper
+from milestone_escrow.cli.papers import Paper, say_unsigned
 from milestone_escrow.cli.paying import choose_way, permit_for, require_balance
 from milestone_escrow.cli.sending import Intent, carry_out
 from milestone_escrow.cli.shares import share
@@ -48,6 +49,9 @@ def offer(session: Session, name: str, key: str, price: str, to: str | None, pap
     if session.dry_run:
         session.say("\nNothing was signed: this was a dry run.")
         session.emit({"milestone": key, "sent": False, **offered.as_json(found)})
+        return
+    if isinstance(desk.signer, Absent):
+        say_unsigned(session, desk.bound, desk.signer, paper.file, dumps_acts([signed]))
         return
     session.say()
     session.confirm("Sign it?")

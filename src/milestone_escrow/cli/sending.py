@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from milestone_escrow.cli import boundary
+from milestone_escrow.cli.elsewhere import Absent
 from milestone_escrow.cli.output import bold, command, dim, good, paragraph, table, waiting
+from milestone_escrow.cli.unsigned import hand_over
+from milestone_escrow.errors import UsageError
 
 if TYPE_CHECKING:
     from milestone_escrow.chain.transactions import Prepared, Receipt
@@ -41,19 +44,32 @@ def carry_out(session: Session, desk: Desk, intent: Intent) -> tuple[Receipt, ..
     """Send it, unless it is refused, declined or only looked at; returns nothing if not sent."""
     before = intent.first()
     # What needs an allowance first can only be simulated once that is mined.
-    simulated = [] if before else [intent.prepare(), *(step() for step in intent.more)]
+    simulated = [] if before else _prepared(intent)
     session.say(bold(intent.doing))
     for sentence in intent.will:
         session.say(paragraph(sentence, "  "))
     steps = [before] if before else simulated
     if not desk.network.local:
         session.say(f"  {'the allowance first' if before else 'this'} costs {_costs(desk, steps)}")
+    if session.unsigned:
+        if before:
+            with desk.escrow.unsimulated():
+                steps = [before, *_prepared(intent)]
+        name = intent.doing
+        facts = body(desk, intent, ())
+        hand_over(session, desk.network, steps, facts, name=name, nonce=session.nonce)
+        return ()
     if session.dry_run:
         gas = sum(step.gas for step in steps)
         session.say(f"\n{waiting('Nothing was sent')}: this was a dry run (up to {gas:,} gas).")
         most = sum(step.max_cost for step in steps)
         session.emit(body(desk, intent, (), gas=gas, max_cost=str(most)))
         return ()
+    if isinstance(desk.signer, Absent):
+        raise UsageError(
+            f"nothing can be sent as {desk.signer.address}, whose key --from does not use",
+            hint="add --unsigned to print it for a wallet, or name a key with --as or --signer",
+        )
     session.say()
     session.confirm("Go ahead?")
     if intent.question:
@@ -64,6 +80,10 @@ def carry_out(session: Session, desk: Desk, intent: Intent) -> tuple[Receipt, ..
         receipts.append(desk.send(prepared))
     session.say(_receipts(desk, receipts, "allowance" if before else ""))
     return tuple(receipts)
+
+
+def _prepared(intent: Intent) -> list[Prepared]:
+    return [intent.prepare(), *(step() for step in intent.more)]
 
 
 def _costs(desk: Desk, steps: Sequence[Prepared]) -> str:

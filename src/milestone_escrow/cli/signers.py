@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import click
 
+from milestone_escrow.cli.elsewhere import Absent, signers_at
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.devchain import SANDBOX_ACCOUNTS, SANDBOX_CHAIN_ID, SANDBOX_OPERATOR
 
@@ -24,17 +25,24 @@ FINANCIER = "financier"
 
 @dataclass(frozen=True, slots=True)
 class AtHand:
-    """A key that could be used; `number` is that of a sandbox account, 0 for one's own keys."""
+    """A key that could be used; `number` is that of a sandbox account, 0 for one's own keys.
+
+    `signer` is there where the key is elsewhere, so that nothing has to be unlocked here.
+    """
 
     name: str
     account: Address
     number: int = 0
+    signer: Signer | None = field(default=None, compare=False)
 
 
 def at_hand(session: Session, bound: BoundAgreement, chain_id: int) -> tuple[AtHand, ...]:
     """The keys in the state folder and, on the sandbox, the agreement's people there and its
-    financier, who buys what others sell."""
+    financier, who buys what others sell; with --signer the accounts there, and no others."""
     from milestone_escrow.keys import Keystore
+
+    if session.signer_spec:
+        return _elsewhere(session, bound, chain_id)
 
     own = [AtHand(key.name, key.address) for key in Keystore(session.home.keys).list()]
     if chain_id != SANDBOX_CHAIN_ID:
@@ -63,7 +71,11 @@ def account_named(session: Session, bound: BoundAgreement, network: Network, nam
 
     if name.lower().startswith("0x"):
         return read_account(name)
-    known = {key.name: key.account for key in at_hand(session, bound, network.chain_id)}
+    return _account(session, bound, network.chain_id, name)
+
+
+def _account(session: Session, bound: BoundAgreement, chain_id: int, name: str) -> Address:
+    known = {key.name: key.account for key in at_hand(session, bound, chain_id)}
     known |= bound.agreement.people
     if name not in known:
         raise UsageError(
@@ -99,9 +111,14 @@ def choose(
     Without --as it must be the only one at hand among `accounts` (the first of them where any will
     do); without `accounts` anybody may act, and the first key at hand does.
 
+    Where nothing is sent or signed no key is needed: then it is the account of --from, or the only
+    one that may.
+
     Raises:
         UsageError: no key, or several; the sentence says which there are.
     """
+    if session.needs_no_key:
+        return Absent(_sender(session, bound, chain_id, accounts, any_will_do=any_will_do))
     keys = at_hand(session, bound, chain_id)
     if session.signer_name:
         return unlock(session, _named(session.signer_name, keys))
@@ -121,6 +138,8 @@ def choose_own(session: Session, chain_id: int) -> Signer:
     Raises:
         UsageError: no key, or several.
     """
+    if session.needs_no_key:
+        return Absent(_sender_account(session))
     keys = own_keys(session, chain_id)
     if session.signer_name:
         return unlock(session, _named(session.signer_name, keys))
@@ -138,6 +157,8 @@ def choose_account(session: Session, chain_id: int, account: Address) -> Signer:
     Raises:
         UsageError: it is not here, or --as names another one.
     """
+    if session.needs_no_key:
+        return Absent(account)
     keys = own_keys(session, chain_id)
     if session.signer_name:
         keys = [_named(session.signer_name, keys)]
@@ -152,9 +173,13 @@ def choose_account(session: Session, chain_id: int, account: Address) -> Signer:
 
 
 def own_keys(session: Session, chain_id: int) -> list[AtHand]:
-    """The keys of the state folder and, on a sandbox, its accounts' operator."""
+    """The keys of the state folder and, on a sandbox, its accounts' operator; with --signer the
+    accounts there."""
     from milestone_escrow.keys import DevSigner, Keystore
 
+    if session.signer_spec:
+        found = signers_at(session, session.signer_spec, chain_id)
+        return [AtHand(one.address, one.address, signer=one) for one in found]
     keys = [AtHand(key.name, key.address) for key in Keystore(session.home.keys).list()]
     if chain_id == SANDBOX_CHAIN_ID:
         operator = DevSigner(SANDBOX_OPERATOR)
@@ -172,6 +197,8 @@ def unlock(session: Session, key: AtHand) -> Signer:
     from milestone_escrow.keys import DevSigner, Keystore
     from milestone_escrow.keys.passwords import find_password
 
+    if key.signer:
+        return key.signer
     if key.number:
         return DevSigner(key.number)
 
@@ -183,9 +210,45 @@ def unlock(session: Session, key: AtHand) -> Signer:
     return Keystore(session.home.keys).unlock(key.name, password)
 
 
+def _elsewhere(session: Session, bound: BoundAgreement, chain_id: int) -> tuple[AtHand, ...]:
+    """The accounts of --signer, named by their roles in the agreement, else by themselves."""
+    found = []
+    for signer in signers_at(session, session.signer_spec or "", chain_id):
+        roles = bound.agreement.roles(signer.address) or (signer.address,)
+        found += [AtHand(role, signer.address, signer=signer) for role in roles]
+    return tuple(found)
+
+
+def _sender(
+    session: Session,
+    bound: BoundAgreement,
+    chain_id: int,
+    accounts: Sequence[Address],
+    *,
+    any_will_do: bool,
+) -> Address:
+    """Whose transaction is only printed: that of --from, or of the only one who may send it."""
+    if session.sender:
+        if session.sender.lower().startswith("0x"):
+            return _sender_account(session)
+        return _account(session, bound, chain_id, session.sender)
+    if len(set(accounts)) == 1 or (accounts and any_will_do):
+        return accounts[0]
+    names = ", ".join(f"--from {role}" for role in bound.agreement.people)
+    raise UsageError("it is not said who sends this", hint=f"add --from 0x… or one of {names}")
+
+
+def _sender_account(session: Session) -> Address:
+    from milestone_escrow.documents.values import read_account
+
+    if not session.sender:
+        raise UsageError("it is not said who sends this", hint="add --from 0x…")
+    return read_account(session.sender)
+
+
 def _named(name: str, keys: Sequence[AtHand]) -> AtHand:
     for key in keys:
-        if key.name == name:
+        if name == key.name or name.lower() == key.account.lower():
             return key
     known = ", ".join(key.name for key in keys)
     raise UsageError(
@@ -195,7 +258,7 @@ def _named(name: str, keys: Sequence[AtHand]) -> AtHand:
 
 
 def _none_fits(bound: BoundAgreement, accounts: Sequence[Address], keys: Sequence[AtHand]) -> str:
-    from milestone_escrow.cli.words import person
+    from milestone_escrow.words.standing import person
 
     if not accounts:
         return "there is no key here to send this with"

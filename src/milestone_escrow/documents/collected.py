@@ -1,7 +1,7 @@
 """The file that travels with an attestation: what was attested, and who has signed it so far.
 
 A quorum signs the same words, so whoever signs second continues the first one's file. Whoever
-receives one treats it as hostile: every signature is recovered, and only the milestone's own
+receives one treats it as hostile: every signature is checked, and only the milestone's own
 verifiers count.
 """
 
@@ -13,13 +13,14 @@ from pathlib import Path
 
 from milestone_escrow.documents.bound import BoundAgreement
 from milestone_escrow.documents.canonical import canonical_json, sha256
+from milestone_escrow.documents.consents import require_signed
 from milestone_escrow.documents.envelope import Envelope, dumps, heading
 from milestone_escrow.documents.evidence import Manifest
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.errors import DocumentError, UsageError
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.eip712 import ZERO_HASH, Address, TypedData
-from milestone_escrow.protocol.signatures import Signer, recover
+from milestone_escrow.protocol.signatures import Signer, Wallets
 from milestone_escrow.protocol.terms import Milestone
 
 KIND = "an attestation file"
@@ -96,18 +97,25 @@ class CollectedAttestation:
         self._require_verifier(signer.address)
         return self.add(signer.address, signer.sign_typed_data(self.typed_data))
 
-    def add(self, account: Address, signature: bytes) -> CollectedAttestation:
-        """With one more signature, which is verified first.
+    def add(
+        self, account: Address, signature: bytes, wallets: Wallets | None = None
+    ) -> CollectedAttestation:
+        """With one more signature, which is verified first; `wallets` asks about contracts'.
 
         Raises:
             UsageError: the account is not a verifier, or did not sign this.
+            EscrowError: it may be a contract's, and its chain cannot be asked.
         """
         self._require_verifier(account)
-        if len(signature) != 65 or recover(self.typed_data.digest(), signature) != account:
-            raise UsageError(
-                f"the signature of {self._name(account)} is not by {account} for this attestation",
-                hint="ask for the file again",
-            )
+        require_signed(
+            self.typed_data,
+            account,
+            signature,
+            wallets,
+            whose=f"the signature of {self._name(account)}",
+            what="this attestation",
+            hint="ask for the file again",
+        )
         return replace(self, signatures={**self.signatures, account: signature})
 
     def merge(self, other: CollectedAttestation) -> CollectedAttestation:
@@ -162,8 +170,10 @@ def agreement_id_in(path: Path) -> bytes:
     return Envelope.read(path, KIND, _FIELDS).agreement_id()
 
 
-def load_attestation(path: Path, bound: BoundAgreement) -> CollectedAttestation:
-    """Read and verify an attestation file of an agreement.
+def load_attestation(
+    path: Path, bound: BoundAgreement, wallets: Wallets | None = None
+) -> CollectedAttestation:
+    """Read and verify an attestation file of an agreement; `wallets` as in `add`.
 
     Raises:
         DocumentError: it is damaged, forged, or about another agreement.
@@ -174,7 +184,7 @@ def load_attestation(path: Path, bound: BoundAgreement) -> CollectedAttestation:
     signatures = envelope.group("signatures")
     try:
         for account, signature in signatures.items():
-            collected = collected.add(account, envelope.hexadecimal(signature))
+            collected = collected.add(account, envelope.hexadecimal(signature), wallets)
     except DocumentError:
         raise
     except UsageError as error:

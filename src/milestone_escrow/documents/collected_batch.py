@@ -2,7 +2,7 @@
 
 A quorum signs the same batch, so whoever signs second continues the first one's file. Whoever
 receives one treats it as hostile: every attestation must be about an agreement that the reader
-knows, its words must be those that were signed, and every signature is recovered.
+knows, its words must be those that were signed, and every signature is checked.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from pathlib import Path
 
 from milestone_escrow.documents.bound import BoundAgreement
 from milestone_escrow.documents.collected import CollectedAttestation, read_unsigned
+from milestone_escrow.documents.consents import require_signed
 from milestone_escrow.documents.envelope import Envelope, dumps
 from milestone_escrow.errors import DocumentError, UsageError
 from milestone_escrow.protocol.acts import Attestation
 from milestone_escrow.protocol.batch import Batch, batches
 from milestone_escrow.protocol.eip712 import Address, TypedData
-from milestone_escrow.protocol.signatures import Signer, recover
+from milestone_escrow.protocol.signatures import Signer, Wallets
 
 KIND = "a batch file"
 FIELDS = {"format", "batch", "signatures"}
@@ -29,7 +30,7 @@ Find = Callable[[bytes], BoundAgreement]
 
 @dataclass(frozen=True)
 class CollectedBatch:
-    """One batch with the signatures collected so far, by account, each recovered.
+    """One batch with the signatures collected so far, by account, all verified.
 
     `words` are those of each attestation, in the order of the batch.
     """
@@ -74,17 +75,25 @@ class CollectedBatch:
         self._require_verifier(signer.address)
         return self.add(signer.address, signer.sign_typed_data(self.typed_data))
 
-    def add(self, account: Address, signature: bytes) -> CollectedBatch:
-        """With one more signature, which is verified first.
+    def add(
+        self, account: Address, signature: bytes, wallets: Wallets | None = None
+    ) -> CollectedBatch:
+        """With one more signature, which is verified first; `wallets` asks about contracts'.
 
         Raises:
             UsageError: the account does not verify all of it, or did not sign this batch.
+            EscrowError: it may be a contract's, and its chain cannot be asked.
         """
         self._require_verifier(account)
-        if len(signature) != 65 or recover(self.typed_data.digest(), signature) != account:
-            raise UsageError(
-                f"the signature is not by {account} for this batch", hint="ask for the file again"
-            )
+        require_signed(
+            self.typed_data,
+            account,
+            signature,
+            wallets,
+            whose="the signature",
+            what="this batch",
+            hint="ask for the file again",
+        )
         return replace(self, signatures={**self.signatures, account: signature})
 
     def merge(self, other: CollectedBatch) -> CollectedBatch:
@@ -139,8 +148,8 @@ def collect(
     )
 
 
-def load_batch(path: Path, find: Find) -> CollectedBatch:
-    """Read and verify a batch file; `find` answers for each agreement's id.
+def load_batch(path: Path, find: Find, wallets: Wallets | None = None) -> CollectedBatch:
+    """Read and verify a batch file; `find` answers for each agreement's id, `wallets` as in `add`.
 
     Raises:
         DocumentError: it is damaged or forged.
@@ -160,7 +169,7 @@ def load_batch(path: Path, find: Find) -> CollectedBatch:
         raise envelope.damaged("its attestations are not one batch in its order")
     try:
         for account, signature in envelope.group("signatures").items():
-            collected = collected.add(account, envelope.hexadecimal(signature))
+            collected = collected.add(account, envelope.hexadecimal(signature), wallets)
     except DocumentError:
         raise
     except UsageError as error:

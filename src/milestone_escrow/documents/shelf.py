@@ -21,6 +21,7 @@ from milestone_escrow.documents.signed import SignedAgreement, signed_path
 from milestone_escrow.documents.signed_change import SignedChange
 from milestone_escrow.documents.source import suggest
 from milestone_escrow.errors import DocumentError, UsageError
+from milestone_escrow.protocol.signatures import Wallets
 
 MIN_PREFIX = 4
 _PREFIX = re.compile(r"(?:0[xX])?([0-9a-fA-F]{4,64})")
@@ -42,9 +43,14 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """A folder of signed agreements; it is made when something is first put there."""
+    """A folder of signed agreements; it is made when something is first put there.
+
+    `wallets` asks about contract wallets' signatures; without, such agreements
+    are refused.
+    """
 
     folder: Path
+    wallets: Wallets | None = None
 
     def put(self, signed: SignedAgreement) -> SignedAgreement:
         """Keep an agreement, together with the signatures that are here already.
@@ -54,7 +60,7 @@ class Shelf:
         """
         path = self._path(signed.id)
         if path.is_file():
-            signed = signed.merge(SignedAgreement.load(path))
+            signed = signed.merge(self._load(path))
         _make(self.folder)
         text = json.dumps(signed.to_json(), indent=2, ensure_ascii=False) + "\n"
         write_private(path, text.encode())
@@ -63,7 +69,7 @@ class Shelf:
     def get(self, agreement_id: bytes) -> SignedAgreement | None:
         """The agreement of that id, verified, if it is here."""
         path = self._path(agreement_id)
-        return SignedAgreement.load(path) if path.is_file() else None
+        return self._load(path) if path.is_file() else None
 
     def cards(self) -> tuple[Card, ...]:
         """Everything on the shelf, by reference."""
@@ -71,7 +77,7 @@ class Shelf:
 
     def all(self) -> tuple[SignedAgreement, ...]:
         """Everything on the shelf, verified, by reference."""
-        return tuple(SignedAgreement.load(card.path) for card in self.cards())
+        return tuple(self._load(card.path) for card in self.cards())
 
     def find(
         self, name: str, bind: Callable[[Agreement], BoundAgreement] | None = None
@@ -96,7 +102,7 @@ class Shelf:
             start = "0x" + match[1].lower()
             found = [card for card in cards if card.agreement_id.startswith(start)]
         if len(found) == 1:
-            return SignedAgreement.load(found[0].path)
+            return self._load(found[0].path)
         if found:
             raise UsageError(
                 f"'{name}' means {len(found)} agreements: {'; '.join(map(str, found))}",
@@ -123,7 +129,7 @@ class Shelf:
         """
         path = self._change_path(change.old.id, change.new.id)
         if path.is_file():
-            known = SignedChange.load(path)
+            known = SignedChange.load(path, self.wallets)
             # Of two orders to the same version the later one is what people agree on now.
             change = change.merge(known) if known.amendment == change.amendment else change
         _make(path.parent)
@@ -134,7 +140,7 @@ class Shelf:
         """The change orders kept here that would replace the agreement of that id, verified."""
         folder = self._changes
         paths = sorted(folder.glob(f"0x{agreement_id.hex()}-0x*.json")) if folder.is_dir() else ()
-        return tuple(SignedChange.load(path) for path in paths)
+        return tuple(SignedChange.load(path, self.wallets) for path in paths)
 
     def follow(
         self, signed: SignedAgreement, is_open: Callable[[SignedAgreement], bool]
@@ -154,14 +160,14 @@ class Shelf:
         self, path: Path, bind: Callable[[Agreement], BoundAgreement] | None
     ) -> SignedAgreement:
         if path.suffix.lower() == ".json":
-            signed = SignedAgreement.load(path)
+            signed = self._load(path)
         elif bind is None:
             raise UsageError(f"{path} is bound to no network", hint="sign it first")
         else:
             signed = SignedAgreement.start(bind(Agreement.load(path)))
             beside = signed_path(path)
             # Signatures of an earlier version of the file, or for another network, do not count.
-            if beside.is_file() and (other := SignedAgreement.load(beside)).id == signed.id:
+            if beside.is_file() and (other := self._load(beside)).id == signed.id:
                 signed = signed.merge(other)
         known = self.get(signed.id)
         return signed.merge(known) if known else signed
@@ -172,6 +178,9 @@ class Shelf:
         if cards:
             hint = close if close.startswith("did") else f"known here: {_listed(cards)}, or {hint}"
         return UsageError(f"there is no agreement '{name}' here", hint=hint)
+
+    def _load(self, path: Path) -> SignedAgreement:
+        return SignedAgreement.load(path, self.wallets)
 
     def _path(self, agreement_id: bytes) -> Path:
         return self.folder / f"0x{agreement_id.hex()}.json"

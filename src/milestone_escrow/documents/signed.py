@@ -1,8 +1,8 @@
 """The file that travels beside an agreement: its document, its terms, and who has signed.
 
 Whoever receives one treats it as hostile: the terms are derived again from the document, the id
-from the terms, and every signature is recovered. What does not fit is refused as a whole.
-Only accounts that sign by key can be checked here; a contract's signature needs its chain.
+from the terms, and every signature is checked. What does not fit is refused as a whole.
+A contract wallet's signature (ERC-1271) is checked by its chain, and refused where none is at hand.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from pathlib import Path
 
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.bound import BoundAgreement
+from milestone_escrow.documents.consents import require_signed
 from milestone_escrow.documents.files import write_private
 from milestone_escrow.documents.hostile import parse_json
 from milestone_escrow.documents.source import MAX_DEPTH, Tree
 from milestone_escrow.documents.values import read_account
 from milestone_escrow.errors import DocumentError, UsageError
-from milestone_escrow.protocol.eip712 import Domain
-from milestone_escrow.protocol.signatures import Signer, recover
+from milestone_escrow.protocol.eip712 import Domain, TypedData
+from milestone_escrow.protocol.signatures import Signer, Wallets
 from milestone_escrow.protocol.terms import Milestone, Terms
 from milestone_escrow.protocol.token import Token
 
@@ -36,8 +37,8 @@ _FIELDS = {
 class SignedAgreement:
     """An agreement on one deployment with the signatures collected so far, all verified.
 
-    `signatures` are 65 bytes by role: buyer and supplier sign the agreement, verifiers (by key)
-    and the arbiter an appointment that confirms their account.
+    `signatures` are by role, 65 bytes where a key signed: buyer and supplier sign the agreement,
+    verifiers (by key) and the arbiter an appointment that confirms their account.
     """
 
     bound: BoundAgreement
@@ -100,13 +101,34 @@ class SignedAgreement:
         """
         return self.add(role, self.bound.appoint(role, signer))
 
-    def add(self, role: str, signature: bytes) -> SignedAgreement:
-        """With one more signature, which is verified first.
+    def to_sign(self, role: str) -> TypedData:
+        """What a role signs: a party the agreement, verifiers and arbiter their appointment.
+
+        Raises:
+            UsageError: the role does not exist.
+        """
+        if role not in self.agreement.people:
+            raise UsageError(f"'{role}' is not a role of this agreement")
+        if role in PARTIES:
+            return self.bound.typed_data()
+        return self.bound.appointment(role).typed_data(self.domain)
+
+    def add(self, role: str, signature: bytes, wallets: Wallets | None = None) -> SignedAgreement:
+        """With one more signature, which is verified first; `wallets` asks about contracts'.
 
         Raises:
             UsageError: the role does not exist, or its account did not sign this.
+            EscrowError: it may be a contract's, and its chain cannot be asked.
         """
-        self._verify(role, signature)
+        require_signed(
+            self.to_sign(role),
+            self.agreement.people[role],
+            signature,
+            wallets,
+            whose=f"the signature of {role}",
+            what="this agreement",
+            hint=f"ask {self.agreement.name(role)} to sign again",
+        )
         return replace(self, signatures={**self.signatures, role: signature})
 
     def merge(self, other: SignedAgreement) -> SignedAgreement:
@@ -151,11 +173,12 @@ class SignedAgreement:
         write_private(Path(path), text.encode())
 
     @classmethod
-    def load(cls, path: str | Path) -> SignedAgreement:
-        """Read and verify a file.
+    def load(cls, path: str | Path, wallets: Wallets | None = None) -> SignedAgreement:
+        """Read and verify a file; `wallets` asks about contract wallets' signatures.
 
         Raises:
             DocumentError: it is damaged, forged, or not such a file.
+            EscrowError: it holds a contract's signature, and its chain cannot be asked.
         """
         try:
             with Path(path).open("rb") as stream:
@@ -165,33 +188,22 @@ class SignedAgreement:
             raise DocumentError(
                 f"cannot be read ({reason})", file=str(path), hint="check the path"
             ) from error
-        return cls.loads(data, file=str(path))
+        return cls.loads(data, file=str(path), wallets=wallets)
 
     @classmethod
-    def loads(cls, data: bytes | str, *, file: str = "signed.json") -> SignedAgreement:
+    def loads(
+        cls, data: bytes | str, *, file: str = "signed.json", wallets: Wallets | None = None
+    ) -> SignedAgreement:
         """Verify the content of a file; see `load`."""
         fields = _parse(data, file)
         try:
-            return _rebuild(fields)
+            return _rebuild(fields, wallets)
         except DocumentError as error:
             raise DocumentError(
                 error.message, file=file, field=error.field, hint=error.hint
             ) from error
         except UsageError as error:
             raise DocumentError(error.message, file=file, hint=error.hint) from error
-
-    def _verify(self, role: str, signature: bytes) -> None:
-        account = self.agreement.people.get(role)
-        if account is None:
-            raise UsageError(f"'{role}' is not a role of this agreement")
-        typed = self.bound.typed_data()
-        if role not in PARTIES:
-            typed = self.bound.appointment(role).typed_data(self.domain)
-        if len(signature) != 65 or recover(typed.digest(), signature) != account:
-            raise UsageError(
-                f"the signature of {role} is not by {account} for this agreement",
-                hint=f"ask {self.agreement.name(role)} to sign again",
-            )
 
 
 def signed_path(agreement_file: str | Path) -> Path:
@@ -211,7 +223,7 @@ def _parse(data: bytes | str, file: str) -> dict[str, object]:
     return fields
 
 
-def _rebuild(fields: Mapping[str, object]) -> SignedAgreement:
+def _rebuild(fields: Mapping[str, object], wallets: Wallets | None) -> SignedAgreement:
     document = _tree(fields["document"], 0)
     if not isinstance(document, dict):
         raise UsageError("the document is not a group of fields")
@@ -228,7 +240,7 @@ def _rebuild(fields: Mapping[str, object]) -> SignedAgreement:
     if not isinstance(signatures, dict):
         raise UsageError("the signatures are not listed by role")
     for role, signature in signatures.items():
-        signed = signed.add(role, _bytes(signature))
+        signed = signed.add(role, _bytes(signature), wallets)
     return signed
 
 

@@ -2,7 +2,7 @@
 assignments, offers.
 
 It names its agreement and milestones for people, holds each act as it was signed and the words that
-its hash commits to. Whoever receives one treats it as hostile: every signature is recovered, and
+its hash commits to. Whoever receives one treats it as hostile: every signature is checked, and
 the words must be those that were signed. Whose signature is needed, the contract decides.
 """
 
@@ -16,6 +16,7 @@ from typing import TypeAlias
 from milestone_escrow.documents.bound import BoundAgreement
 from milestone_escrow.documents.canonical import sha256
 from milestone_escrow.documents.collected import words_hash
+from milestone_escrow.documents.consents import require_signed
 from milestone_escrow.documents.envelope import Envelope, dumps, heading
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.documents.values import read_account
@@ -23,7 +24,7 @@ from milestone_escrow.errors import DocumentError, UsageError
 from milestone_escrow.protocol.acts import Dispute, Resolution, Ruling, Submission
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, ZERO_HASH, Address, TypedData
 from milestone_escrow.protocol.receivables import Assignment, Offer
-from milestone_escrow.protocol.signatures import Signer, recover
+from milestone_escrow.protocol.signatures import Signer, Wallets
 
 Act: TypeAlias = "Submission | Dispute | Ruling | Resolution | Assignment | Offer"
 
@@ -54,7 +55,7 @@ def reason_words(reason: str) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class SignedAct:
-    """One act with the signatures collected so far, by account, each recovered.
+    """One act with the signatures collected so far, by account, all verified.
 
     `words` are what the act's hash commits to; empty where it commits to nothing.
     """
@@ -86,17 +87,22 @@ class SignedAct:
         """Signed by one more account."""
         return self.add(signer.address, signer.sign_typed_data(self.typed_data))
 
-    def add(self, account: Address, signature: bytes) -> SignedAct:
-        """With one more signature, which is verified first.
+    def add(self, account: Address, signature: bytes, wallets: Wallets | None = None) -> SignedAct:
+        """With one more signature, which is verified first; `wallets` asks about contracts'.
 
         Raises:
             UsageError: the account did not sign this.
+            EscrowError: it may be a contract's, and its chain cannot be asked.
         """
-        if len(signature) != 65 or recover(self.typed_data.digest(), signature) != account:
-            raise UsageError(
-                f"the signature is not by {account} for this {self.kind}",
-                hint="ask for the file again",
-            )
+        require_signed(
+            self.typed_data,
+            account,
+            signature,
+            wallets,
+            whose="the signature",
+            what=f"this {self.kind}",
+            hint="ask for the file again",
+        )
         return replace(self, signatures={**self.signatures, account: signature})
 
     def to_json(self) -> dict[str, object]:
@@ -121,8 +127,10 @@ def dumps_acts(acts: Sequence[SignedAct]) -> str:
     )
 
 
-def load_acts(path: Path, bound: BoundAgreement) -> tuple[SignedAct, ...]:
-    """Read and verify such a file of an agreement; it holds at least one act.
+def load_acts(
+    path: Path, bound: BoundAgreement, wallets: Wallets | None = None
+) -> tuple[SignedAct, ...]:
+    """Read and verify such a file of an agreement, of at least one act; `wallets` as in `add`.
 
     Raises:
         DocumentError: it is damaged, forged, or about another agreement.
@@ -132,10 +140,10 @@ def load_acts(path: Path, bound: BoundAgreement) -> tuple[SignedAct, ...]:
     entries = envelope.fields["acts"]
     if not isinstance(entries, list) or not entries:
         raise envelope.damaged("it holds no act")
-    return tuple(_signed_act(replace(envelope, fields=entry), bound) for entry in entries)
+    return tuple(_signed_act(replace(envelope, fields=entry), bound, wallets) for entry in entries)
 
 
-def _signed_act(entry: Envelope, bound: BoundAgreement) -> SignedAct:
+def _signed_act(entry: Envelope, bound: BoundAgreement, wallets: Wallets | None) -> SignedAct:
     if not isinstance(entry.fields, dict) or set(entry.fields) != _ACT_FIELDS:
         raise entry.damaged("it holds something else than acts")
     act = _act(entry, bound)
@@ -152,7 +160,7 @@ def _signed_act(entry: Envelope, bound: BoundAgreement) -> SignedAct:
     try:
         signed.typed_data.digest()
         for account, signature in entry.group("signatures").items():
-            signed = signed.add(account, entry.hexadecimal(signature))
+            signed = signed.add(account, entry.hexadecimal(signature), wallets)
     except DocumentError:
         raise
     except UsageError as error:

@@ -1,7 +1,7 @@
 """The file that carries a change order: both versions in full, what moves, and who has signed.
 
 Whoever receives one treats it as hostile: both versions are derived again from their documents,
-what is signed from both, and every signature is recovered. Whose signatures are needed, and
+what is signed from both, and every signature is checked. Whose signatures are needed, and
 whether the order still fits, depends on the old version's states on chain.
 """
 
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from milestone_escrow.documents.change_order import ChangeOrder, change_order
+from milestone_escrow.documents.consents import require_signed
 from milestone_escrow.documents.envelope import dumps
 from milestone_escrow.documents.files import write_private
 from milestone_escrow.documents.hostile import parse_json
@@ -22,7 +23,7 @@ from milestone_escrow.errors import DocumentError, UsageError
 from milestone_escrow.protocol.amendment import Amendment
 from milestone_escrow.protocol.eip712 import Address, TypedData
 from milestone_escrow.protocol.lifecycle import State
-from milestone_escrow.protocol.signatures import Signer, recover
+from milestone_escrow.protocol.signatures import Signer, Wallets
 
 KIND = "a change order"
 MAX_FILE = 8_000_000
@@ -31,7 +32,7 @@ _FIELDS = {"format", "old", "new", "closes", "funds", "valid_until", "signatures
 
 @dataclass(frozen=True)
 class SignedChange:
-    """A change order with the signatures collected so far, by account, each recovered.
+    """A change order with the signatures collected so far, by account, all verified.
 
     `closes` are keys of the old version, `funds` of the new one.
     """
@@ -92,17 +93,24 @@ class SignedChange:
         """Signed by one more account; the contract decides whose is needed."""
         return self.add(signer.address, signer.sign_typed_data(self.typed_data))
 
-    def add(self, account: Address, signature: bytes) -> SignedChange:
-        """With one more signature, which is verified first.
+    def add(
+        self, account: Address, signature: bytes, wallets: Wallets | None = None
+    ) -> SignedChange:
+        """With one more signature, which is verified first; `wallets` asks about contracts'.
 
         Raises:
             UsageError: the account did not sign this change order.
+            EscrowError: it may be a contract's, and its chain cannot be asked.
         """
-        if len(signature) != 65 or recover(self.typed_data.digest(), signature) != account:
-            raise UsageError(
-                f"the signature is not by {account} for this change order",
-                hint="ask for the file again",
-            )
+        require_signed(
+            self.typed_data,
+            account,
+            signature,
+            wallets,
+            whose="the signature",
+            what="this change order",
+            hint="ask for the file again",
+        )
         return replace(self, signatures={**self.signatures, account: signature})
 
     def merge(self, other: SignedChange) -> SignedChange:
@@ -140,8 +148,8 @@ class SignedChange:
         write_private(Path(path), self.dumps().encode())
 
     @classmethod
-    def load(cls, path: str | Path) -> SignedChange:
-        """Read and verify a file.
+    def load(cls, path: str | Path, wallets: Wallets | None = None) -> SignedChange:
+        """Read and verify a file; `wallets` as in `add`.
 
         Raises:
             DocumentError: it is damaged, forged, or not such a file.
@@ -154,10 +162,12 @@ class SignedChange:
             raise DocumentError(
                 f"cannot be read ({reason})", file=str(path), hint="check the path"
             ) from error
-        return cls.loads(data, file=str(path))
+        return cls.loads(data, file=str(path), wallets=wallets)
 
     @classmethod
-    def loads(cls, data: bytes | str, *, file: str = "change.json") -> SignedChange:
+    def loads(
+        cls, data: bytes | str, *, file: str = "change.json", wallets: Wallets | None = None
+    ) -> SignedChange:
         """Verify the content of a file; see `load`."""
         try:
             fields = parse_json(data, limit=MAX_FILE)
@@ -166,16 +176,18 @@ class SignedChange:
         if not isinstance(fields, dict) or set(fields) != _FIELDS or fields["format"] != "1":
             raise _damaged(file, "it holds something else")
         try:
-            return _rebuild(fields, file)
+            return _rebuild(fields, file, wallets)
         except DocumentError:
             raise
         except UsageError as error:
             raise DocumentError(error.message, file=file, hint=error.hint) from error
 
 
-def _rebuild(fields: Mapping[str, object], file: str) -> SignedChange:
+def _rebuild(fields: Mapping[str, object], file: str, wallets: Wallets | None) -> SignedChange:
     old, new = (
-        SignedAgreement.loads(json.dumps(fields[name]), file=f"{file}, the {name} version")
+        SignedAgreement.loads(
+            json.dumps(fields[name]), file=f"{file}, the {name} version", wallets=wallets
+        )
         for name in ("old", "new")
     )
     until = fields["valid_until"]
@@ -193,7 +205,8 @@ def _rebuild(fields: Mapping[str, object], file: str) -> SignedChange:
         if not isinstance(signature, str):
             raise _damaged(file, "a signature is not text")
         try:
-            change = change.add(read_account(account), bytes.fromhex(signature.removeprefix("0x")))
+            given = bytes.fromhex(signature.removeprefix("0x"))
+            change = change.add(read_account(account), given, wallets)
         except ValueError as error:
             raise _damaged(file, "a signature is not hexadecimal") from error
     return change
