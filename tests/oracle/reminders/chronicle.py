@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
-from sqlalchemy import delete, insert
+from sqlalchemy import Connection, delete, insert
 
 from milestone_escrow.chain import events as happened
 from milestone_escrow.chain.events import Event, Place
@@ -179,11 +179,13 @@ class Chronicle:
         with store.transaction() as connection:
             for table in (t.events, t.milestones, t.agreements):
                 connection.execute(delete(table))
-            for number, (_, events) in enumerate(self.blocks, start=1):
-                for event in events:
-                    connection.execute(
-                        insert(t.events).values(shapes.event_row(event, self._hash(number)))
-                    )
+            rows = [
+                shapes.event_row(event, self._hash(number))
+                for number, (_, events) in enumerate(self.blocks, start=1)
+                for event in events
+            ]
+            if rows:
+                connection.execute(insert(t.events), rows)
             cursor = {
                 "id": 1,
                 "number": self.head,
@@ -199,11 +201,11 @@ class Chronicle:
                 signed = SignedAgreement.start(self.bound)
                 book.register(connection, signed, by="test", now=self.time)
 
-    def _write_agreement(self, connection: object) -> None:
+    def _write_agreement(self, connection: Connection) -> None:
         terms, milestones, states = self.bound.terms, self.bound.milestones, self.states()
         opening = next(e for e in self.events if isinstance(e, happened.AgreementOpened))
         amended = [e for e in self.events if isinstance(e, happened.AgreementAmended)]
-        connection.execute(  # type: ignore[attr-defined]
+        connection.execute(
             insert(t.agreements).values(
                 agreement_id=self.bound.id,
                 buyer=terms.buyer,
@@ -217,27 +219,29 @@ class Chronicle:
                 replaced_by=amended[-1].agreement_id if amended else None,
             )
         )
+        stages = []
         for index, (milestone, state) in enumerate(zip(milestones, states, strict=True)):
             steps = silence(terms, milestone, state)
             last = self._last_change(index) or opening.place
-            connection.execute(  # type: ignore[attr-defined]
-                insert(t.milestones).values(
-                    agreement_id=self.bound.id,
-                    milestone=index,
-                    amount=milestone.amount,
-                    deadline=milestone.deadline,
-                    status=int(state.status),
-                    assignee=state.assignee,
-                    clock=state.clock,
-                    issued_at=state.issued_at,
-                    sequence=state.sequence,
-                    pending=state.pending,
-                    paid=state.paid,
-                    next_at=steps[0].at if steps else None,
-                    changed_block=last.block,
-                    changed_at=last.time,
-                )
+            stages.append(
+                {
+                    "agreement_id": self.bound.id,
+                    "milestone": index,
+                    "amount": milestone.amount,
+                    "deadline": milestone.deadline,
+                    "status": int(state.status),
+                    "assignee": state.assignee,
+                    "clock": state.clock,
+                    "issued_at": state.issued_at,
+                    "sequence": state.sequence,
+                    "pending": state.pending,
+                    "paid": state.paid,
+                    "next_at": steps[0].at if steps else None,
+                    "changed_block": last.block,
+                    "changed_at": last.time,
+                }
             )
+        connection.execute(insert(t.milestones), stages)
 
     def _last_change(self, index: int) -> Place | None:
         places = [

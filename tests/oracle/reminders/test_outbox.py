@@ -158,7 +158,8 @@ def test_what_was_taken_back_and_happens_after_all_is_told_anew(
     for _ in range(4):
         desk.round()
         chronicle.wait(12)
-    assert [kind for kind in notebook.kinds if kind in ("milestone.accepted", "event.reverted")] == [
+    told = [k for k in notebook.kinds if k in ("milestone.accepted", "event.reverted")]
+    assert told == [
         "milestone.accepted", "event.reverted", "milestone.accepted",
     ]  # fmt: skip
     assert len({delivery.id for delivery in notebook.got}) == len(notebook.got)

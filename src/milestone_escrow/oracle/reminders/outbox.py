@@ -106,7 +106,7 @@ def wanting(
             t.reminders.c.agreement_id == seen.agreement_id
         )
     )
-    states: dict[str, str] = dict(rows.tuples().all())
+    states = {row.key: row.state for row in rows}
     found = []
     for notice in notices:
         keys = [
