@@ -199,6 +199,11 @@ class Domain:
     name: str = "MilestoneEscrow"
     version: str = "1"
 
+    @property
+    def struct(self) -> Struct:
+        """Which fields this domain has."""
+        return DOMAIN
+
     def separator(self) -> bytes:
         """The 32-byte domain separator."""
         return _separator(self)
@@ -223,9 +228,27 @@ DOMAIN = Struct(
 )
 
 
+BARE_DOMAIN = Struct("EIP712Domain", DOMAIN.fields[2:])
+
+
+@dataclass(frozen=True, slots=True)
+class BareDomain(Domain):
+    """A domain without name and version, as that of a Safe."""
+
+    name: str = ""
+    version: str = ""
+
+    @property
+    def struct(self) -> Struct:
+        return BARE_DOMAIN
+
+    def message(self) -> dict[str, object]:
+        return {"chainId": self.chain_id, "verifyingContract": self.verifying_contract}
+
+
 @lru_cache(maxsize=256)
 def _separator(domain: Domain) -> bytes:
-    return DOMAIN.hash(domain.message())
+    return domain.struct.hash(domain.message())
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +269,7 @@ class TypedData:
 
     def to_json(self) -> dict[str, object]:
         """The object that `eth_signTypedData_v4` takes; bytes as 0x hex, integers as text."""
-        structs = {"EIP712Domain": DOMAIN, **self.struct.closure()}
+        structs = {"EIP712Domain": self.domain.struct, **self.struct.closure()}
         return {
             "types": {
                 name: [{"name": field.name, "type": field.type} for field in struct.fields]
