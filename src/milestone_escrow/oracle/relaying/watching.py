@@ -139,15 +139,18 @@ class Watching:
         final: int,
         hashes: Mapping[int, bytes],
     ) -> None:
-        mined = next((a for a in attempts if a.block is not None), None)
-        if mined is None or mined.sender != sender:
+        # The indexer forgets the block of what it had to undo.
+        placed = next((a for a in attempts if a.block is not None), None)
+        mined = placed or next(a for a in reversed(attempts) if a.intent_id is not None)
+        if mined.sender != sender:
             return
-        assert mined.block is not None
-        known = hashes.get(mined.block)
-        if mined.nonce < conditions.nonce and mined.block > final:
-            if known in (None, mined.block_hash):
+        if mined.block is None or mined.nonce >= conditions.nonce:
+            self._look_again(intent, mined, attempts)
+            return
+        if mined.block > final:
+            if hashes.get(mined.block) in (None, mined.block_hash):
                 return
-        elif mined.nonce < conditions.nonce:
+        else:
             block = self._desk.node.request("eth_getBlockByNumber", [hex(mined.block), False])
             if isinstance(block, dict) and _bytes(block["hash"]) == mined.block_hash:
                 self._final(intent, mined)
@@ -195,14 +198,15 @@ class Watching:
             slots = intents.from_nonce(connection, sender, conditions.nonce)
             following = intents.next_nonce(connection, sender)
         span = range(conditions.nonce, min(following, conditions.nonce + SLOTS))
+        if sender == desk.sender:
+            # First: what waits above a hole is taken by no node that is strict about it.
+            holes = [nonce for nonce in span if nonce not in slots]
+            self._fill(holes, max(slots, default=-1), conditions)
+        for gone in set(self._waiting_since) - {a.hash for each in slots.values() for a in each}:
+            del self._waiting_since[gone]
         for nonce in span:
             if nonce in slots and not self._push(slots[nonce], mine, conditions):
                 return
-        for gone in set(self._waiting_since) - {a.hash for each in slots.values() for a in each}:
-            del self._waiting_since[gone]
-        if sender == desk.sender:
-            holes = [nonce for nonce in span if nonce not in slots]
-            self._fill(holes, max(slots, default=-1), conditions)
 
     def _push(
         self, slot: Sequence[Attempt], mine: Mapping[int, Intent], conditions: Conditions
