@@ -21,7 +21,7 @@ from milestone_escrow.oracle.reminders.delivery import Delivery, DeliveryError
 from milestone_escrow.oracle.reminders.letters import letter, one_line, read_address
 from milestone_escrow.oracle.reminders.mail import MailChannel, MailSettings
 from milestone_escrow.oracle.reminders.planner import Planner
-from milestone_escrow.oracle.reminders.planning import low_gas
+from milestone_escrow.oracle.reminders.planning import alarm
 from milestone_escrow.oracle.reminders.sending import LEASE_SECONDS, send_due
 from milestone_escrow.oracle.store import steps
 from milestone_escrow.oracle.store.store import Store
@@ -132,7 +132,7 @@ def test_two_people_get_two_letters_with_two_ids(
 
 
 def test_the_operator_is_written_to_about_the_service(channel: MailChannel) -> None:
-    (notice,) = low_gas("0x" + "1" * 40, 1, 2, "ETH", 0)
+    notice = alarm("low_gas", "0x" + "1" * 40, "it has 0.01 ETH left", 0)
     assert channel.recipients(notice, None) == ("ops@escrow.example",)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from milestone_escrow.oracle.reminders.delivery import DeliveryError
 from milestone_escrow.oracle.reminders.journal import LogChannel
 from milestone_escrow.oracle.reminders.planner import Planner
-from milestone_escrow.oracle.reminders.planning import low_gas
+from milestone_escrow.oracle.reminders.planning import alarm
 from milestone_escrow.oracle.reminders.sending import LEASE_SECONDS, MAX_TRIES, send_due
 from milestone_escrow.oracle.store import audit, steps
 from milestone_escrow.oracle.store import tables as t
@@ -298,7 +298,7 @@ def test_what_is_about_the_service_goes_out_too(desk: Desk, notebook: Notebook) 
     account = desk.chronicle.bound.terms.buyer
     for hour in range(3):
         wall = desk.chronicle.time + 60 * hour
-        desk.planner.tell(low_gas(account, 1, 2, "ETH", wall), wall)
+        desk.planner.tell([alarm("low_gas", account, "nearly empty", wall)], wall)
     desk.round()
     assert notebook.kinds == ["low_gas"]
 

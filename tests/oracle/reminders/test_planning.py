@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from milestone_escrow.documents.bound import BoundAgreement
 from milestone_escrow.oracle.reminders.notices import Notice
-from milestone_escrow.oracle.reminders.planning import due, low_gas, plan
+from milestone_escrow.oracle.reminders.planning import alarm, due, plan
 from milestone_escrow.oracle.reminders.situation import OpenOffer, Returned, Situation, Waiting
 from milestone_escrow.protocol.lifecycle import State, Status
 from tests.oracle.reminders.chronicle import DAY, Chronicle, example
@@ -249,14 +248,12 @@ def test_an_offer_is_reminded_of_until_anything_voids_it(running: Chronicle) -> 
     assert not [n for n in plan(voided, running.time) if n.kind == "offer"]
 
 
-def test_low_gas_is_told_once_a_day(carpets: BoundAgreement) -> None:
-    account = carpets.terms.buyer
-    assert not low_gas(account, 10**18, 10**18, "ETH", 0)
-    (found,) = low_gas(account, 12_345 * 10**12, 2 * 10**16, "ETH", 0)
-    assert found.subject == "the relayer has 0.012345 ETH left for gas"
-    (same,) = low_gas(account, 1, 2 * 10**16, "ETH", DAY - 1)
-    (next_day,) = low_gas(account, 1, 2 * 10**16, "ETH", DAY)
-    assert found.key == same.key != next_day.key
+def test_an_alarm_is_told_once_a_day() -> None:
+    found = alarm("low_gas", "0x" + "1" * 40, "it has 0.01 ETH left for gas", 0)
+    assert found.subject == "the oracle needs you: low gas"
+    assert found.key == alarm("low_gas", "0x" + "1" * 40, "0.009 ETH", DAY - 1).key
+    assert found.key != alarm("low_gas", "0x" + "1" * 40, "0.009 ETH", DAY).key
+    assert found.key != alarm("low_gas", "0x" + "2" * 40, "0.009 ETH", 0).key
 
 
 def test_without_a_document_accounts_and_numbers_stand_for_names(running: Chronicle) -> None:

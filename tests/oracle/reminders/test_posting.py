@@ -13,13 +13,13 @@ import pytest
 from milestone_escrow.errors import UsageError
 from milestone_escrow.keys.secrets import Secret
 from milestone_escrow.oracle.policies.http import Fetcher
+from milestone_escrow.oracle.policies.webhook_signature import secret_bytes, sign
 from milestone_escrow.oracle.reminders.delivery import Delivery, DeliveryError
 from milestone_escrow.oracle.reminders.notices import Notice
 from milestone_escrow.oracle.reminders.posting import (
     SignatureError,
     WebhookChannel,
     payload,
-    sign,
     verify,
 )
 
@@ -107,9 +107,13 @@ def test_the_body_is_signed_and_says_what_happened(sink: Sink) -> None:
 
 def test_the_signature_is_that_of_standard_webhooks() -> None:
     """The example of their own libraries."""
+    headers = {
+        "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        "webhook-timestamp": "1614265330",
+        "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    }
     body = b'{"test": 2432232314}'
-    signature = sign(SECRET, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, body)
-    assert signature == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+    assert verify(SECRET, headers, body, 1614265330) == headers["webhook-id"]
 
 
 @pytest.mark.parametrize("field_", ["id", "time", "body", "secret", "late", "missing"])
@@ -118,7 +122,7 @@ def test_a_changed_or_old_webhook_is_refused(field_: str) -> None:
     headers = {
         "Webhook-Id": DELIVERY.id,
         "Webhook-Timestamp": str(NOW),
-        "Webhook-Signature": "v1,AAAA " + sign(SECRET, DELIVERY.id, NOW, body),
+        "Webhook-Signature": "v1,AAAA " + sign(secret_bytes(SECRET), DELIVERY.id, NOW, body),
     }
     assert verify(SECRET, headers, body, NOW + 299) == DELIVERY.id
     secret, now = SECRET, NOW
@@ -129,7 +133,7 @@ def test_a_changed_or_old_webhook_is_refused(field_: str) -> None:
     elif field_ == "body":
         body = body.replace(b"36000000000", b"36000000001")
     elif field_ == "secret":
-        secret = "another"
+        secret = "another secret, as long"
     elif field_ == "late":
         now = NOW + 301
     else:
@@ -206,4 +210,4 @@ def test_a_name_too_long_for_its_column_is_refused() -> None:
 
 def test_a_secret_that_is_damaged_is_refused() -> None:
     with pytest.raises(UsageError, match="not base64"):
-        sign("whsec_!", "id", 0, b"")
+        verify("whsec_!", {"webhook-id": "a", "webhook-timestamp": "0"}, b"", 0)

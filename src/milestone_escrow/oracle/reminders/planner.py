@@ -19,7 +19,7 @@ from milestone_escrow.oracle.reminders.outbox import ACTOR, enqueue, take_back, 
 from milestone_escrow.oracle.reminders.planning import due, plan
 from milestone_escrow.oracle.reminders.situations import situation
 from milestone_escrow.oracle.store import tables as t
-from milestone_escrow.oracle.store.store import Store, insert_new
+from milestone_escrow.oracle.store.store import Store, insert_new, serialize
 
 SINCE = "reminders_since"
 UNDOABLE = 7 * 86_400
@@ -71,6 +71,7 @@ class Planner:
     def tell(self, notices: Iterable[Notice], wall: int) -> int:
         """Write rows for what is about no agreement, such as the relayer's gas."""
         with self.store.transaction() as connection:
+            serialize(connection, "audit")
             return enqueue(connection, self.channels, notices, None, wall)
 
     def _since(self, connection: Connection) -> int | None:
@@ -140,6 +141,8 @@ class Planner:
         new = 0
         for seen, wanted, wrong in work:
             with self.store.transaction() as connection:
+                # First, so that no two instances wait for each other's rows.
+                serialize(connection, "audit")
                 new += enqueue(connection, self.channels, wanted, seen, wall)
                 new += sum(take_back(connection, row, wall) for row in wrong)
         return new

@@ -9,9 +9,8 @@ from milestone_escrow.oracle.reminders.dates import dates
 from milestone_escrow.oracle.reminders.happenings import AT_ONCE, happenings
 from milestone_escrow.oracle.reminders.notices import DEFAULT_LEADS, OPERATOR, Notice
 from milestone_escrow.oracle.reminders.situation import Situation
-from milestone_escrow.protocol.eip712 import Address
 
-__all__ = ["AT_ONCE", "DEFAULT_LEADS", "due", "low_gas", "plan"]
+__all__ = ["AT_ONCE", "DEFAULT_LEADS", "alarm", "due", "plan"]
 
 
 def plan(seen: Situation, now: int, leads: tuple[int, ...] = DEFAULT_LEADS) -> tuple[Notice, ...]:
@@ -45,30 +44,20 @@ def due(notices: Iterable[Notice], now: int, *, since: int = 0) -> tuple[Notice,
     return (*told, *latest.values())
 
 
-def low_gas(account: Address, balance: int, floor: int, coin: str, now: int) -> tuple[Notice, ...]:
-    """Tell, once a day while it is so, that the relayer's account can soon send nothing more.
+def alarm(kind: str, subject: str, text: str, now: int) -> Notice:
+    """Something about the service itself that a person should look at, told once a day.
 
-    `balance` and `floor` are wei.
+    `kind` and `subject` are those of an alert, such as "low_gas" and the relayer's account.
     """
-    if balance >= floor:
-        return ()
     day = datetime.datetime.fromtimestamp(now, datetime.timezone.utc).date().isoformat()
-    return (
-        Notice(
-            "low_gas",
-            None,
-            None,
-            f"{account}-{day}",
-            at=now,
-            subject=f"the relayer has {_ether(balance)} {coin} left for gas",
-            text=f"The relayer's account {account} holds {_ether(balance)} {coin}, less than the "
-            f"{_ether(floor)} {coin} that it should. Send it some, or nothing is submitted.",
-            audience=(OPERATOR,),
-            facts={"account": account, "balance": str(balance), "floor": str(floor)},
-        ),
+    return Notice(
+        kind,
+        None,
+        None,
+        f"{subject}-{day}",
+        at=now,
+        subject=f"the oracle needs you: {kind.replace('_', ' ')}",
+        text=text,
+        audience=(OPERATOR,),
+        facts={"subject": subject},
     )
-
-
-def _ether(wei: int) -> str:
-    whole, rest = divmod(wei, 10**18)
-    return f"{whole}.{rest:018d}"[: len(str(whole)) + 7].rstrip("0").rstrip(".") or "0"

@@ -7,18 +7,16 @@ the shared secret. `verify` is what a receiver does with them.
 
 from __future__ import annotations
 
-import base64
-import hmac
 import http.client
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
 from urllib.parse import SplitResult
 
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.keys.secrets import Secret
 from milestone_escrow.oracle.policies.http import USER_AGENT, Fetcher, FetchError
+from milestone_escrow.oracle.policies.webhook_signature import is_signed, secret_bytes, sign
 from milestone_escrow.oracle.reminders.delivery import MAX_NAME, Delivery, DeliveryError, Mark
 from milestone_escrow.oracle.reminders.notices import Notice
 from milestone_escrow.oracle.reminders.situation import Situation
@@ -31,13 +29,6 @@ GONE = 410
 
 class SignatureError(EscrowError):
     """A webhook that did not come from where it says, was changed, or is old."""
-
-
-def sign(secret: str, delivery_id: str, timestamp: int, body: bytes) -> str:
-    """The value of `webhook-signature`. A secret that begins with "whsec_" is base64 behind it."""
-    content = f"{delivery_id}.{timestamp}.".encode() + body
-    digest = hmac.new(_key(secret), content, sha256).digest()
-    return "v1," + base64.b64encode(digest).decode()
 
 
 def verify(
@@ -55,9 +46,8 @@ def verify(
         raise SignatureError("the headers of a signed webhook are missing") from None
     if abs(now - timestamp) > tolerance:
         raise SignatureError(f"it was signed at {timestamp}, it is {now}")
-    wanted = sign(secret, delivery_id, timestamp, body)
-    offered = given.get("webhook-signature", "").split()
-    if not any(hmac.compare_digest(wanted.encode(), one.encode()) for one in offered):
+    offered = given.get("webhook-signature", "")
+    if not is_signed(secret_bytes(secret), delivery_id, timestamp, body, offered):
         raise SignatureError("the signature is not of this secret, this body and this time")
     return delivery_id
 
@@ -120,7 +110,9 @@ class WebhookChannel:
             "Connection": "close",
             "webhook-id": delivery.id,
             "webhook-timestamp": str(timestamp),
-            "webhook-signature": sign(self.secret.reveal(), delivery.id, timestamp, body),
+            "webhook-signature": sign(
+                secret_bytes(self.secret.reveal()), delivery.id, timestamp, body
+            ),
         }
         marked = False
 
@@ -178,15 +170,3 @@ class _Poster(Fetcher):
 
 def _path(parts: SplitResult) -> str:
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-
-
-def _key(secret: str) -> bytes:
-    if secret.startswith("whsec_"):
-        try:
-            return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-        except ValueError:
-            raise UsageError(
-                "a webhook's secret begins with whsec_ but is not base64 behind it",
-                hint="copy it again, or use any other text",
-            ) from None
-    return secret.encode()

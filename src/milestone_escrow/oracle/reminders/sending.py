@@ -29,7 +29,7 @@ from milestone_escrow.oracle.store import audit
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.leases import claim
 from milestone_escrow.oracle.store.steps import step
-from milestone_escrow.oracle.store.store import Store
+from milestone_escrow.oracle.store.store import Store, serialize
 
 LEASE_SECONDS = 180
 """Longer than a channel's timeouts add up to."""
@@ -162,6 +162,7 @@ class _Sender:
     def _close(self, state: str, reason: str, *, again: bool = False) -> str:
         row, now = self.row, self.clock()
         with self.store.transaction() as connection:
+            serialize(connection, "audit")
             done = connection.execute(
                 update(t.reminders)
                 .where(t.reminders.c.key == row.key)
