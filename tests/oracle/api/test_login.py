@@ -226,9 +226,7 @@ def test_another_site_cannot_act_with_the_cookie(world: World, headers: dict[str
 
 
 @pytest.mark.parametrize("headers", CROSS_SITE.values(), ids=CROSS_SITE.keys())
-def test_another_site_cannot_sign_its_own_account_in(
-    world: World, headers: dict[str, str]
-) -> None:
+def test_another_site_cannot_sign_its_own_account_in(world: World, headers: dict[str, str]) -> None:
     message = world.message("stranger")
     body = {"message": message, "signature": sign("stranger", message), "session": "cookie"}
     answer = world.client.post("/v1/login", json=body, headers=headers)

@@ -151,6 +151,7 @@ def open_on_chain(
     signed: SignedAgreement,
     *,
     block: int = 10,
+    first: int = 0,
     states: tuple[State, ...] = STATES,
 ) -> None:
     """What the indexer would write."""
@@ -183,12 +184,12 @@ def open_on_chain(
                 changed_at=START,
             )
         )
-    place = Place(block, START, "0x" + f"{block:064x}", 0)
+    place = Place(block, START, "0x" + f"{block:064x}", first)
     happened(
         connection,
         AgreementOpened(place, signed.id, terms.buyer, terms.supplier, terms, bound.milestones),
-        MilestonesFunded(at(place, 1), signed.id, terms.buyer, (0, 1, 2), 8_000_000_000),
-        MilestonePaid(at(place, 2), signed.id, 0, terms.supplier, 1_000_000_000, 0, 0),
+        MilestonesFunded(at(place, first + 1), signed.id, terms.buyer, (0, 1, 2), 8_000_000_000),
+        MilestonePaid(at(place, first + 2), signed.id, 0, terms.supplier, 1_000_000_000, 0, 0),
     )
 
 

@@ -23,6 +23,7 @@ from milestone_escrow.oracle.api.problems import Complaint, Problem
 from milestone_escrow.oracle.api.routes import (
     agreements,
     attestations,
+    evidence,
     hooks,
     links,
     login,
@@ -33,6 +34,17 @@ from milestone_escrow.oracle.api.routes import (
 
 logger = logging.getLogger("milestone_escrow.oracle.api")
 
+_ROOMS = (
+    agreements,
+    evidence,
+    attestations,
+    requirements,
+    hooks,
+    links,
+    login,
+    stream,
+    operations,
+)
 _EVIDENCE = re.compile(r"/v1/agreements/[^/]+/milestones/[^/]+/evidence")
 _JSON_LIMIT = 256 * KIB
 _DOCUMENT_LIMIT = 6 * MIB
@@ -55,7 +67,7 @@ def create_app(deps: ApiDeps) -> FastAPI:
     app.state.hub = Hub(deps)
     app.state.metrics = Metrics(deps)
     app.state.buckets = Buckets(deps.settings.rates, deps.clock)
-    for room in (agreements, attestations, requirements, hooks, links, login, stream, operations):
+    for room in _ROOMS:
         app.include_router(room.router)
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
     for error, handler in _HANDLERS.items():
@@ -78,7 +90,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def _limits(deps: ApiDeps) -> Callable[[str, str], int]:
-    upload = deps.settings.max_upload + _ENVELOPE
+    upload = deps.rules.max_size + _ENVELOPE
 
     def limit(method: str, path: str) -> int:
         if path == "/v1/agreements":

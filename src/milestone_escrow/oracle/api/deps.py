@@ -10,9 +10,11 @@ from sqlalchemy import Connection
 
 from milestone_escrow.chain.networks import Network
 from milestone_escrow.oracle import book
-from milestone_escrow.oracle.api.limits import MIB, RATES, Rate
+from milestone_escrow.oracle.api.limits import RATES, Rate
 from milestone_escrow.oracle.api.sessions import SESSION_SECONDS
 from milestone_escrow.oracle.api.siwe import ContractCheck
+from milestone_escrow.oracle.evidence.blobs import Blobs
+from milestone_escrow.oracle.evidence.handing import Rules
 from milestone_escrow.oracle.policies.webhook import Hook
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.eip712 import Domain
@@ -25,7 +27,6 @@ class ApiSettings:
     Attributes:
         origin: its public address, "https://oracle.example"; what people sign in to.
         trusted_proxies: networks whose X-Forwarded-For is believed; none unless named.
-        max_upload: bytes of one file of evidence.
         max_lag: seconds that the indexed head may lie behind before the service is not ready.
         operator_token: SHA-256 of the operator's token; empty where there is none.
     """
@@ -34,7 +35,6 @@ class ApiSettings:
     network: Network
     origin: str = "http://127.0.0.1:8580"
     trusted_proxies: tuple[str, ...] = ()
-    max_upload: int = 25 * MIB
     max_lag: int = 600
     session_seconds: int = SESSION_SECONDS
     operator_token: bytes = b""
@@ -58,7 +58,7 @@ class ApiDeps:
     worker that there is something to do; `chain_problem` says why the node cannot be used now, ""
     where it can; `balance` is the relaying account's, in wei, None where it is not known;
     `contract_signature` asks the chain about accounts that are contracts; `hooks` are who may send
-    events, by name."""
+    events, by name; `blobs` is where files of evidence are kept, under these `rules`."""
 
     store: Store
     settings: ApiSettings
@@ -67,6 +67,8 @@ class ApiDeps:
     chain_problem: Callable[[], str] = str
     balance: Callable[[], int | None] = _nothing
     contract_signature: ContractCheck | None = None
+    blobs: Blobs | None = None
+    rules: Rules = field(default_factory=Rules)
     hooks: Mapping[str, Hook] = field(default_factory=dict)
 
     def now(self) -> int:

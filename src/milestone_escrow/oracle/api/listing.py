@@ -62,11 +62,14 @@ def waiting(
     query = select(table.agreement_id).where(
         ~exists().where(t.agreements.c.agreement_id == table.agreement_id)
     )
+    if viewer.link is not None:
+        query = query.where(table.agreement_id == viewer.link)
     for account in {viewer.account, wanted.party} - {None}:
         query = query.where(table.document.contains(f'"{account}"'))
-    if wanted.search:
-        own = _matching(connection, wanted.search, query)
-        query = query.where(table.agreement_id.in_(own))
+    if wanted.search.startswith("0x"):
+        query = query.where(table.agreement_id.between(*_range(wanted.search)))
+    elif wanted.search:
+        query = query.where(table.agreement_id.in_(_matching(connection, wanted.search, viewer)))
     if wanted.cursor is not None:
         (text,) = cursors.decode(WAITING, wanted.cursor, str)
         query = query.where(table.agreement_id > _id(str(text)))
@@ -90,15 +93,9 @@ def _filtered(connection: Connection, wanted: Wanted, viewer: Viewer) -> Select[
         mine = t.milestones.c.agreement_id == table.agreement_id
         query = query.where(exists().where(mine, t.milestones.c.status == int(wanted.status)))
     if wanted.search.startswith("0x"):
-        low, high = _range(wanted.search)
-        query = query.where(table.agreement_id.between(low, high))
+        query = query.where(table.agreement_id.between(*_range(wanted.search)))
     elif wanted.search:
-        own = select(t.documents.c.agreement_id)
-        if viewer.link is not None:
-            own = own.where(t.documents.c.agreement_id == viewer.link)
-        elif not viewer.is_operator:
-            own = own.where(t.documents.c.document.contains(f'"{viewer.account}"'))
-        query = query.where(table.agreement_id.in_(_matching(connection, wanted.search, own)))
+        query = query.where(table.agreement_id.in_(_matching(connection, wanted.search, viewer)))
     return query
 
 
@@ -114,17 +111,41 @@ def _has_role(party: Address) -> Any:
     )
 
 
-def _matching(connection: Connection, search: str, ids: Select[Any]) -> list[bytes]:
-    """Those of these documents whose reference, title or names hold the words."""
+def _matching(connection: Connection, search: str, viewer: Viewer) -> list[bytes]:
+    """The agreements with a document that the viewer may read, and in whose reference, title or
+    names the words are found. Of other documents nobody learns what they hold."""
     wanted, found = search.casefold(), []
-    known = book.documents(connection, list(connection.execute(ids).scalars()))
-    for agreement_id, signed in known.items():
-        agreement = signed.agreement
-        names = [party.name for party in agreement.parties.values()]
-        texts = (agreement.reference, agreement.title, *names)
+    for view in _readable(connection, viewer):
+        if view.agreement is None:
+            continue
+        names = [party.name for party in view.agreement.parties.values()]
+        texts = (view.agreement.reference, view.agreement.title, *names)
         if any(wanted in text.casefold() for text in texts):
-            found.append(agreement_id)
+            found.append(view.id)
     return found
+
+
+def _readable(connection: Connection, viewer: Viewer) -> list[AgreementView]:
+    """Every agreement with a document that the viewer may read, open or not."""
+    table = t.documents.c
+    query = select(table.agreement_id)
+    if viewer.link is not None:
+        query = query.where(table.agreement_id == viewer.link)
+    elif not viewer.is_operator:
+        if viewer.account is None:
+            return []
+        bought = select(t.milestones.c.agreement_id).where(
+            t.milestones.c.assignee == viewer.account
+        )
+        named = table.document.contains(f'"{viewer.account}"')
+        query = query.where(or_(named, table.agreement_id.in_(bought)))
+    ids = list(connection.execute(query).scalars())
+    views = book.agreements(connection, ids)
+    opened = {view.id for view in views}
+    rest = book.documents(connection, [found for found in ids if found not in opened])
+    views += [unopened(signed) for signed in rest.values()]
+    # An account in a document's text may still have no role in it.
+    return [view for view in views if viewer.may_read(view)]
 
 
 def _range(prefix: str) -> tuple[bytes, bytes]:

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from milestone_escrow import __version__
+from milestone_escrow.oracle.api.bodies.evidence import HashOnly
 from milestone_escrow.oracle.api.problems import Complaint, ProblemBody
 from milestone_escrow.oracle.api.viewers import CSRF_HEADER
 
@@ -53,7 +54,7 @@ def document(app: FastAPI) -> dict[str, Any]:
     components = made.setdefault("components", {})
     components["securitySchemes"] = SCHEMES
     schemas = components.setdefault("schemas", {})
-    for model in (Complaint, ProblemBody):
+    for model in (Complaint, ProblemBody, HashOnly):
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schema.pop("$defs", None)
         schemas[model.__name__] = schema

@@ -82,7 +82,9 @@ def of(error: EscrowError) -> Problem:
     if isinstance(error, Problem):
         return error
     status = 409
-    if isinstance(error, UsageError):
+    if error.fields.get("too_large"):
+        status = 413
+    elif isinstance(error, UsageError):
         status = 422
     elif isinstance(error, ChainError):
         status = 502
