@@ -52,7 +52,7 @@ def attest_list(session: Session, file: Path, paper: Paper) -> None:
     collected = _one(verdicts, list(_items(verdicts, named, now, seconds(paper))))
     if paper.file and paper.file.exists():
         collected = _same(
-            load_batch(paper.file, _finder(session), session.wallets), collected, str(paper.file)
+            load_batch(paper.file, finder(session), session.wallets), collected, str(paper.file)
         )
     waiting_here = [] if paper.file else list(_kept(session, collected, now))
     done = {who for one in [collected, *waiting_here] for who in one.signatures}
@@ -82,7 +82,7 @@ def submit_batch(session: Session, collected: CollectedBatch, file: str) -> None
         raise EscrowError(
             f"{count_words(collected)}, which is not enough", hint=_waits_for(collected)
         )
-    find = _finder(session)
+    find = finder(session)
     known = [session.shelf.get(find(one.id).id) for one, _ in collected.batch.items]
     desks = _desks(session, [signed for signed in known if signed])
     signer = choose(session, bound, bound.domain.chain_id)
@@ -91,7 +91,7 @@ def submit_batch(session: Session, collected: CollectedBatch, file: str) -> None
 
 def read_batches(session: Session, files: Sequence[Path]) -> CollectedBatch:
     """One batch out of one or several files of it."""
-    find = _finder(session)
+    find = finder(session)
     first, *others = (load_batch(file, find, session.wallets) for file in files)
     for other in others:
         first = first.merge(other)
@@ -189,7 +189,7 @@ def _verifier(session: Session, collected: CollectedBatch, done: set[Address]) -
     return signer
 
 
-def _finder(session: Session) -> Callable[[bytes], BoundAgreement]:
+def finder(session: Session) -> Callable[[bytes], BoundAgreement]:
     def find(agreement_id: bytes) -> BoundAgreement:
         signed = session.shelf.get(agreement_id)
         if signed is None:
@@ -206,7 +206,7 @@ def _kept(session: Session, fresh: CollectedBatch, now: int) -> Iterator[Collect
     """Batches that wait here, say the same, and may still be used."""
     for path in sorted(session.home.attestations.glob("batch-*.json")):
         try:
-            there = load_batch(path, _finder(session), session.wallets)
+            there = load_batch(path, finder(session), session.wallets)
         except EscrowError:
             # A damaged file must not stop anybody from signing anew.
             continue

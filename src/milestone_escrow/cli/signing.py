@@ -31,7 +31,7 @@ def sign_agreement(session: Session, name: str, output: Path | None) -> None:
         raise EscrowError(f"{role} has signed {agreement.reference} already")
     require_no_errors(session, signed)
     session.say(bold(f"sign {agreement.reference} for {place.network.title} as {role}"))
-    session.say(paragraph(_what(signed, role), "  "))
+    session.say(paragraph(role_words(signed, role), "  "))
     session.say(f"  agreement id 0x{signed.id.hex()}\n")
     session.confirm("Sign it?")
     signed = signed.sign(signer) if role in PARTIES else signed.appoint(role, signer)
@@ -68,7 +68,8 @@ def _role(signed: SignedAgreement, account: Address) -> str:
     return next((role for role in roles if role not in signed.signatures), roles[0])
 
 
-def _what(signed: SignedAgreement, role: str) -> str:
+def role_words(signed: SignedAgreement, role: str) -> str:
+    """What signing means for a role."""
     agreement = signed.agreement
     buyer, supplier = agreement.name("buyer"), agreement.name("supplier")
     if role in PARTIES:
