@@ -120,7 +120,7 @@ class Escrow(Acting):
     def acting_as(self, signer: Signer | None) -> Escrow:
         """The same contract with another key."""
         return type(self)(
-            self.node, self.network, self.contract, signer, since=self._since, bid=self._bid
+            self.node, self.network, self.contract, signer, since=self.since, bid=self._bid
         )
 
     @property

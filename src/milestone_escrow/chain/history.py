@@ -30,7 +30,7 @@ class EventReader:
         self.node = node
         self.network = network
         self.domain = Domain(network.chain_id, contract)
-        self._since = since
+        self.since = since
         self._times: dict[str, int] = {}
 
     @property
@@ -123,7 +123,7 @@ class EventReader:
 
     def _events(self, topics: Sequence[object]) -> Iterator[Event]:
         last = int(self.node.request("eth_blockNumber"), 16)
-        for log in read_logs(self.node, self.contract, topics, min(self._since, last), last):
+        for log in read_logs(self.node, self.contract, topics, min(self.since, last), last):
             event = read_event(log, self._time_of(log))
             if event:
                 yield event

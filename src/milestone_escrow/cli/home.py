@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,6 +96,11 @@ def write(path: Path, text: str) -> None:
 def debugging() -> bool:
     """Whether ESCROW_DEBUG asks for stack traces."""
     return os.environ.get("ESCROW_DEBUG", "") not in ("", "0")
+
+
+def environment() -> Mapping[str, str]:
+    """What oracle.toml may take secrets from."""
+    return os.environ
 
 
 def explorer_key() -> str:

@@ -10,7 +10,10 @@ import click
 from milestone_escrow.cli.entry import Entry
 
 # Every subcommand of its own module: name, where it is, and its line in the help.
-COMMANDS: Mapping[str, Entry] = {}
+COMMANDS: Mapping[str, Entry] = {
+    "run": Entry("oracle_run", "run", "Run the service until it is stopped."),
+    "log": Entry("oracle_log", "log", "Show or verify the audit log."),
+}
 
 
 class OracleGroup(click.Group):
@@ -39,5 +42,6 @@ def oracle() -> None:
 
     \b
     Examples:
-      escrow oracle
+      escrow oracle run
+      escrow oracle log verify
     """

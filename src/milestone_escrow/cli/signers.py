@@ -151,6 +151,24 @@ def choose_own(session: Session, chain_id: int) -> Signer:
     return unlock(session, keys[0])
 
 
+def key_named(session: Session, chain_id: int, name: str) -> Signer:
+    """A key by name: one's own, a role of the sandbox, or one elsewhere as --signer takes it.
+
+    Raises:
+        UsageError: there is no such key.
+    """
+    if name.partition(":")[0] in ("rpc", "ledger", "kms"):
+        return signers_at(session, name, chain_id)[0]
+    keys = own_keys(session, chain_id)
+    if chain_id == SANDBOX_CHAIN_ID:
+        from milestone_escrow.sandbox.people import everybody
+
+        taken = {key.name for key in keys}
+        people = (AtHand(one.role, one.account, one.number) for one in everybody())
+        keys += [person for person in people if person.name not in taken]
+    return unlock(session, _named(name, keys))
+
+
 def choose_account(session: Session, chain_id: int, account: Address) -> Signer:
     """The key of one account.
 

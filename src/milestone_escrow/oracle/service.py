@@ -24,7 +24,7 @@ from milestone_escrow.oracle.relaying.relayer import Relayer, Report
 from milestone_escrow.oracle.reminders.delivery import Channel
 from milestone_escrow.oracle.reminders.planner import Planner
 from milestone_escrow.oracle.reminders.sending import Sent, send_due
-from milestone_escrow.oracle.signing.waiting import refresh
+from milestone_escrow.oracle.signing.waiting import expire
 from milestone_escrow.oracle.store.store import Store
 
 log = logging.getLogger("milestone_escrow.oracle.service")
@@ -98,7 +98,7 @@ class Service:
         report = self._relay()
         now = self.now()
         with self.store.transaction() as connection:
-            refresh(connection, now)
+            expire(connection, now)
         if self.decider is not None and self.decider.round(now, self.clock()):
             report = self._relay()
         return report

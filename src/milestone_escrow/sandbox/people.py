@@ -20,6 +20,7 @@ ROLES = {
     "verifier-3": 5,
     "arbiter": 6,
     "financier": 7,
+    "relayer": 18,
     "keeper": 19,
     "operator": SANDBOX_OPERATOR,
 }

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, desc, insert, select
+from sqlalchemy import Connection, desc, insert, or_, select
 
 from milestone_escrow.errors import StoreError
 from milestone_escrow.oracle.store import tables as t
@@ -91,6 +91,15 @@ def entries(connection: Connection, *, since: int = 0, subject: str = "") -> Ite
         query = query.where(t.audit.c.subject == subject)
     for row in connection.execute(query):
         yield Entry(**row._mapping)
+
+
+def latest(connection: Connection, count: int, *, subject: str = "") -> list[Entry]:
+    """The last `count` entries in order; those of one `subject`, or of its milestones."""
+    query = select(t.audit).order_by(desc(t.audit.c.seq)).limit(count)
+    if subject:
+        of_it = t.audit.c.subject.startswith(f"{subject}/", autoescape=True)
+        query = query.where(or_(t.audit.c.subject == subject, of_it))
+    return [Entry(**row._mapping) for row in reversed(connection.execute(query).all())]
 
 
 def verify(connection: Connection) -> Entry | None:
