@@ -28,11 +28,15 @@ def proven_logs(header: Header, receipts: object) -> list[Log] | None:
     if not isinstance(receipts, Sequence):
         raise ChainError(f"the node does not give the receipts of block {header.number}")
     try:
+        # The root says nothing of the transactions' hashes: those of a block that did the same
+        # would fit as well.
+        if any(from_hex(receipt["blockHash"], 32) != header.hash for receipt in receipts):
+            raise ValueError(f"it is not of block {header.number}")
         root = ordered_root([_encoded(receipt) for receipt in receipts])
         kinds = {quantity(receipt.get("type") or "0x0") for receipt in receipts}
         logs = _placed(header, receipts)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ChainError(f"the node gives a receipt that is none ({error})") from None
+        raise ChainError(f"the node gives a receipt that is none here ({error})") from None
     if root == header.receipts_root:
         return logs
     if kinds <= _KNOWN_TYPES:
