@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,6 +30,7 @@ from milestone_escrow.protocol.terms import (
     agreement_typed_data,
 )
 from tests.oracle.support.mempool import Mempool
+from tests.support.nodes import Odd
 
 START = 1_799_884_800
 AMOUNT = 1_000_000
@@ -176,6 +177,19 @@ class World:
         }
         raw = key.sign_transaction(fields)
         return str(self.pool.request("eth_sendRawTransaction", ["0x" + raw.hex()]))
+
+    def attest_by_hand(self, deal: OpenedAgreement, milestone: int) -> None:
+        """Somebody else brings an attestation on chain, before anything else that waits."""
+
+        def mined(params: Sequence[Any], truth: Callable[[], Any]) -> Any:
+            self.pool.mine(params[0])
+            return truth()
+
+        node = Odd(self.pool, eth_getTransactionReceipt=mined)
+        escrow = Escrow(node, self.network, self.escrow.contract, DevSigner(7))
+        what = escrow.attestation(deal, milestone)
+        signed = DevSigner(INSPECTOR).sign_typed_data(what.typed_data(escrow.domain))
+        escrow.attest(deal, what, [signed])
 
     def nonce(self, number: int = RELAYER) -> int:
         """How many transactions of the account are mined."""

@@ -5,10 +5,10 @@
     node.mine()                                     # all that can be mined, then an empty block
     node.reorg(3)                                   # three blocks undone and built anew
 
-Whatever of a chain only a test can choose is an attribute: `base_fee` and `tip` for what gas costs,
-`strict` for a node that takes no nonce but the next (as rollups do), `final_depth` for how far the
-finalized head lags, `keeps_undone` for whether transactions of undone blocks wait again. Lies are
-told by `tests.support.nodes.Odd` in front of it.
+What only a test can choose of a chain is an attribute: `tip` for what blocks want on top of the
+base fee (what offers less waits), `strict` for a node that takes no nonce but the next (as rollups
+do), `final_depth` for how far the finalized head lags, `keeps_undone` for whether transactions of
+undone blocks wait again. Lies are told by `tests.support.nodes.Odd` in front of it.
 """
 
 from __future__ import annotations
@@ -41,6 +41,10 @@ class Waiting:
     max_fee: int
     tip: int
 
+    def pays(self, base: int, tip: int) -> bool:
+        """Whether a block takes it."""
+        return self.max_fee >= base and min(self.tip, self.max_fee - base) >= tip
+
     def replaces(self, other: Waiting) -> bool:
         """Whether it offers the tenth more that nodes ask for."""
         return self.max_fee * 10 >= other.max_fee * 11 and self.tip * 10 >= other.tip * 11
@@ -51,7 +55,6 @@ class Mempool:
 
     def __init__(self, chain: EmbeddedChain) -> None:
         self.chain = chain
-        self.base_fee = 0
         self.tip = GWEI
         self.strict = False
         self.final_depth = 0
@@ -116,10 +119,7 @@ class Mempool:
         return str(self.chain.request("eth_getTransactionCount", [account, self._name(block)]))
 
     def _block(self, block: object, full: bool = False) -> Any:
-        answer = self.chain.request("eth_getBlockByNumber", [self._name(block), full])
-        if answer and self.base_fee:
-            answer["baseFeePerGas"] = hex(self.base_fee)
-        return answer
+        return self.chain.request("eth_getBlockByNumber", [self._name(block), full])
 
     def _priority_fee(self) -> str:
         return hex(self.tip)
@@ -136,7 +136,7 @@ class Mempool:
     def mine(self, *only: str) -> list[str]:
         """Put what can be mined into blocks of its own each, or `only` some, then an empty block.
 
-        Nonces go in order, offers below the base fee wait, what cannot pay is thrown out. Returns
+        Nonces go in order, what offers too little waits, what cannot pay is thrown out. Returns
         the hashes mined.
         """
         mined: list[str] = []
@@ -188,7 +188,7 @@ class Mempool:
     # Details
 
     def _base(self) -> int:
-        return self.base_fee or int(self.chain.head.header.base_fee_per_gas)
+        return int(self.chain.head.header.base_fee_per_gas)
 
     def _name(self, block: object) -> object:
         if block in ("finalized", "safe"):
@@ -210,7 +210,7 @@ class Mempool:
         for one in self.waiting.values():
             if only and one.hash not in only:
                 continue
-            if one.nonce == state.get_nonce(one.sender) and one.max_fee >= self._base():
+            if one.nonce == state.get_nonce(one.sender) and one.pays(self._base(), self.tip):
                 return one
         return None
 
