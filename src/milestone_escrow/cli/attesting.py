@@ -19,7 +19,7 @@ from milestone_escrow.cli.home import write
 from milestone_escrow.cli.letters import fields_of
 from milestone_escrow.cli.outcome import show_outcome
 from milestone_escrow.cli.output import bold, command, good, paragraph
-from milestone_escrow.cli.papers import say_unsigned
+from milestone_escrow.cli.papers import require_no_transaction, say_unsigned
 from milestone_escrow.cli.records import forget, keep, kept, remember_words
 from milestone_escrow.cli.sending import Intent, carry_out
 from milestone_escrow.cli.shares import share
@@ -77,6 +77,7 @@ def sign_and_send(session: Session, name: str, key: str, wish: Wish) -> None:
 
 def sign_to_file(session: Session, name: str, key: str, wish: Wish, file: Path) -> None:
     """Sign without a node; a file that is there already is continued."""
+    require_no_transaction(session)
     signed = deciding_version(session, session.find(name), key)
     index = milestone_index(signed.bound, key)
     planned = signed.agreement.milestones[index]

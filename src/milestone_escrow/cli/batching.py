@@ -19,7 +19,7 @@ from milestone_escrow.cli.desk import Desk, deciding_version, desk_of, milestone
 from milestone_escrow.cli.elsewhere import Absent
 from milestone_escrow.cli.home import write
 from milestone_escrow.cli.output import bold, command, good, paragraph, table
-from milestone_escrow.cli.papers import Paper, say_unsigned, seconds
+from milestone_escrow.cli.papers import Paper, require_no_transaction, say_unsigned, seconds
 from milestone_escrow.cli.records import remember_words
 from milestone_escrow.cli.sending import Intent, body, carry_out
 from milestone_escrow.cli.shares import share
@@ -44,6 +44,8 @@ Item = tuple[BoundAgreement, Attestation, Mapping[str, object]]
 
 def attest_list(session: Session, file: Path, paper: Paper) -> None:
     """Sign a list of verdicts; send it once enough have signed, else keep it, or write it."""
+    if paper.file:
+        require_no_transaction(session)
     verdicts = load_verdicts(file)
     named = [_named(session, verdicts, line) for line in verdicts.lines]
     # As with a single verdict, signing to a file needs no node.

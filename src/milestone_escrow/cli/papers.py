@@ -47,6 +47,19 @@ def seconds(paper: Paper) -> int:
     return found
 
 
+def require_no_transaction(session: Session) -> None:
+    """Refuse --unsigned where something is written for others to send.
+
+    Raises:
+        UsageError: with what to leave out.
+    """
+    if session.unsigned:
+        raise UsageError(
+            "--unsigned prints a transaction, and here something is signed for others to send",
+            hint="leave it out; with --from the file is written without a signature",
+        )
+
+
 def say_unsigned(
     session: Session, bound: BoundAgreement, absent: Signer, file: Path, text: str
 ) -> None:
@@ -70,11 +83,8 @@ def on_paper(function: F) -> F:
     def command(
         session: Session, *args: Any, sign_only: Path | None, valid_for: str, **kwargs: Any
     ) -> Any:
-        if sign_only and session.unsigned:
-            raise UsageError(
-                "--unsigned prints a transaction, --sign-only writes what others send",
-                hint="keep one of the two",
-            )
+        if sign_only:
+            require_no_transaction(session)
         return function(session, *args, paper=Paper(sign_only, valid_for), **kwargs)
 
     options = (

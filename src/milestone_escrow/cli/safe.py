@@ -60,6 +60,7 @@ def show(session: Session, file: Path, who: str) -> None:
     metavar="HEX",
     help="An owner's signature from another wallet, instead of signing here.",
 )
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @signs
 def sign(session: Session, file: Path, who: str, signature: str | None) -> None:
     """Sign FILE as an owner of a Safe. Until enough have signed, the signatures wait in a file

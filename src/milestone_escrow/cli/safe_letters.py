@@ -11,10 +11,12 @@ from milestone_escrow.cli.home import write
 from milestone_escrow.cli.letters import agreement_of, fields_of, not_sendable
 from milestone_escrow.documents.collected import load_attestation
 from milestone_escrow.documents.signed import signed_path
-from milestone_escrow.documents.signed_act import dumps_acts, load_acts
+from milestone_escrow.documents.signed_act import SignedAct, dumps_acts, load_acts
 from milestone_escrow.documents.signed_change import SignedChange
 from milestone_escrow.documents.values import read_account
 from milestone_escrow.errors import UsageError
+from milestone_escrow.protocol.eip712 import ZERO_ADDRESS
+from milestone_escrow.words.standing import Standing, person
 
 if TYPE_CHECKING:
     from milestone_escrow.cli.context import Session
@@ -127,7 +129,6 @@ def _batch(session: Session, file: Path, who: str) -> Letter:
 
 def _acts(session: Session, file: Path, who: str) -> Letter:
     from milestone_escrow.cli.desk import desk_of
-    from milestone_escrow.cli.effects import effect
 
     agreement = agreement_of(session, file)
     bound = agreement.bound
@@ -140,11 +141,21 @@ def _acts(session: Session, file: Path, who: str) -> Letter:
         write(file, dumps_acts([act.add(account, one, session.wallets) for act, one in pairs]))
         return file
 
-    says = tuple(
-        line for act in acts for line in effect(standings[act.act.milestone], act.act, act.words)
-    )
+    says = tuple(line for act in acts for line in _meaning(standings[act.act.milestone], act))
     data = tuple(act.typed_data for act in acts)
     return Letter(file, file, name, str(file), says, bound, account, data, put)
+
+
+def _meaning(standing: Standing, signed: SignedAct) -> Sequence[str]:
+    from milestone_escrow.cli.effects import effect
+    from milestone_escrow.protocol.receivables import Offer
+
+    if isinstance(signed.act, Offer):
+        to = signed.act.financier
+        buyer = "whoever buys it" if to == ZERO_ADDRESS else person(signed.bound, to)
+        price = signed.bound.agreement.amount(signed.act.price)
+        return (f"'{standing.key}': sells what it pays to {buyer}, for {price}",)
+    return effect(standing, signed.act, signed.words)
 
 
 def _change(session: Session, file: Path, who: str) -> Letter:

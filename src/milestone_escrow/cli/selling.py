@@ -18,7 +18,7 @@ from milestone_escrow.cli.offers import (
 )
 from milestone_escrow.cli.outcome import show_outcome
 from milestone_escrow.cli.output import bold, command, good, paragraph
-from milestone_escrow.cli.papers import Paper, say_unsigned
+from milestone_escrow.cli.papers import Paper, require_no_transaction, say_unsigned
 from milestone_escrow.cli.paying import choose_way, permit_for, require_balance
 from milestone_escrow.cli.sending import Intent, carry_out
 from milestone_escrow.cli.shares import share
@@ -35,6 +35,7 @@ from milestone_escrow.words.standing import Standing, amount, only, person
 def offer(session: Session, name: str, key: str, price: str, to: str | None, paper: Paper) -> None:
     """The payee signs a price."""
     assert paper.file is not None
+    require_no_transaction(session)
     desk, standing = _of_payee(session, name, key, "sells it")
     financier = _right_holder(session, desk, standing, to) if to else ZERO_ADDRESS
     units = share(standing, price, standing.held)
