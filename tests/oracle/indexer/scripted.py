@@ -1,4 +1,4 @@
-"""A chain of ours with true hashes, blooms and receipts, that forks when told; and nodes that lie."""
+"""A chain of ours with true hashes, blooms and receipts, that forks when it is told to."""
 
 from __future__ import annotations
 
