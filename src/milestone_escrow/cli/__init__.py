@@ -64,6 +64,11 @@ FAMILIES: Mapping[str, Mapping[str, Entry]] = {
         "history": Entry("history", "history", "Show what has happened to an agreement."),
         "tx": Entry("tx", "tx", "Replace a transaction that is stuck."),
     },
+    "Keep the books": {
+        "invoice": Entry("books", "invoice", "Write a milestone's invoice as PDF."),
+        "receipt": Entry("books", "receipt", "Write a milestone's receipt as PDF."),
+        "statement": Entry("books", "statement", "List every movement of money, for accounting."),
+    },
 }
 COMMANDS: Mapping[str, Entry] = {
     name: entry for family in FAMILIES.values() for name, entry in family.items()
