@@ -22,7 +22,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"documents"}),
     frozenset({"keys", "chain"}),
     frozenset({"library"}),
-    frozenset({"sandbox", "oracle"}),
+    frozenset({"sandbox", "oracle", "papers"}),
     frozenset({"words"}),
     frozenset({"web"}),
     frozenset({"cli"}),

@@ -1,0 +1,1 @@
+"""Paper: invoices, receipts, contracts and statements for people, audit bundles for everybody."""

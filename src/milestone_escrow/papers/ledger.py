@@ -1,0 +1,216 @@
+"""What the chain says of an agreement, as an accountant reads it: what was paid, when, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cached_property
+
+from milestone_escrow.chain.events import (
+    AgreementAmended,
+    AgreementOpened,
+    Event,
+    MilestoneAssigned,
+    MilestoneAttested,
+    MilestoneFinalized,
+    MilestonePaid,
+    MilestoneResolved,
+    MilestoneRuled,
+    MilestonesFunded,
+    PayoutCredited,
+    Place,
+)
+from milestone_escrow.chain.networks import Network
+from milestone_escrow.chain.replay import replay
+from milestone_escrow.documents.bound import BoundAgreement
+from milestone_escrow.documents.resolve import PlannedMilestone
+from milestone_escrow.documents.vat import Taxed
+from milestone_escrow.documents.when import day_of
+from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.protocol.lifecycle import State, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One payout of a milestone; `before` is what had gone to the payee until then. Token units,
+    fee included in `gross`; `taxed` is None where the agreement says nothing of VAT."""
+
+    event: MilestonePaid
+    before: int
+    taxed: Taxed | None
+    why: str
+    credited: bool
+
+    @property
+    def gross(self) -> int:
+        return self.event.to_payee + self.event.fee
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """An agreement and its events, with those of the versions before it, in order; none where it
+    is not open. `now` is the chain's time."""
+
+    bound: BoundAgreement
+    network: Network
+    events: tuple[Event, ...]
+    now: int
+    earlier: tuple[BoundAgreement, ...] = ()
+
+    @property
+    def version(self) -> int:
+        return len(self.earlier) + 1
+
+    @cached_property
+    def own(self) -> tuple[Event, ...]:
+        """The events of this version, its own closing by a change order included."""
+        return tuple(event for event in self.events if _belongs(event, self.bound.id))
+
+    @property
+    def is_open(self) -> bool:
+        return any(isinstance(event, AgreementOpened) for event in self.own)
+
+    @cached_property
+    def states(self) -> tuple[State, ...]:
+        if not self.is_open:
+            return (State(),) * len(self.bound.milestones)
+        return replay(self.own).states
+
+    def until(self, place: Place) -> Ledger:
+        """As it was right after one of its events."""
+        last = (place.block, place.log_index)
+        known = (e for e in self.events if (e.place.block, e.place.log_index) <= last)
+        return replace(self, events=tuple(known), now=place.time)
+
+    def payee(self, index: int) -> Address:
+        """Whom a milestone pays now, or paid last."""
+        payee = self.bound.terms.supplier
+        for event in self.own:
+            if isinstance(event, MilestoneAssigned) and event.milestone == index:
+                payee = event.assignee
+        return payee
+
+    def funding(self, index: int) -> MilestonesFunded | None:
+        """How a milestone was paid in."""
+        for event in self.own:
+            if isinstance(event, MilestonesFunded) and index in event.milestones:
+                return event
+        return None
+
+    def payouts(self, index: int) -> tuple[MilestonePaid, ...]:
+        """Everything that left a milestone, to either side."""
+        return tuple(
+            event
+            for event in self.own
+            if isinstance(event, MilestonePaid) and event.milestone == index
+        )
+
+    def payments(self, planned: PlannedMilestone) -> tuple[Payment, ...]:
+        """What went to a milestone's payee, in order."""
+        return tuple(self._payments(planned))
+
+    def returned(self, index: int) -> int:
+        """Token units of a milestone that went back to the buyer."""
+        return sum(event.to_buyer for event in self.payouts(index))
+
+    def paid_in_all(self) -> int:
+        """Token units that all versions have paid to payees, fees included."""
+        paid = [event for event in self.events if isinstance(event, MilestonePaid)]
+        return sum(event.to_payee + event.fee for event in paid)
+
+    def returned_in_all(self) -> int:
+        """Token units that all versions have given back."""
+        return sum(event.to_buyer for event in self.events if isinstance(event, MilestonePaid))
+
+    def withheld(self) -> int:
+        """Retainage that is still to be released, token units."""
+        return sum(
+            max(planned.amount - state.paid, 0)
+            for planned, state in zip(self.bound.agreement.milestones, self.states, strict=True)
+            if is_retainage(planned) and state.status is not Status.SETTLED
+        )
+
+    def day(self, moment: int) -> date:
+        return day_of(moment, self.bound.agreement.timezone)
+
+    def evidence(self, index: int) -> bytes:
+        """The hash of what a milestone was last certified or submitted on; empty without one."""
+        found = [
+            event.evidence_hash
+            for event in self.own
+            if isinstance(event, MilestoneAttested) and event.milestone == index
+        ]
+        return found[-1] if found and any(found[-1]) else b""
+
+    def _payments(self, planned: PlannedMilestone) -> Iterator[Payment]:
+        before = 0
+        for event in self.payouts(planned.index):
+            gross = event.to_payee + event.fee
+            if not gross:
+                continue
+            taxed = None
+            if planned.vat:
+                # What an earlier version has paid of this milestone was taxed with it.
+                done = planned.decided + before
+                taxed = planned.vat.of_part(done, gross, self.bound.agreement.currency)
+            yield Payment(event, before, taxed, self._why(event), self._is_credited(event))
+            before += gross
+
+    def _why(self, paid: MilestonePaid) -> str:
+        reason = certified = ""
+        for event in self.own:
+            if event.place == paid.place:
+                break
+            if getattr(event, "milestone", None) != paid.milestone:
+                continue
+            if isinstance(event, MilestoneAttested):
+                certified = _certified(self.bound, event)
+            if event.place.transaction == paid.place.transaction:
+                reason = certified if isinstance(event, MilestoneAttested) else _reason(event)
+        return reason.format(certified=certified) or "deposit, paid when funded"
+
+    def _is_credited(self, paid: MilestonePaid) -> bool:
+        return any(
+            isinstance(event, PayoutCredited)
+            and event.place.transaction == paid.place.transaction
+            and event.account == paid.payee
+            for event in self.events
+        )
+
+
+def is_retainage(planned: PlannedMilestone) -> bool:
+    """Whether a milestone pays out what others withheld."""
+    return bool(planned.where) and planned.where[0] == "retainage"
+
+
+def _belongs(event: Event, agreement_id: bytes) -> bool:
+    if isinstance(event, AgreementAmended):
+        return event.replaces == agreement_id
+    return getattr(event, "agreement_id", None) == agreement_id
+
+
+def _certified(bound: BoundAgreement, event: MilestoneAttested) -> str:
+    agreement = bound.agreement
+    accounts = [bound.terms.verifiers[place] for place in event.signers]
+    names = [agreement.short_name(agreement.roles(account)[0]) for account in accounts]
+    return f"certified by {', '.join(names)}"
+
+
+def _reason(event: Event) -> str:
+    if isinstance(event, MilestoneResolved):
+        return "settled by both sides" if event.to_buyer else "approved by the buyer"
+    if isinstance(event, MilestoneRuled):
+        return "ruled by the arbiter"
+    if isinstance(event, MilestoneFinalized):
+        return _SILENCE[event.status]
+    return ""
+
+
+_SILENCE: Mapping[Status, str] = {
+    Status.FUNDED: "paid on its date",
+    Status.SUBMITTED: "not objected to in the review period",
+    Status.RELEASE_PENDING: "{certified}, not disputed",
+    Status.DISPUTED_BEFORE_VERDICT: "not ruled on: the agreed share",
+    Status.DISPUTED_OVER_VERDICT: "not ruled on: the certificate stands",
+}
