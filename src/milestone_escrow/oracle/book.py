@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from hashlib import sha256
@@ -11,13 +11,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Text, exists, or_, select
 
+from milestone_escrow.chain.events import Event
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.documents.signed import SignedAgreement
 from milestone_escrow.errors import StoreError, UsageError
 from milestone_escrow.oracle.store import audit, shapes
 from milestone_escrow.oracle.store import tables as t
-from milestone_escrow.oracle.store.store import upsert
+from milestone_escrow.oracle.store.store import insert_new, upsert
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
 from milestone_escrow.protocol.lifecycle import State, payee
 from milestone_escrow.protocol.terms import Milestone, Terms
@@ -181,6 +182,24 @@ def documents(connection: Connection, ids: Sequence[bytes]) -> dict[bytes, Signe
         )
     )
     return {row.agreement_id: _document(row.agreement_id, row.document) for row in rows}
+
+
+def events(connection: Connection, agreement_id: bytes) -> list[Event]:
+    """Everything that happened to an agreement on chain, in order."""
+    rows = connection.execute(
+        select(t.events)
+        .where(t.events.c.agreement_id == agreement_id)
+        .order_by(t.events.c.block, t.events.c.log_index)
+    )
+    return [shapes.read_event(row._mapping) for row in rows]
+
+
+def keep_words(
+    connection: Connection, digest: bytes, words: Mapping[str, object], now: int
+) -> None:
+    """Keep what a hash stands for, so that whoever may read the agreement can read it."""
+    row = {"hash": digest, "data": dict(words), "added_at": now}
+    insert_new(connection, t.words, row, "hash")
 
 
 def register(

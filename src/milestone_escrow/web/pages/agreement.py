@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
-from sqlalchemy import Connection, select
 
 from milestone_escrow.chain.events import Event
+from milestone_escrow.oracle import book
 from milestone_escrow.oracle.api import viewers
 from milestone_escrow.oracle.api.problems import Problem
 from milestone_escrow.oracle.api.rendering import payouts
 from milestone_escrow.oracle.api.viewers import Asking, Viewer
 from milestone_escrow.oracle.book import AgreementView
-from milestone_escrow.oracle.store import shapes
-from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.oracle.signing.counting import words_behind
 from milestone_escrow.web.deal import Deal, deal
 from milestone_escrow.web.deps import Web, WebDeps
 from milestone_escrow.web.rendering import page
@@ -56,22 +55,21 @@ def of(web: WebDeps, view: AgreementView, viewer: Viewer) -> Deal:
     with web.api.store.reading() as connection:
         now = web.api.chain_now(connection)
         paid = payouts(connection, view.id)
-        events = events_of(connection, view.id)
+        events = book.events(connection, view.id)
+        known = words_behind(connection, hashes(events))
     network = web.api.settings.network
     return deal(
-        view, network, now, paid=paid, events=events, recall=_unknown, viewer=viewer.account
+        view,
+        network,
+        now,
+        paid=paid,
+        events=events,
+        recall=lambda digest: known.get(digest, {}),
+        viewer=viewer.account,
     )
 
 
-def events_of(connection: Connection, agreement_id: bytes) -> list[Event]:
-    """Everything that happened to an agreement, in order."""
-    rows = connection.execute(
-        select(t.events)
-        .where(t.events.c.agreement_id == agreement_id)
-        .order_by(t.events.c.block, t.events.c.log_index)
-    )
-    return [shapes.read_event(row._mapping) for row in rows]
-
-
-def _unknown(_digest: bytes) -> Mapping[str, object]:
-    return {}
+def hashes(events: Iterable[Event]) -> set[bytes]:
+    """What events commit to: evidence and reasons."""
+    names = ("evidence_hash", "reason_hash")
+    return {getattr(event, name) for event in events for name in names if hasattr(event, name)}

@@ -1,0 +1,154 @@
+"""The pages on which somebody acts with a wallet, and the steps that they ask for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Annotated
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse, JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from milestone_escrow.chain.rpc import RpcError
+from milestone_escrow.documents.values import read_account
+from milestone_escrow.oracle.api.problems import Problem
+from milestone_escrow.oracle.api.viewers import Asking, Viewer
+from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.protocol.lifecycle import held
+from milestone_escrow.web.deps import Web, WebDeps
+from milestone_escrow.web.pages.agreement import find, of
+from milestone_escrow.web.rendering import page
+from milestone_escrow.web.steps import paying
+from milestone_escrow.web.steps.acting import ACTS
+from milestone_escrow.web.steps.attesting import attest
+from milestone_escrow.web.steps.wish import Step, Table, Wish
+
+router = APIRouter()
+
+STEPS: Mapping[str, Callable[[Table], Step]] = {"fund": paying.fund, "attest": attest, **ACTS}
+TITLES = {
+    "fund": "Fund",
+    "attest": "Give a verdict",
+    "submit": "State that it is done",
+    "dispute": "Object",
+    "rule": "Rule",
+    "approve": "Pay",
+    "refund": "Give back",
+    "finalize": "Let time decide",
+}
+
+Text = Annotated[str, Field(max_length=5_000)]
+Hexed = Annotated[str, Field(pattern=r"^0x(?:[0-9a-fA-F]{2}){1,8192}$")]
+
+
+class WishBody(BaseModel):
+    """What the page sends; see `Wish`."""
+
+    model_config = ConfigDict(extra="forbid")
+    verb: Text
+    account: Text
+    milestone: Annotated[int, Field(ge=0, le=59)] | None = None
+    fields: Annotated[dict[Text, Text], Field(max_length=12)] = {}
+    signed: Annotated[dict[Text, Hexed], Field(max_length=4)] = {}
+    held: Annotated[dict[Text, dict[Text, str | int]], Field(max_length=4)] = {}
+
+
+@router.get("/a/{agreement_id}/fund")
+def fund(agreement_id: str, web: Web, viewer: Asking) -> HTMLResponse:
+    return _form(web, _with_document(web, agreement_id, viewer), viewer, "fund", None)
+
+
+@router.get("/a/{agreement_id}/{milestone}/{verb}")
+def act(agreement_id: str, milestone: int, verb: str, web: Web, viewer: Asking) -> HTMLResponse:
+    view = _with_document(web, agreement_id, viewer)
+    if verb not in STEPS or not 0 <= milestone < len(view.views):
+        raise Problem(404, "there is no such page")
+    return _form(web, view, viewer, verb, milestone)
+
+
+@router.post("/web/a/{agreement_id}/step")
+def step(agreement_id: str, body: WishBody, web: Web, viewer: Asking) -> JSONResponse:
+    """What the wallet is asked next."""
+    view = _with_document(web, agreement_id, viewer)
+    if body.verb not in STEPS:
+        raise Problem(404, f"the page knows no '{body.verb[:40]}'")
+    wish = Wish(
+        body.verb,
+        read_account(body.account),
+        body.milestone,
+        body.fields,
+        {name: bytes.fromhex(value[2:]) for name, value in body.signed.items()},
+        body.held,
+    )
+    return JSONResponse(STEPS[body.verb](Table(web, view, wish)).to_json())
+
+
+@router.get("/web/tx/{transaction}")
+def transaction(transaction: str, web: Web, viewer: Asking) -> JSONResponse:
+    """Where a transaction stands: unknown, waiting, refused, or in a block so many deep."""
+    if not re.fullmatch(r"0x[0-9a-fA-F]{64}", transaction):
+        raise Problem(404, "that is no transaction")
+    node = web.escrow.node
+    link = web.escrow.network.link("tx", transaction)
+    try:
+        receipt = node.request("eth_getTransactionReceipt", [transaction])
+    except RpcError:
+        receipt = None
+    if isinstance(receipt, dict) and receipt.get("blockNumber"):
+        block = int(receipt["blockNumber"], 16)
+        depth = int(node.request("eth_blockNumber"), 16) - block + 1
+        state = "mined" if int(receipt["status"], 16) == 1 else "refused"
+        return JSONResponse({"state": state, "block": block, "depth": depth, "link": link})
+    try:
+        waits = node.request("eth_getTransactionByHash", [transaction])
+    except RpcError:
+        waits = None
+    return JSONResponse({"state": "waiting" if waits else "unknown", "link": link})
+
+
+def network_of(web: WebDeps) -> dict[str, object]:
+    """The network as wallets take it (EIP-3085)."""
+    network = web.escrow.network
+    found: dict[str, object] = {
+        "chainId": hex(network.chain_id),
+        "chainName": network.title,
+        "nativeCurrency": {"name": network.coin, "symbol": network.coin, "decimals": 18},
+        "rpcUrls": [network.rpc] if network.rpc else [],
+    }
+    return found | ({"blockExplorerUrls": [network.explorer]} if network.explorer else {})
+
+
+def _with_document(web: WebDeps, agreement_id: str, viewer: Viewer) -> AgreementView:
+    view = find(web, agreement_id, viewer)
+    if view.signed is None:
+        raise Problem(401, "this is for the agreement's own people", hint="sign in first")
+    return view
+
+
+def _form(
+    web: WebDeps, view: AgreementView, viewer: Viewer, verb: str, index: int | None
+) -> HTMLResponse:
+    deal = of(web, view, viewer)
+    stage = deal.stages[index] if index is not None else None
+    agreement = view.agreement
+    assert agreement is not None
+    left = held(view.milestones[index], view.states[index]) if index is not None else 0
+    unfunded = [
+        shown
+        for shown, state in zip(deal.stages, view.states, strict=True)
+        if not state.status.holds and not state.paid and shown.status.startswith("not funded")
+    ]
+    return page(
+        "act.html",
+        viewer,
+        here="",
+        deal=deal,
+        stage=stage,
+        verb=verb,
+        title=TITLES[verb],
+        left=agreement.amount(left),
+        symbol=agreement.token_symbol,
+        unfunded=unfunded or list(deal.stages) if not deal.is_open else unfunded,
+        network=network_of(web),
+    )

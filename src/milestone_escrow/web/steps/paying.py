@@ -1,0 +1,188 @@
+"""Opening and paying in: by permit or authorization where the token allows, else by allowance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from milestone_escrow.chain.paying import Way, signs_by_key
+from milestone_escrow.errors import UsageError
+from milestone_escrow.protocol.paying import (
+    Authorization,
+    Permit,
+    SignedAuthorization,
+    SignedPermit,
+)
+from milestone_escrow.web.steps.wish import Step, Table, done, send, sign
+
+WAYS: tuple[Way, ...] = ("permit", "authorization", "allowance")
+
+
+def fund(table: Table) -> Step:
+    """The next step of paying in the chosen milestones, and of opening the agreement first."""
+    chosen = _chosen(table)
+    is_open = table.web.escrow.is_open(table.view.id)
+    if is_open:
+        unfunded = set(table.web.escrow.unfunded(table.view))
+        chosen = tuple(index for index in chosen if index in unfunded)
+        if not chosen:
+            return done("Paid in", "Everything that you chose is funded.")
+    else:
+        _require_consents(table)
+    needed = sum(table.view.milestones[index].amount for index in chosen)
+    title = "Fund" if is_open else "Open and fund"
+    _require_balance(table, needed)
+    way = _way(table, needed)
+    if way == "allowance":
+        return _by_allowance(table, chosen, needed, title)
+    if way not in table.wish.signed:
+        return _consent(table, way, chosen, needed)
+    return _with_signature(table, way, chosen, needed, title)
+
+
+def ways(table: Table) -> tuple[Way, ...]:
+    """How this account can pay, the best first."""
+    support = table.web.escrow.token_support(table.view.terms.token)
+    if signs_by_key(table.web.escrow.node, table.wish.account):
+        return tuple(way for way in WAYS if way in support.ways)
+    return tuple(way for way in ("authorization", "allowance") if way in support.ways)
+
+
+def _chosen(table: Table) -> tuple[int, ...]:
+    """The milestones that were ticked, by index; all where none is named."""
+    text = table.wish.text("milestones", wanted=False)
+    count = len(table.view.milestones)
+    if not text:
+        return tuple(range(count))
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() and int(part) < count for part in parts):
+        raise UsageError("the chosen milestones make no sense", hint="choose them on the page")
+    return tuple(sorted({int(part) for part in parts}))
+
+
+def _way(table: Table, needed: int) -> Way:
+    possible = ways(table)
+    wanted = table.wish.text("way", wanted=False)
+    if wanted:
+        if wanted not in possible:
+            raise UsageError(
+                f"this account cannot pay by {wanted}", hint=f"it can by {', '.join(possible)}"
+            )
+        return wanted
+    escrow, token = table.web.escrow, _token(table)
+    if escrow.allowance(token, table.wish.account) >= needed:
+        return "allowance"
+    return possible[0]
+
+
+def _by_allowance(table: Table, chosen: tuple[int, ...], needed: int, title: str) -> Step:
+    verbs, token = table.web.escrow.prepare_for(table.wish.account), _token(table)
+    if table.web.escrow.allowance(token, table.wish.account) < needed:
+        return send(
+            "allowance",
+            f"Allow {table.amount(needed)}",
+            verbs.allow(token, needed),
+            f"The contract {table.web.escrow.contract} may then take {table.amount(needed)} of "
+            "yours, and only when you fund this agreement.",
+        )
+    return _fund(table, chosen, title, {})
+
+
+def _consent(table: Table, way: Way, chosen: tuple[int, ...], needed: int) -> Step:
+    escrow, token = table.web.escrow, table.view.terms.token
+    domain = escrow.token_domain(token, way)
+    line = f"It costs nothing; the next step uses it to pay {table.amount(needed)} in."
+    if way == "permit":
+        permit = escrow.permit(token, needed, table.wish.account)
+        held = {"value": str(permit.value), "nonce": permit.nonce, "deadline": permit.deadline}
+        return sign(
+            way, f"Permit {table.amount(needed)}", permit.typed_data(domain), line, held=held
+        )
+    allowed = escrow.authorization(table.view, chosen, table.wish.account)
+    held = {
+        "value": str(allowed.value),
+        "valid_after": allowed.valid_after,
+        "valid_before": allowed.valid_before,
+        "nonce": "0x" + allowed.nonce.hex(),
+    }
+    title = f"Authorize {table.amount(needed)}"
+    return sign(way, title, allowed.typed_data(domain), line, held=held)
+
+
+def _with_signature(
+    table: Table, way: Way, chosen: tuple[int, ...], needed: int, title: str
+) -> Step:
+    held, signature = table.wish.held.get(way, {}), table.wish.signed[way]
+    escrow, account = table.web.escrow, table.wish.account
+    try:
+        value = int(held["value"])
+        if value != needed:
+            raise UsageError("something else was signed than is paid now", hint="start again")
+        if way == "permit":
+            permit = Permit(
+                account, escrow.contract, value, int(held["nonce"]), int(held["deadline"])
+            )
+            return _fund(table, chosen, title, {"permit": SignedPermit(permit, signature)})
+        allowed = Authorization(
+            account,
+            escrow.contract,
+            value,
+            int(held["valid_after"]),
+            int(held["valid_before"]),
+            bytes.fromhex(str(held["nonce"])[2:]),
+        )
+    except (KeyError, ValueError, TypeError):
+        raise UsageError("what was signed is not known any more", hint="start again") from None
+    return _fund(table, chosen, title, {"authorization": SignedAuthorization(allowed, signature)})
+
+
+def _fund(table: Table, chosen: tuple[int, ...], title: str, by: dict[str, Any]) -> Step:
+    verbs = table.web.escrow.prepare_for(table.wish.account)
+    needed = sum(table.view.milestones[index].amount for index in chosen)
+    lines: tuple[str, ...] = (
+        f"{table.amount(needed)} leave your account and wait in the contract.",
+    )
+    deposits = [
+        table.view.milestones[index].amount
+        for index in chosen
+        if table.view.milestones[index].is_deposit
+    ]
+    if deposits:
+        lines += (f"The deposit of {table.amount(sum(deposits))} is paid at once.",)
+    if not table.web.escrow.is_open(table.view.id):
+        signed = table.view.signed
+        signatures = dict(signed.signatures) if signed else {}
+        return send("fund", title, verbs.open(table.view, signatures, chosen, **by), *lines)
+    if "authorization" in by:
+        return send("fund", title, verbs.fund_authorized(table.view, chosen, **by), *lines)
+    return send("fund", title, verbs.fund(table.view, chosen, **by), *lines)
+
+
+def _require_consents(table: Table) -> None:
+    """Opening needs both parties: by signature, or by sending it."""
+    signed = table.view.signed
+    people = {"buyer": table.view.terms.buyer, "supplier": table.view.terms.supplier}
+    have = set(signed.signatures) if signed else set()
+    missing = [
+        role
+        for role, account in people.items()
+        if role not in have and account != table.wish.account
+    ]
+    if missing:
+        raise UsageError(
+            f"the {missing[0]} has not signed the agreement yet",
+            hint="send them the link to this page, where they can sign",
+        )
+
+
+def _require_balance(table: Table, needed: int) -> None:
+    has = table.web.escrow.balance(_token(table), table.wish.account)
+    if has < needed:
+        raise UsageError(
+            f"{table.wish.account} has {table.amount(has)}, and {table.amount(needed)} are needed",
+            hint="choose fewer milestones, or another account",
+        )
+
+
+def _token(table: Table) -> Any:
+    assert table.view.token is not None
+    return table.view.token
