@@ -46,11 +46,13 @@ FAMILIES: Mapping[str, Mapping[str, Entry]] = {
         "finalize": Entry("finalize", "finalize", "Let time decide what has fallen due."),
         "withdraw": Entry("finalize", "withdraw", "Collect a payout that could not be delivered."),
         "send": Entry("send", "send", "Send what somebody signed to a file."),
+        "safe": Entry("safe", "safe", "Sign as a Safe: collect its owners' signatures."),
     },
     "Serve": {
         "oracle": Entry(
             "oracle", "oracle", "Run the service that watches, checks, signs and submits."
         ),
+        "evidence": Entry("evidence", "evidence", "Hand in evidence for a milestone, and get it."),
     },
     "Change": {
         "amend": Entry(

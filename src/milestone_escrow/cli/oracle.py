@@ -12,6 +12,10 @@ from milestone_escrow.cli.entry import Entry
 # Every subcommand of its own module: name, where it is, and its line in the help.
 COMMANDS: Mapping[str, Entry] = {
     "run": Entry("oracle_run", "run", "Run the service until it is stopped."),
+    "explain": Entry(
+        "oracle_explain", "explain", "Show what a milestone still lacks before it is signed."
+    ),
+    "policy": Entry("oracle_policy", "policy", "Look at what the oracle may sign."),
     "log": Entry("oracle_log", "log", "Show or verify the audit log."),
 }
 
@@ -43,5 +47,6 @@ def oracle() -> None:
     \b
     Examples:
       escrow oracle run
+      escrow oracle explain PO-2027-0114 departed
       escrow oracle log verify
     """

@@ -26,9 +26,9 @@ def document(required: DocumentRequired, facts: Facts, now: int) -> Judgement:
     right = [file for file in own if required.media_type in ("", file.media_type)]
     fitting = _distinct(right)
     kind, needed = required.kind.replace("_", " "), required.at_least
-    count = f"{len(fitting)} of {needed} {kind}" if needed > 1 else kind
-    text = f"{count} from {required.source}"
+    text = f"{kind} from {required.source}"
     if len(fitting) >= needed:
+        text = f"{len(fitting)} {text}" if needed > 1 else text
         if unseen := sum(not file.stored for file in fitting):
             text += " (by its hash only)" if unseen == len(fitting) else f" ({unseen} by hash only)"
         since = sorted(file.added_at for file in fitting)[needed - 1]
@@ -40,7 +40,7 @@ def document(required: DocumentRequired, facts: Facts, now: int) -> Judgement:
         notes.append(f"{len(right) - len(fitting)} the same as another")
     if strangers := sorted({file.role for file in named if file not in own}):
         notes.append(f"{len(named) - len(own)} from {', '.join(strangers)} instead")
-    lacks = text if needed > 1 else f"no {text}"
+    lacks = f"{len(fitting)} of {needed} {text}" if needed > 1 else f"no {text}"
     return Judgement(MISSING, lacks + (f" ({', '.join(notes)})" if notes else ""))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlalchemy import Connection, select
 
 from milestone_escrow.oracle.policies.limits import DAY, Release
@@ -37,6 +39,54 @@ def releases(connection: Connection, now: int, *, since: int | None = None) -> l
         amount = max(row.amount, before.amount if before else 0)
         found[place] = Release(*place, contract, row.token, payee, amount, row.decided_at)
     return list(found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """A milestone that was accepted once; `ours` is whether this store's key signed it."""
+
+    release: Release
+    ours: bool
+
+
+def acceptances(connection: Connection) -> list[Acceptance]:
+    """Every milestone that was ever accepted, on chain or by this store's keys, in order; with the
+    first moment, and for whoever is its payee today."""
+    d, e, a, m = t.decisions, t.events, t.agreements, t.milestones
+    signed = connection.execute(
+        select(d.c.agreement_id, d.c.milestone, d.c.amount, d.c.decided_at)
+        .where(d.c.verdict == Verdict.ACCEPTED.value)
+        .order_by(d.c.decided_at, d.c.id)
+    )
+    seen = connection.execute(
+        select(e.c.agreement_id, e.c.milestone, e.c.data, e.c.time)
+        .where(e.c.name == "MilestoneAttested")
+        .order_by(e.c.block, e.c.log_index)
+    )
+    moments: dict[tuple[bytes, int], tuple[int, int, bool]] = {}
+    for row in signed:
+        moments.setdefault((row.agreement_id, row.milestone), (row.decided_at, row.amount, True))
+    for row in seen:
+        if int(row.data["verdict"]) == Verdict.ACCEPTED.value:
+            place, amount = (row.agreement_id, row.milestone), int(row.data["amount"])
+            moments.setdefault(place, (row.time, amount, False))
+    payees = {
+        (row.agreement_id, row.milestone): row
+        for row in connection.execute(
+            select(a.c.agreement_id, m.c.milestone, a.c.token, a.c.supplier, m.c.assignee).join(
+                m, m.c.agreement_id == a.c.agreement_id
+            )
+        )
+        if (row.agreement_id, row.milestone) in moments
+    }
+    contract = contract_of(connection)
+    found: list[Acceptance] = []
+    for place, (at, amount, ours) in moments.items():
+        if known := payees.get(place):
+            payee = known.supplier if known.assignee == ZERO_ADDRESS else known.assignee
+            release = Release(*place, contract, known.token, payee, amount, at)
+            found.append(Acceptance(release, ours))
+    return sorted(found, key=lambda one: one.release.at)
 
 
 def contract_of(connection: Connection) -> Address:

@@ -1,0 +1,76 @@
+"""Agreements as the oracle's store knows them, by what people call them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from milestone_escrow.cli.context import Session
+from milestone_escrow.errors import UsageError
+
+if TYPE_CHECKING:
+    from milestone_escrow.oracle.book import AgreementView
+    from milestone_escrow.oracle.store.store import Store
+
+_PREFIX = re.compile(r"(?:0x)?([0-9a-fA-F]{4,64})")
+
+
+def known_view(session: Session, store: Store, name: str) -> AgreementView:
+    """The open agreement with its document that `name` means: what this machine knows by that
+    name, else what the store does.
+
+    Raises:
+        UsageError: it is not known, not open, or without its document.
+    """
+    from milestone_escrow.oracle import book
+
+    found = _id_of(session, store, name)
+    with store.reading() as connection:
+        view = book.agreement(connection, found)
+    if view is None:
+        raise UsageError(
+            f"{name} is not open, as far as the oracle knows",
+            hint="see `escrow status`, and whether `escrow oracle run` is running",
+        )
+    if view.signed is None:
+        raise UsageError(
+            f"the oracle has only seen {name} on chain, not its document",
+            hint=f"give it the document: `escrow oracle run {name}`",
+        )
+    return view
+
+
+def _id_of(session: Session, store: Store, name: str) -> bytes:
+    try:
+        return session.find(name).id
+    except UsageError:
+        found = _in_store(store, name)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise UsageError(
+                f"'{name}' means {len(found)} agreements of the store",
+                hint="give more digits of its id",
+            ) from None
+        raise
+
+
+def _in_store(store: Store, name: str) -> list[bytes]:
+    """Documents in the store with that reference, or whose id starts so."""
+    from sqlalchemy import select
+
+    from milestone_escrow.oracle import book
+    from milestone_escrow.oracle.store import tables as t
+
+    match = _PREFIX.fullmatch(name)
+    with store.reading() as connection:
+        ids = list(connection.execute(select(t.documents.c.agreement_id)).scalars())
+        if match:
+            started = [one for one in ids if one.hex().startswith(match[1].lower())]
+            if started:
+                return started
+        return [
+            agreement_id
+            for agreement_id, signed in book.documents(connection, ids).items()
+            if signed.agreement.reference.lower() == name.lower()
+        ]

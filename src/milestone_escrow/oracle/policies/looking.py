@@ -1,0 +1,156 @@
+"""Asking the addresses that `http` requirements name, now and then, as long as it matters."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from milestone_escrow.documents.requirements import HttpRequired, leaves
+from milestone_escrow.oracle import book
+from milestone_escrow.oracle.book import AgreementView, MilestoneView
+from milestone_escrow.oracle.policies.gather import packed
+from milestone_escrow.oracle.policies.http import Fetcher, FetchError
+from milestone_escrow.oracle.policies.verdicts import DECIDABLE, is_decidable
+from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.oracle.store.steps import step
+from milestone_escrow.oracle.store.store import Store, upsert
+
+EVERY = 300
+AT_ONCE = 8
+A_ROUND = 64
+ACTOR = "http"
+
+_Result = tuple[Mapping[str, str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One value at one address, for one milestone."""
+
+    agreement_id: bytes
+    milestone: int
+    url: str
+    pointer: str
+
+    @property
+    def key(self) -> str:
+        """What makes the row in the store its own; each question has one, with the last answer."""
+        text = f"{self.agreement_id.hex()}/{self.milestone}/{self.pointer}/{self.url}"
+        return f"http:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+class Looking:
+    """One per process; several instances only ask a little more often."""
+
+    def __init__(self, store: Store, fetcher: Fetcher, *, every: int = EVERY) -> None:
+        self._store = store
+        self._fetcher = fetcher
+        self._every = every
+        # Documents do not change: what has nothing to ask for is not read again.
+        self._silent: set[bytes] = set()
+
+    def round(self, now: int, wall: int) -> int:
+        """Ask what was not asked for a while; how many addresses were. `now` is the contract's
+        time, `wall` the clock's. Nobody waits for a server with a transaction open."""
+        with self._store.reading() as connection:
+            questions = self._due(connection, now, wall)
+        if not questions:
+            return 0
+        with ThreadPoolExecutor(AT_ONCE, "look") as pool:
+            results = list(pool.map(self._ask, questions))
+        step("policies.looked")
+        with self._store.transaction() as connection:
+            for question, (value, error) in zip(questions, results, strict=True):
+                note(connection, question, value, error, now, wall)
+        return len(questions)
+
+    def _ask(self, question: Question) -> _Result:
+        try:
+            return packed(self._fetcher.value(question.url, question.pointer)), ""
+        except FetchError as error:
+            return packed(None), error.message
+
+    def _due(self, connection: Connection, now: int, wall: int) -> Sequence[Question]:
+        asked = {
+            row.delivery: row.seen_at
+            for row in connection.execute(
+                select(t.observations.c.delivery, t.observations.c.seen_at).where(
+                    t.observations.c.kind == "http"
+                )
+            )
+        }
+        questions = [
+            (asked.get(question.key, 0), question)
+            for view in book.agreements(connection, self._candidates(connection))
+            for question in self._questions(view, now)
+        ]
+        due = [(at, q) for at, q in questions if at + self._every <= wall]
+        return [question for _, question in sorted(due, key=lambda pair: pair[0])[:A_ROUND]]
+
+    def _candidates(self, connection: Connection) -> list[bytes]:
+        m, d = t.milestones, t.documents
+        rows = connection.execute(
+            select(m.c.agreement_id)
+            .join(d, d.c.agreement_id == m.c.agreement_id)
+            .where(m.c.status.in_(sorted(DECIDABLE)))
+            .distinct()
+        ).scalars()
+        return [found for found in rows if found not in self._silent]
+
+    def _questions(self, view: AgreementView, now: int) -> Iterable[Question]:
+        named = {stage.index: _asked(stage) for stage in view.views}
+        if not any(named.values()):
+            self._silent.add(view.id)
+        for stage in view.views:
+            if is_decidable(stage, now):
+                for leaf in named[stage.index]:
+                    yield Question(view.id, stage.index, leaf.url, leaf.value)
+
+
+def _asked(stage: MilestoneView) -> list[HttpRequired]:
+    """What a milestone wants to know from addresses."""
+    if stage.planned is None:
+        return []
+    required = leaves(stage.planned.requirements)
+    return [leaf for leaf in required if isinstance(leaf, HttpRequired)]
+
+
+def note(
+    connection: Connection,
+    question: Question,
+    value: Mapping[str, str],
+    error: str,
+    now: int,
+    wall: int,
+) -> None:
+    """Keep the answer to a question; only one that says something new is worth the log."""
+    o = t.observations
+    known = connection.execute(select(o.c.value).where(o.c.delivery == question.key)).scalar()
+    is_same = known is not None and (known["value"], known["error"]) == (dict(value), error)
+    row = {
+        "agreement_id": question.agreement_id,
+        "milestone": question.milestone,
+        "kind": "http",
+        "source": question.url,
+        "name": question.pointer,
+        "value": {
+            "value": dict(value),
+            "error": error,
+            "since": known["since"] if is_same and known is not None else now,
+        },
+        "met": not error,
+        "seen_at": wall,
+        "delivery": question.key,
+    }
+    upsert(connection, o, row, "delivery")
+    if not is_same:
+        audit.record(
+            connection, wall, ACTOR, "address.looked",
+            audit.subject_of(question.agreement_id, question.milestone),
+            url=question.url, pointer=question.pointer, value=dict(value), error=error,
+        )  # fmt: skip
