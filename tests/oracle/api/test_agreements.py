@@ -224,7 +224,7 @@ def test_a_search_for_words_finds_ones_own_only(world: World, words: str) -> Non
 
 
 def test_a_word_that_every_document_holds_finds_nothing_for_strangers(world: World) -> None:
-    for word in ("none", "None", "%", "__", '"' * 2):
+    for word in ("none", "None", "%%", "__"):
         assert not world.get("/v1/agreements", search=word).json()["items"]
         assert not world.get("/v1/agreements", "stranger", search=word).json()["items"]
 
