@@ -85,6 +85,14 @@ def test_a_dry_run_sends_nothing(escrow: Run, anvil: Anvil, stuck: str, home: Pa
     assert int(anvil.node.request("eth_blockNumber"), 16) == 0
 
 
+def test_a_wallet_can_send_the_replacement(escrow: Run, anvil: Anvil, stuck: str):
+    body = escrow("tx", "speed-up", f"tx/{stuck}", "--network", "anvil", "--unsigned", "--json")
+    (only,) = body.json["unsigned"]
+    assert (only["from"], only["nonce"], only["value"]) == (KEY.address, "0x0", "0x7")
+    assert int(only["maxFeePerGas"], 16) > 4 * GWEI
+    assert int(anvil.node.request("eth_blockNumber"), 16) == 0
+
+
 def test_it_asks_first(escrow: Run, stuck: str, home: Path):
     assert escrow(*line(home, "cancel", f"tx/{stuck}"), answers="n\n").status == 130
     assert "there is no terminal to answer on" in escrow(*line(home, "cancel", f"tx/{stuck}")).err

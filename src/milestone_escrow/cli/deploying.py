@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from milestone_escrow.cli import boundary
 from milestone_escrow.cli.context import SANDBOX, Session
+from milestone_escrow.cli.elsewhere import Absent
 from milestone_escrow.cli.home import explorer_key, write
 from milestone_escrow.cli.output import bad, bold, command, dim, good, waiting
 from milestone_escrow.cli.signers import choose_own
+from milestone_escrow.cli.unsigned import hand_over
 from milestone_escrow.errors import EscrowError, UsageError
 
 if TYPE_CHECKING:
@@ -53,6 +55,9 @@ def deploy_contract(session: Session, *, verify: bool, deployer: bool, test_toke
     plan = plan_deployment(node, chosen, sender, bid=session.bid, state=state)
     facts = _announce(session, plan, signer, test_token=test_token)
     sends = not plan.is_there or test_token
+    if session.unsigned:
+        _hand_over(session, plan, facts, several=test_token)
+        return
     if session.dry_run:
         session.say(f"\n{waiting('Nothing was sent')}: this was a dry run.")
         session.emit({**facts, "sent": False})
@@ -63,6 +68,11 @@ def deploy_contract(session: Session, *, verify: bool, deployer: bool, test_toke
         raise EscrowError(
             f"{sender} has {coins(plan.lacks, chosen.coin)} too little for gas",
             hint="send it some" + (f", from {chosen.faucet}" if chosen.faucet else ""),
+        )
+    if isinstance(signer, Absent):
+        raise UsageError(
+            f"nothing can be sent as {signer.address}, whose key --from does not use",
+            hint="add --unsigned to print it for a wallet, or name a key with --as or --signer",
         )
     if sends and not (plan.pending and not test_token):
         session.say()
@@ -82,6 +92,26 @@ def deploy_contract(session: Session, *, verify: bool, deployer: bool, test_toke
             "transaction": made.transaction,
         }
     )
+
+
+def _hand_over(session: Session, plan: Plan, facts: dict[str, object], *, several: bool) -> None:
+    """Print what deploys the contract, for a wallet; it lands at the same address, whoever sends.
+
+    Raises:
+        EscrowError: there is nothing to send, or more than can be known before it is sent.
+    """
+    if several:
+        raise UsageError(
+            "where a test token will be is known only once it is there",
+            hint="leave --test-token or --unsigned out",
+        )
+    if plan.prepared is None:
+        raise EscrowError(f"there is nothing to send to {plan.network.title}")
+    name = f"deploy the escrow contract to {plan.network.title}"
+    hand_over(session, plan.network, [plan.prepared], facts, name=name, nonce=session.nonce)
+    if not session.as_json:
+        line = f"escrow deploy --network {plan.network.name}"
+        session.say(f"\nOnce it is in a block, record it here with\n  {command(line)}")
 
 
 def _announce(
@@ -157,10 +187,10 @@ def _place_deployer(session: Session, node: Node, net: Network, signer: Signer) 
         return
     session.say(bold(f"put the deterministic deployer on {net.title} as {signer.address}"))
     session.say(f"  pays {coins(COST, net.coin)} to the account that creates it, and gas")
-    if session.dry_run:
+    if session.dry_run or session.unsigned:
         raise UsageError(
             "what comes after the deployer cannot be simulated before it is there",
-            hint="leave --dry-run or --deployer out",
+            hint=f"leave {'--unsigned' if session.unsigned else '--dry-run'} or --deployer out",
         )
     session.confirm("Go ahead?")
     boundary.sending()

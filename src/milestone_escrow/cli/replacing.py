@@ -6,6 +6,7 @@ from milestone_escrow.cli import boundary
 from milestone_escrow.cli.context import SANDBOX, Session
 from milestone_escrow.cli.output import bold, dim, good, waiting
 from milestone_escrow.cli.signers import choose_account
+from milestone_escrow.cli.unsigned import hand_over
 
 
 def replace_transaction(session: Session, text: str, *, cancel: bool) -> None:
@@ -38,6 +39,9 @@ def replace_transaction(session: Session, text: str, *, cancel: bool) -> None:
         "nonce": found.nonce,
         "max_fee": str(prepared.max_fee_per_gas),
     }
+    if session.unsigned:
+        hand_over(session, net, [prepared], facts, name=prepared.verb, nonce=found.nonce)
+        return
     if session.dry_run:
         session.say(f"\n{waiting('Nothing was sent')}: this was a dry run.")
         session.emit({**facts, "sent": False})
