@@ -55,9 +55,8 @@ def explain_milestone(
     """The tree, the verdict, and what silence leads to."""
     found = _explained(session, name, key, where, config)
     standing = found.standing
-    session.say(
-        f"{bold(found.bound.agreement.reference)} {found.planned.key}  {found.planned.title}"
-    )
+    reference = found.bound.agreement.reference
+    session.say(f"{bold(reference)} {found.planned.key}  {found.planned.title}")
     place = words.status(standing) if found.is_known else "the oracle has no store here"
     session.say(f"{found.bound.agreement.amount(found.planned.amount)}, {place}\n")
     for line in _tree(found):

@@ -23,6 +23,7 @@ from milestone_escrow.oracle.indexer.indexer import Indexer
 from milestone_escrow.oracle.indexer.limits import Watched
 from milestone_escrow.oracle.policies.http import Fetcher
 from milestone_escrow.oracle.policies.limits import Limits
+from milestone_escrow.oracle.policies.looking import Looking
 from milestone_escrow.oracle.policies.verdicts import why_not
 from milestone_escrow.oracle.policies.webhook import Hook
 from milestone_escrow.oracle.relaying.relayer import Relayer
@@ -110,6 +111,7 @@ def assemble(parts: Parts) -> Instance:
         parts.clock,
         owner,
         decider=Deciding(store, limits, guarded),
+        asker=Looking(store, fetcher_of(settings)),
         relayer=relayer,
         channels=channels(settings, parts.clock),
         leads=settings.reminders.ahead,

@@ -1,8 +1,8 @@
 """The service: looks at what is true, does what is missing, and may be killed at any instant.
 
-Three loops share one store. `follow` brings the chain into it, `work` decides, signs and sends,
-`tell` reminds. Each is a function that may be called at any time; a pause only says when to look
-again, and `wake` ends it early.
+Four loops share one store. `follow` brings the chain into it, `work` decides, signs and sends,
+`tell` reminds, `ask` looks at addresses that requirements name. Each is a function that may be
+called at any time; a pause only says when to look again, and `wake` ends it early.
 """
 
 from __future__ import annotations
@@ -40,6 +40,14 @@ class Decider(Protocol):
         ...
 
 
+class Asker(Protocol):
+    """Asks the addresses that requirements name."""
+
+    def round(self, now: int, wall: int) -> int:
+        """Ask what was not asked for a while; how many addresses were."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Pauses:
     """Seconds between two looks while nothing wakes a loop."""
@@ -47,6 +55,7 @@ class Pauses:
     follow: float = 4.0
     work: float = 5.0
     tell: float = 10.0
+    ask: float = 15.0
 
 
 @dataclass
@@ -60,6 +69,7 @@ class Service:
     clock: Callable[[], int]
     owner: str
     decider: Decider | None = None
+    asker: Asker | None = None
     relayer: Relayer | None = None
     channels: Sequence[Channel] = ()
     leads: tuple[int, ...] = ()
@@ -111,9 +121,19 @@ class Service:
             self.store, self.channels, self.owner, self.clock, now=now, leads=self.leads
         )
 
+    def ask(self) -> int:
+        """Look at addresses that requirements name; a loop of its own, since servers are slow."""
+        if self.asker is None:
+            return 0
+        asked = self.asker.round(self.now(), self.clock())
+        if asked:
+            self.wake()
+        return asked
+
     def tick(self) -> None:
         """Everything once, in order."""
         self.follow()
+        self.ask()
         self.work()
         self.follow()
         self.tell()
@@ -124,6 +144,7 @@ class Service:
             ("follow", self.follow, self.pauses.follow, False),
             ("work", self.work, self.pauses.work, True),
             ("tell", self.tell, self.pauses.tell, False),
+            ("ask", self.ask, self.pauses.ask, False),
         )
         for name, act, pause, wakes in rooms:
             arguments = (name, act, pause, wakes)
