@@ -79,11 +79,17 @@ class Notify(SecretSource):
 
 
 class Email(SecretSource):
+    """`security` is "starttls", "tls" or "none"; `operators` hear about the service itself, and of
+    everything where `copies` is set; `parties` are written to at their agreement's addresses."""
+
     host: str
     port: int = Field(default=587, ge=1, le=65_535)
     sender: str
     user: str = ""
-    starttls: bool = True
+    security: str = "starttls"
+    operators: tuple[str, ...] = ()
+    parties: bool = True
+    copies: bool = False
 
 
 class Limits(_Section):
@@ -131,8 +137,6 @@ class Api(_Section):
     public_url: str | None = None
     trusted_proxies: tuple[str, ...] = ()
     session: Seconds = 12 * 3_600
-    requests_per_minute: int = Field(default=600, ge=1)
-    max_upload: Bytes = 50 * 10**6
 
 
 class Indexing(_Section):
