@@ -6,7 +6,7 @@ Numbers of any size are text, bytes 0x and hex. Reading is strict: what does not
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from milestone_escrow.errors import UsageError
@@ -71,13 +71,13 @@ def read_post(body: object) -> Post:
     Raises:
         UsageError: it does not have exactly this form.
     """
-    fields = _fields(body, "the body", {"attestation", "signatures"}, {"words"})
+    fields = read_fields(body, "the body", {"attestation", "signatures"}, {"words"})
     signatures = _mapping(fields["signatures"], "signatures")
     if not 1 <= len(signatures) <= MAX_SIGNATURES:
         raise UsageError(f"{len(signatures)} signatures, allowed are 1 to {MAX_SIGNATURES}")
     return Post(
         read_attestation(fields["attestation"]),
-        {_account(account): _signature(value) for account, value in signatures.items()},
+        {read_account(account): _signature(value) for account, value in signatures.items()},
         _mapping(fields.get("words", {}), "words"),
     )
 
@@ -88,7 +88,7 @@ def read_attestation(data: object) -> Attestation:
     Raises:
         UsageError: a field is missing, unknown, or not of its type.
     """
-    fields = _fields(data, "the attestation", set(_ATTESTATION), set())
+    fields = read_fields(data, "the attestation", set(_ATTESTATION))
     return Attestation(
         agreement_id=read_hash(fields["agreement_id"], "agreement_id"),
         milestone=read_whole(fields["milestone"], "milestone", 255),
@@ -134,15 +134,16 @@ def _verdict(value: object) -> Verdict:
     raise UsageError("there is no such verdict", hint=f"one of {words}")
 
 
-def _account(value: str) -> Address:
+def read_account(value: object) -> Address:
+    """An account: with its checksum, or without one in small letters."""
     from eth_utils.address import is_checksum_address, to_checksum_address
 
-    if len(value) == 42 and _HEX.fullmatch(value):
+    if isinstance(value, str) and len(value) == 42 and _HEX.fullmatch(value):
         if value == value.lower():
             return str(to_checksum_address(value))
         if is_checksum_address(value):
             return value
-    raise UsageError("a signature is not under an account, 0x and 40 hex digits")
+    raise UsageError("an account is not 0x and 40 hex digits with the right checksum")
 
 
 def _signature(value: object) -> bytes:
@@ -152,9 +153,10 @@ def _signature(value: object) -> bytes:
     return found
 
 
-def _fields(
-    value: object, name: str, required: set[str], allowed: set[str]
+def read_fields(
+    value: object, name: str, required: Set[str], allowed: Set[str] = frozenset()
 ) -> Mapping[str, object]:
+    """An object with all of the fields `required`, and none that are not `allowed` either."""
     found = _mapping(value, name)
     missing, unknown = required - set(found), set(found) - required - allowed
     if missing or unknown:
