@@ -22,6 +22,7 @@ from milestone_escrow.oracle.api.bodies.agreements import (
     StatusName,
 )
 from milestone_escrow.oracle.api.bodies.common import hexed
+from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.deps import ApiDeps
 from milestone_escrow.oracle.api.idempotency import Answer
 from milestone_escrow.oracle.api.problems import Problem, documented
@@ -51,7 +52,7 @@ from milestone_escrow.oracle.store import shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.protocol.lifecycle import Status
 
-router = APIRouter(prefix="/v1/agreements", tags=["agreements"])
+router = APIRouter(prefix="/v1/agreements", tags=["agreements"], route_class=CarefulRoute)
 
 EVENTS = "events"
 Cursor = Annotated[

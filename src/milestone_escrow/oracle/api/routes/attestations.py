@@ -22,6 +22,7 @@ from milestone_escrow.oracle.api.bodies.common import (
     hexed,
     moment,
 )
+from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.deps import ApiDeps
 from milestone_escrow.oracle.api.idempotency import Answer
 from milestone_escrow.oracle.api.problems import Problem, documented
@@ -52,7 +53,9 @@ from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.protocol.acts import Verdict
 
 router = APIRouter(
-    prefix="/v1/agreements/{agreement_id}/milestones/{index}/attestations", tags=["attestations"]
+    prefix="/v1/agreements/{agreement_id}/milestones/{index}/attestations",
+    tags=["attestations"],
+    route_class=CarefulRoute,
 )
 
 # What a refusal means to HTTP; whatever else is refused does not fit where the milestone stands.

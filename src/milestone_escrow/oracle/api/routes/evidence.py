@@ -15,6 +15,7 @@ from milestone_escrow.oracle import book
 from milestone_escrow.oracle.api import idempotency
 from milestone_escrow.oracle.api.bodies.common import hexed, moment
 from milestone_escrow.oracle.api.bodies.evidence import EvidenceBody, EvidenceList, HashOnly
+from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.deps import ApiDeps
 from milestone_escrow.oracle.api.idempotency import Answer
 from milestone_escrow.oracle.api.problems import Problem, documented
@@ -46,7 +47,7 @@ from milestone_escrow.oracle.evidence.listing import Entry, entry_of
 from milestone_escrow.oracle.evidence.manifests import manifest_files, manifest_hash
 from milestone_escrow.oracle.store import tables as t
 
-router = APIRouter(prefix="/v1", tags=["evidence"])
+router = APIRouter(prefix="/v1", tags=["evidence"], route_class=CarefulRoute)
 
 _PATH = "/agreements/{agreement_id}/milestones/{index}/evidence"
 # What no reader runs as a program of this site, even one that ignores all the other headers.

@@ -8,12 +8,13 @@ from fastapi import APIRouter, Depends, Path, Request
 
 from milestone_escrow.oracle.api.bodies.attestations import ReceivedBody
 from milestone_escrow.oracle.api.bodies.common import hexed
+from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.problems import KINDS, Problem, documented
 from milestone_escrow.oracle.api.routes.common import JSON_ONLY, OPEN, limited
 from milestone_escrow.oracle.api.viewers import Deps
 from milestone_escrow.oracle.policies.webhook import HookError, receive
 
-router = APIRouter(prefix="/v1/hooks", tags=["hooks"])
+router = APIRouter(prefix="/v1/hooks", tags=["hooks"], route_class=CarefulRoute)
 
 _HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 _BODY = {

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Response
 from milestone_escrow.oracle.api import links
 from milestone_escrow.oracle.api.bodies.access import LinkBody, LinkList, LinkRequest, NewLinkBody
 from milestone_escrow.oracle.api.bodies.common import hexed, moment, moment_or_none
+from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.problems import Problem, documented
 from milestone_escrow.oracle.api.routes.common import (
     JSON_ONLY,
@@ -21,7 +22,9 @@ from milestone_escrow.oracle.api.viewers import Deps, Viewer, find, require_acco
 from milestone_escrow.oracle.book import AgreementView
 from milestone_escrow.protocol.eip712 import Address
 
-router = APIRouter(prefix="/v1/agreements/{agreement_id}/links", tags=["links"])
+router = APIRouter(
+    prefix="/v1/agreements/{agreement_id}/links", tags=["links"], route_class=CarefulRoute
+)
 
 
 @router.post(

@@ -15,6 +15,7 @@ from milestone_escrow.oracle.api.bodies.access import (
     SessionBody,
 )
 from milestone_escrow.oracle.api.bodies.common import hexed, moment, moment_or_none
+from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.deps import ApiDeps
 from milestone_escrow.oracle.api.problems import documented
 from milestone_escrow.oracle.api.routes.common import (
@@ -33,7 +34,7 @@ from milestone_escrow.oracle.api.viewers import (
 )
 
 logger = logging.getLogger("milestone_escrow.oracle.api")
-router = APIRouter(prefix="/v1", tags=["sign-in"])
+router = APIRouter(prefix="/v1", tags=["sign-in"], route_class=CarefulRoute)
 
 STATEMENT = "Sign in to see your agreements. This sends no transaction and costs nothing."
 

@@ -9,13 +9,14 @@ from milestone_escrow.documents.when import format_duration
 from milestone_escrow.errors import StoreError
 from milestone_escrow.oracle import book
 from milestone_escrow.oracle.api.bodies.operations import Check, Health, Readiness
+from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.deps import ApiDeps
 from milestone_escrow.oracle.api.metrics import Metrics
 from milestone_escrow.oracle.api.problems import documented
 from milestone_escrow.oracle.api.routes.common import OPEN
 from milestone_escrow.oracle.api.viewers import Deps
 
-router = APIRouter(tags=["operations"])
+router = APIRouter(tags=["operations"], route_class=CarefulRoute)
 
 
 @router.get("/healthz", summary="Is the process alive", responses=documented(), openapi_extra=OPEN)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 
 from milestone_escrow.oracle.api.bodies.attestations import FindingBody, RequirementsBody
 from milestone_escrow.oracle.api.bodies.common import hexed, moment, moment_or_none
+from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.problems import Problem, documented
 from milestone_escrow.oracle.api.routes.common import READERS, AgreementId, Index
 from milestone_escrow.oracle.api.viewers import Asking, Deps, find, require_reader, stage
@@ -14,7 +15,9 @@ from milestone_escrow.oracle.policies.finding import Finding
 from milestone_escrow.oracle.policies.gather import gather
 from milestone_escrow.oracle.reminders.calendar import calendar
 
-router = APIRouter(prefix="/v1/agreements/{agreement_id}", tags=["agreements"])
+router = APIRouter(
+    prefix="/v1/agreements/{agreement_id}", tags=["agreements"], route_class=CarefulRoute
+)
 
 
 @router.get(

@@ -9,13 +9,14 @@ from fastapi.responses import StreamingResponse
 
 from milestone_escrow.oracle.api import cursors
 from milestone_escrow.oracle.api.bodies.common import HASH_PATTERN
+from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.changes import Place
 from milestone_escrow.oracle.api.hub import Hub
 from milestone_escrow.oracle.api.problems import documented
 from milestone_escrow.oracle.api.routes.common import PUBLIC
 from milestone_escrow.oracle.api.viewers import Asking
 
-router = APIRouter(prefix="/v1", tags=["live"])
+router = APIRouter(prefix="/v1", tags=["live"], route_class=CarefulRoute)
 
 
 @router.get(

@@ -1,0 +1,100 @@
+"""What monitors ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import insert
+
+from milestone_escrow.chain.networks import network
+from milestone_escrow.oracle.store import tables as t
+from tests.oracle.api.world import NOW, World, set_head
+
+
+def test_it_is_ready_when_everything_is_in_order(world: World) -> None:
+    answer = world.get("/readyz")
+    assert answer.status_code == 200
+    assert all(check["ok"] for check in answer.json()["checks"])
+
+
+def test_it_is_not_ready_without_its_node(make: Callable[..., World]) -> None:
+    world = make(chain_problem=lambda: "the node is on chain 1, expected is 1296388931")
+    answer = world.get("/readyz")
+    assert answer.status_code == 503
+    (wrong,) = [check for check in answer.json()["checks"] if not check["ok"]]
+    assert wrong["name"] == "node"
+    assert "chain 1" in wrong["text"]
+
+
+def test_it_is_not_ready_when_the_index_lies_behind(make: Callable[..., World]) -> None:
+    world = make(network=network("sepolia"), max_lag=600)
+    with world.store.transaction() as connection:
+        set_head(connection, time=NOW - 600)
+    assert world.get("/readyz").status_code == 200
+    world.clock.now += 1
+    answer = world.get("/readyz")
+    assert answer.status_code == 503
+    assert "10 minutes" in answer.json()["checks"][2]["text"]
+
+
+def test_it_is_not_ready_before_the_first_block(world: World) -> None:
+    with world.store.transaction() as connection:
+        connection.execute(t.cursor.delete())
+    assert world.get("/readyz").status_code == 503
+
+
+def test_it_lives_while_its_store_does_not(world: World) -> None:
+    with world.store.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE cursor RENAME TO gone")
+    assert world.get("/healthz").status_code == 200
+    answer = world.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["checks"][0] == {"name": "store", "ok": False, "text": "does not answer"}
+
+
+def test_a_store_that_fails_is_not_the_callers_fault(world: World) -> None:
+    with world.store.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE agreements RENAME TO gone")
+    answer = world.get("/v1/agreements")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+    assert "gone" not in answer.text
+    assert "SELECT" not in answer.text
+
+
+def test_figures_tell_the_index_and_the_work(make: Callable[..., World]) -> None:
+    world = make(balance=lambda: 5 * 10**17)
+    with world.store.transaction() as connection:
+        for number, state in enumerate(["pending", "pending", "final"]):
+            connection.execute(
+                insert(t.intents).values(
+                    key=str(number),
+                    verb="attest",
+                    digests=[],
+                    to="0x" + "0" * 40,
+                    data=b"",
+                    state=state,
+                    created_at=NOW,
+                    changed_at=NOW,
+                )
+            )
+    world.get("/v1/agreements")
+    world.client.request("BREW", "/v1/agreements")
+    text = world.get("/metrics").text
+    for line in (
+        "escrow_head_block 12.0",
+        "escrow_final_block 10.0",
+        "escrow_relayer_balance_wei 5e+017",
+        'escrow_intents{state="pending"} 2.0',
+        'escrow_intents{state="final"} 1.0',
+        'escrow_milestones{status="submitted"} 1.0',
+        'escrow_http_requests_total{method="GET",route="/v1/agreements",status="200"} 1.0',
+    ):
+        assert line in text.replace("5e+17", "5e+017"), line
+    assert "BREW" not in text
+
+
+def test_each_service_counts_for_itself(make: Callable[..., World]) -> None:
+    world = make()
+    world.get("/healthz")
+    assert 'route="/healthz"' in world.get("/metrics").text
