@@ -73,8 +73,6 @@ def fund_milestones(
     paper: Paper,
 ) -> None:
     """Pay in the milestones named, all, or the next one; or sign to a file that pays them."""
-    if keys and everything:
-        raise UsageError("milestones are named and --all is given", hint="keep one of the two")
     if paper.file and way not in (None, "authorization"):
         raise UsageError(
             f"whoever pays by {way} sends it, too; only an authorization is signed to a file",
@@ -83,7 +81,7 @@ def fund_milestones(
     desk = look(session, name)
     desk.require_open()
     bound = desk.bound
-    chosen = _chosen(desk.standings(), ("all",) if everything else keys or ("next",))
+    chosen = chosen_milestones(desk.standings(), keys, everything=everything)
     desk = desk.acting(choose(session, bound, desk.network.chain_id, (bound.terms.buyer,)))
     names = [standing.key for standing in chosen]
     if paper.file:
@@ -98,6 +96,19 @@ def fund_milestones(
         facts={"milestones": names, "with": plan.way},
     )
     show_outcome(session, desk, intent, carry_out(session, desk, intent), names)
+
+
+def chosen_milestones(
+    standings: Sequence[Standing], keys: Sequence[str], *, everything: bool
+) -> list[Standing]:
+    """The milestones named, all, or the next one, each still to be funded.
+
+    Raises:
+        EscrowError: there is none, or one cannot be funded now.
+    """
+    if keys and everything:
+        raise UsageError("milestones are named and --all is given", hint="keep one of the two")
+    return _chosen(standings, ("all",) if everything else keys or ("next",))
 
 
 def _chosen(standings: Sequence[Standing], names: Sequence[str]) -> list[Standing]:

@@ -55,6 +55,20 @@ def open_(session: Session, agreement: str, fund: str | None, way: str | None) -
     metavar="FILE",
     help="Send what the buyer signed with --sign-only; you only bring the gas.",
 )
+@click.option(
+    "--link", is_flag=True, help="Show links and codes for a wallet on a phone; send nothing."
+)
+@click.option(
+    "--page",
+    metavar="URL",
+    help="With --link: where the agreement's page is, as https://escrow.example.",
+)
+@click.option(
+    "--png",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="With --link: write the codes as images.",
+)
 @sends
 @on_paper
 def fund(
@@ -63,6 +77,9 @@ def fund(
     everything: bool,
     way: str | None,
     submit: Path | None,
+    link: bool,
+    page: str | None,
+    png: Path | None,
     paper: Paper,
 ) -> None:
     """Pay milestones into the contract; without names, the next one that is not funded.
@@ -75,6 +92,9 @@ def fund(
       allowance      a transaction before, which allows the contract to take the amount
       authorization  signed by the buyer, who needs no coin for gas; anyone sends it
 
+    A wallet on a phone scans what --link shows: the allowance as an EIP-681 link, and the page
+    where it then pays in, because no link can carry an agreement's terms.
+
     \b
     Examples:
       escrow fund PO-2027-0114
@@ -82,7 +102,11 @@ def fund(
       escrow fund PO-2027-0114 --all --yes
       escrow fund PO-2027-0114 packed --with authorization --sign-only pay.json
       escrow fund --submit pay.json --as mykey
+      escrow fund PO-2027-0114 packed --unsigned
+      escrow fund PO-2027-0114 packed --link --page https://escrow.example
     """
+    if (page or png) and not link:
+        raise UsageError("--page and --png belong to --link", hint="add --link")
     if submit:
         from milestone_escrow.cli.payments import submit_payment
 
@@ -92,6 +116,13 @@ def fund(
         return
     if not names:
         raise UsageError("the agreement is missing", hint="as in `escrow fund PO-2027-0114`")
+    if link:
+        from milestone_escrow.cli.linking import show_links
+
+        if way or paper.file or session.unsigned:
+            raise UsageError("--link shows links, and nothing else", hint="name only milestones")
+        show_links(session, names[0], names[1:], everything, page, png)
+        return
     from milestone_escrow.cli.funding import fund_milestones
 
     fund_milestones(session, names[0], names[1:], everything, way, paper)
