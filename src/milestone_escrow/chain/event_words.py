@@ -29,8 +29,9 @@ Reader: TypeAlias = Callable[[bytes], Any]
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
 
 
+@lru_cache(4_096)
 def quantity(text: object) -> int:
-    """A number as JSON-RPC writes it."""
+    """A number as JSON-RPC writes it. Blocks and indices come again with every log."""
     if not isinstance(text, str) or not _QUANTITY.fullmatch(text):
         raise ValueError(f"{text!r} is not a number of JSON-RPC")
     return int(text, 16)
@@ -49,15 +50,12 @@ def from_hex(text: object, size: int | None = None) -> bytes:
 
 def words(parts: Sequence[str]) -> list[bytes]:
     """Whole words out of topics and data."""
-    text = []
-    for part in parts:
-        if part[:2] != "0x" or len(part) % (2 * WORD) != 2:
-            raise ValueError("a topic or the data are not whole words")
-        text.append(part[2:])
-    joined = "".join(text)
+    joined = "".join([part[2:] for part in parts if part[:2] == "0x"])
     raw = bytes.fromhex(joined)
-    if 2 * len(raw) != len(joined):
-        raise ValueError("there are spaces within the hex")
+    # `fromhex` passes over spaces, and no node writes any.
+    whole = [part for part in parts if len(part) % (2 * WORD) == 2]
+    if len(whole) != len(parts) or 2 * len(raw) + 2 * len(parts) != sum(map(len, parts)):
+        raise ValueError("a topic or the data are not whole words of hex")
     return [raw[at : at + WORD] for at in range(0, len(raw), WORD)]
 
 

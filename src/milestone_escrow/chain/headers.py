@@ -94,11 +94,17 @@ def read_header(block: object) -> Header:
 
 
 def bloom_of(values: Iterable[bytes]) -> int:
-    """The bits that an address or topics set in a bloom."""
+    """The bits that addresses or topics set in a bloom."""
     bits = 0
     for value in values:
         bits |= _bits(value)
     return bits
+
+
+@lru_cache(KNOWN_TOPICS)
+def topic_bits(text: str) -> int:
+    """The bits that a topic sets in a bloom, from its hex."""
+    return _bits(from_hex(text, 32))
 
 
 def may_hold(bloom: int, bits: int) -> bool:
@@ -111,7 +117,6 @@ def chance(bloom: int) -> float:
     return (bloom.bit_count() / BLOOM_BITS) ** 3
 
 
-@lru_cache(KNOWN_TOPICS)
 def _bits(value: bytes) -> int:
     digest = keccak(value)
     bits = 0

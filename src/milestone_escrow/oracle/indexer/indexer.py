@@ -83,7 +83,7 @@ class Indexer:
         self._since = since
         self._watched = watched
         self._limits = limits
-        self._reader = ChainReader(contract)
+        self._reader = ChainReader(contract, proves=limits.proves)
         self._finality = Finality(network, self._reader)
         self._width: Width | None = None
         self._on_chain = False

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from milestone_escrow.chain.events import AgreementAmended, AgreementOpened, Event
 from milestone_escrow.chain.replay import advance
@@ -14,7 +14,7 @@ from milestone_escrow.chain.structs import OpenedAgreement
 from milestone_escrow.errors import ChainError
 from milestone_escrow.oracle.store import shapes
 from milestone_escrow.oracle.store import tables as t
-from milestone_escrow.oracle.store.store import upsert_all
+from milestone_escrow.oracle.store.store import insert_all, upsert_all
 from milestone_escrow.protocol.lifecycle import State, end
 
 # Ids in one query: fewer than any database's limit on parameters.
@@ -77,8 +77,7 @@ class Ledger:
 
     def write(self) -> None:
         """What was taken, into the rows."""
-        if self._opened:
-            self._connection.execute(insert(t.agreements), self._opened)
+        insert_all(self._connection, t.agreements, self._opened)
         rows = [
             _row(agreement_id, account, index, event)
             for agreement_id, account in self._accounts.items()

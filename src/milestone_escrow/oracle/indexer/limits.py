@@ -14,12 +14,14 @@ PATIENCE = 16
 class Limits:
     """Bounds of one step. `blocks` are read header by header; where more than `thorough` final
     ones are missing, they are asked for logs only, up to `widest` at once. What does not fit
-    together is read again, up to `attempts` times."""
+    together is read again, up to `attempts` times. A node of one's own may be believed when it says
+    that there is nothing more in a block: then nothing `proves` that."""
 
     blocks: int = 256
     widest: int = 10_000
     thorough: int = 20_000
     attempts: int = 3
+    proves: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from milestone_escrow.chain.events import (
     AgreementAmended,
@@ -23,7 +23,7 @@ from milestone_escrow.oracle.indexer.reading import Found, Passage
 from milestone_escrow.oracle.store import audit, shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.steps import step
-from milestone_escrow.oracle.store.store import upsert
+from milestone_escrow.oracle.store.store import insert_all, upsert
 
 WIDTH = "indexer.width"
 
@@ -99,7 +99,7 @@ def append(connection: Connection, passage: Passage, watched: Watched) -> int:
         ledger.take(found.event)
     if kept:
         rows = [shapes.event_row(found.event, found.block_hash) for found in kept]
-        connection.execute(insert(t.events), rows)
+        insert_all(connection, t.events, rows)
         step("index.events_written")
         ledger.write()
         step("index.rows_written")
@@ -116,8 +116,7 @@ def advance(
         for h in headers
         if h.number >= final.final_number
     ]
-    if fresh:
-        connection.execute(insert(t.blocks), fresh)
+    insert_all(connection, t.blocks, fresh)
     connection.execute(delete(t.blocks).where(t.blocks.c.number < final.final_number))
     row: dict[str, Any] = {
         "id": 1,

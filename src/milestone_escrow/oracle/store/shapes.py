@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, TypeAlias, get_args
 
 from sqlalchemy import RowMapping
@@ -18,11 +20,24 @@ Row: TypeAlias = "Mapping[str, Any] | RowMapping"
 
 _EVENTS: dict[str, Any] = {kind.__name__: kind for kind in get_args(Event)}
 # Columns of their own in `events`, so not in its `data`.
-_COLUMNS = ("place", "agreement_id", "milestone")
+_COLUMNS = frozenset({"place", "agreement_id", "milestone"})
+
+
+@lru_cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
+
+
+@lru_cache
+def _own(kind: Any) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+    """The fields of an event that have no column of their own, and what reads them all."""
+    names = tuple(name for name in _names(kind) if name not in _COLUMNS)
+    read = attrgetter(*names)
+    return names, read if len(names) > 1 else lambda event: (read(event),)
 
 
 def terms_data(terms: Terms) -> dict[str, object]:
-    return {field.name: getattr(terms, field.name) for field in dataclasses.fields(terms)}
+    return {name: getattr(terms, name) for name in _names(Terms)}
 
 
 def read_terms(data: Mapping[str, Any]) -> Terms:
@@ -32,8 +47,7 @@ def read_terms(data: Mapping[str, Any]) -> Terms:
 
 def milestones_data(milestones: Sequence[Milestone]) -> list[dict[str, object]]:
     return [
-        {field.name: getattr(milestone, field.name) for field in dataclasses.fields(milestone)}
-        for milestone in milestones
+        {name: getattr(milestone, name) for name in _names(Milestone)} for milestone in milestones
     ]
 
 
@@ -74,8 +88,8 @@ def event_row(event: Event, block_hash: bytes) -> dict[str, Any]:
     """A row of `events`."""
     place = event.place
     agreement_id = getattr(event, "agreement_id", None)
-    names = [field.name for field in dataclasses.fields(event) if field.name not in _COLUMNS]
-    data = {name: getattr(event, name) for name in names}
+    names, values = _own(type(event))
+    data: dict[str, Any] = dict(zip(names, values(event), strict=True))
     if isinstance(event, chain_events.AgreementOpened):
         data["terms"] = terms_data(event.terms)
         data["milestones"] = milestones_data(event.milestones)
@@ -97,11 +111,11 @@ def read_event(row: Row) -> Event:
     kind = _EVENTS[row["name"]]
     place = Place(row["block"], row["time"], "0x" + row["transaction"].hex(), row["log_index"])
     values: dict[str, Any] = {"place": place}
-    for field in dataclasses.fields(kind):
-        if field.name == "place":
+    for name in _names(kind):
+        if name == "place":
             continue
-        value = row[field.name] if field.name in _COLUMNS else row["data"][field.name]
-        values[field.name] = _typed(field.name, value)
+        value = row[name] if name in _COLUMNS else row["data"][name]
+        values[name] = _typed(name, value)
     if kind is chain_events.AgreementOpened:
         values["terms"] = read_terms(row["data"]["terms"])
         values["milestones"] = read_milestones(row["data"]["milestones"])

@@ -122,17 +122,40 @@ def upsert(connection: Connection, table: Any, values: dict[str, Any], *keys: st
     connection.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=rest))
 
 
+def insert_all(connection: Connection, table: Any, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert many rows, which all name the same columns."""
+    if rows:
+        _write_all(connection, table, _insert(connection, table), rows)
+
+
 def upsert_all(
     connection: Connection, table: Any, rows: Sequence[dict[str, Any]], *keys: str
 ) -> None:
-    """The same for many rows, which all name the same columns."""
-    if not rows:
-        return
-    statement = _insert(connection, table)
-    rest = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=list(keys), set_=rest), list(rows)
-    )
+    """Upsert many rows, which all name the same columns."""
+    if rows:
+        statement = _insert(connection, table)
+        rest = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+        conflict = statement.on_conflict_do_update(index_elements=list(keys), set_=rest)
+        _write_all(connection, table, conflict, rows)
+
+
+def _write_all(
+    connection: Connection, table: Any, statement: Any, rows: Sequence[dict[str, Any]]
+) -> None:
+    """Hand whole columns to the driver: going through each row takes longer than writing it."""
+    dialect, names = connection.dialect, list(rows[0])
+    compiled = statement.compile(dialect=dialect, column_keys=names)
+    if compiled.positional:
+        names = list(compiled.positiontup)
+    columns = []
+    for name in names:
+        process = table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
+        values = [row[name] for row in rows]
+        columns.append([process(value) for value in values] if process else values)
+    parameters: list[Any] = list(zip(*columns, strict=True))
+    if not compiled.positional:
+        parameters = [dict(zip(names, values, strict=True)) for values in parameters]
+    connection.exec_driver_sql(compiled.string, parameters)
 
 
 def insert_new(connection: Connection, table: Any, values: dict[str, Any], *keys: str) -> bool:

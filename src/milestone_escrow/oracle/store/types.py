@@ -43,12 +43,15 @@ class Json(TypeDecorator[Any]):
 
 def dumps(value: object) -> str:
     """The one text of a value, as `Json` columns and the audit log write it."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_bytes
-    )
+    return _ENCODER.encode(value)
 
 
 def _bytes(value: object) -> str:
     if isinstance(value, (bytes, bytearray, memoryview)):
         return "0x" + bytes(value).hex()
     raise TypeError(f"a {type(value).__name__} is not JSON")
+
+
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_bytes
+)
