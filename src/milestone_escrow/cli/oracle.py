@@ -12,6 +12,7 @@ from milestone_escrow.cli.entry import Entry
 # Every subcommand of its own module: name, where it is, and its line in the help.
 COMMANDS: Mapping[str, Entry] = {
     "run": Entry("oracle_run", "run", "Run the service until it is stopped."),
+    "doctor": Entry("oracle_doctor", "doctor", "Check everything before the first run."),
     "explain": Entry(
         "oracle_explain", "explain", "Show what a milestone still lacks before it is signed."
     ),

@@ -88,6 +88,11 @@ def usual_store(session: Session, escrow: Escrow) -> Path:
     return session.home.root / "oracle" / f"{name}.db"
 
 
+def evidence_folder(session: Session) -> Path:
+    """Where files of evidence are kept unless --evidence or oracle.toml say otherwise."""
+    return session.home.root / "oracle" / "evidence"
+
+
 def open_store(session: Session, escrow: Escrow, where: str | None) -> Store:
     from milestone_escrow.oracle.store.store import Store
     from milestone_escrow.protocol.eip712 import Domain

@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from milestone_escrow.cli.context import Session
-from milestone_escrow.cli.oracle_home import Running, connect, load_settings, open_store
+from milestone_escrow.cli.oracle_home import (
+    Running,
+    connect,
+    evidence_folder,
+    load_settings,
+    open_store,
+)
 from milestone_escrow.cli.output import bold, command, dim, table
 from milestone_escrow.cli.signers import key_named
 from milestone_escrow.errors import ChainError, EscrowError, UsageError
@@ -118,7 +124,6 @@ def _assemble(
     from milestone_escrow.oracle.settings import Settings
 
     assert isinstance(settings, Settings)
-    folder = session.home.root / "oracle" / "evidence"
     return assemble(
         Parts(
             store,
@@ -127,7 +132,7 @@ def _assemble(
             relayer=relayer,
             verifier=signer,
             new_key=wanted.new_key,
-            evidence=wanted.evidence or folder,
+            evidence=wanted.evidence or evidence_folder(session),
             origin=origin,
             since=escrow.since,
         )

@@ -157,8 +157,18 @@ def key_named(session: Session, chain_id: int, name: str) -> Signer:
     Raises:
         UsageError: there is no such key.
     """
+    return unlock(session, _key_named(session, chain_id, name))
+
+
+def account_of_key(session: Session, chain_id: int, name: str) -> Address:
+    """The account of a key by name, without unlocking it; see `key_named`."""
+    return _key_named(session, chain_id, name).account
+
+
+def _key_named(session: Session, chain_id: int, name: str) -> AtHand:
     if name.partition(":")[0] in ("rpc", "ledger", "kms"):
-        return signers_at(session, name, chain_id)[0]
+        signer = signers_at(session, name, chain_id)[0]
+        return AtHand(name, signer.address, signer=signer)
     keys = own_keys(session, chain_id)
     if chain_id == SANDBOX_CHAIN_ID:
         from milestone_escrow.sandbox.people import everybody
@@ -166,7 +176,7 @@ def key_named(session: Session, chain_id: int, name: str) -> Signer:
         taken = {key.name for key in keys}
         people = (AtHand(one.role, one.account, one.number) for one in everybody())
         keys += [person for person in people if person.name not in taken]
-    return unlock(session, _named(name, keys))
+    return _named(name, keys)
 
 
 def choose_account(session: Session, chain_id: int, account: Address) -> Signer:
