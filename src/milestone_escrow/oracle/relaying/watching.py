@@ -221,11 +221,11 @@ class Watching:
         due = best.sender == desk.sender and self._is_due(best, since, conditions)
         if due and self._sending.replace(best, intent):
             return True
+        if now - best.signed_at >= desk.settings.abandon_after:
+            self._stuck(best, intent)
         told = best.broadcast_at
         if told is None or now - told >= desk.settings.rebroadcast_after:
             return self._sending.broadcast(best, intent) or told is not None
-        if now - best.signed_at >= desk.settings.abandon_after:
-            self._stuck(best, intent)
         return True
 
     def _is_due(self, best: Attempt, since: int, conditions: Conditions) -> bool:
