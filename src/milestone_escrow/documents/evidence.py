@@ -6,7 +6,6 @@ A file's kind is its name without number and extension, as requirements name it:
 
 from __future__ import annotations
 
-import mimetypes
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,28 @@ from milestone_escrow.errors import UsageError
 
 _NUMBERED = re.compile(r"[-_ ]?\d+$", re.ASCII)
 UNKNOWN_TYPE = "application/octet-stream"
+
+_OFFICE = "application/vnd.openxmlformats-officedocument"
+_OPEN = "application/vnd.oasis.opendocument"
+
+# Written out, because every Python and every system knows others, and a manifest's hash must be
+# the same on all of them.
+_BY_ENDING = MEDIA_TYPES | {
+    "txt": "text/plain", "log": "text/plain", "md": "text/markdown",
+    "tsv": "text/tab-separated-values",
+    "htm": "text/html", "html": "text/html", "css": "text/css", "js": "text/javascript",
+    "eml": "message/rfc822", "ics": "text/calendar", "rtf": "application/rtf",
+    "doc": "application/msword", "xls": "application/vnd.ms-excel",
+    "ppt": "application/vnd.ms-powerpoint",
+    "docx": f"{_OFFICE}.wordprocessingml.document", "xlsx": f"{_OFFICE}.spreadsheetml.sheet",
+    "pptx": f"{_OFFICE}.presentationml.presentation",
+    "odt": f"{_OPEN}.text", "ods": f"{_OPEN}.spreadsheet", "odp": f"{_OPEN}.presentation",
+    "gif": "image/gif", "webp": "image/webp", "heic": "image/heic", "bmp": "image/bmp",
+    "tif": "image/tiff", "tiff": "image/tiff", "jpe": "image/jpeg",
+    "mov": "video/quicktime", "webm": "video/webm", "avi": "video/x-msvideo",
+    "mp3": "audio/mpeg", "m4a": "audio/mp4", "wav": "audio/x-wav", "ogg": "audio/ogg",
+    "gz": "application/gzip", "tar": "application/x-tar", "7z": "application/x-7z-compressed",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +99,7 @@ def manifest(files: Iterable[str | Path]) -> Manifest:
 
 def media_type_of(name: str) -> str:
     """The media type that a file's extension stands for, the same on every machine."""
-    suffix = Path(name).suffix.lower().removeprefix(".")
-    known = MEDIA_TYPES | {"txt": "text/plain", "md": "text/markdown"}
-    # The types that a system adds to its own table must not change a manifest's hash.
-    table = mimetypes.MimeTypes(filenames=())
-    return known.get(suffix) or table.guess_type(f"x.{suffix}")[0] or UNKNOWN_TYPE
+    return _BY_ENDING.get(Path(name).suffix.lower().removeprefix("."), UNKNOWN_TYPE)
 
 
 def kind_of(name: str) -> str:

@@ -278,9 +278,9 @@ def test_the_certificate_must_be_the_hosts_own(
     trusting = ssl.create_default_context(cafile=str(identity))
     asking = fetcher(server, plain=False, context=trusting)
     assert asking.value("https://api.example/", "/a") == 1
-    with pytest.raises(FetchError, match="certificate is not valid .*[Hh]ostname"):
+    with pytest.raises(FetchError, match=r"certificate is not valid .*[Hh]ostname"):
         asking.fetch("https://other.example/")
-    with pytest.raises(FetchError, match="certificate is not valid .*self"):
+    with pytest.raises(FetchError, match=r"certificate is not valid .*self"):
         fetcher(server, plain=False).fetch("https://api.example/")
 
 
