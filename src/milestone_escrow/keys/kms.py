@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from milestone_escrow.errors import KeyFileError, UsageError
 from milestone_escrow.protocol.eip712 import Address, TypedData
+from milestone_escrow.protocol.signatures import text_digest
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _HALF_ORDER = ORDER // 2
@@ -89,6 +90,10 @@ class KmsSigner:
             KeyFileError: KMS refuses, or answers something that is not this key's signature.
         """
         return self._sign(data.digest())
+
+    def sign_text(self, text: str, chain_id: int) -> bytes:
+        """A 65-byte signature of a text (EIP-191); see `LocalSigner.sign_text`."""
+        return self._sign(text_digest(text))
 
     def sign_transaction(self, transaction: Mapping[str, Any]) -> bytes:
         """The signed raw transaction (EIP-1559).

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from milestone_escrow.errors import EscrowError, KeyFileError, UsageError
 from milestone_escrow.protocol.eip712 import Address, TypedData
-from milestone_escrow.protocol.signatures import normalized, recover
+from milestone_escrow.protocol.signatures import normalized, recover, text_digest
 
 # JSON-RPC's own codes, and those of wallets (EIP-1193).
 _METHOD_NOT_FOUND, _INVALID_PARAMS = -32601, -32602
@@ -58,6 +58,18 @@ class RpcSigner:
                 f"the wallet's signature is not by {self.address} for what it was asked to sign",
                 hint="nothing was done with it; use another wallet, and look into this one",
             )
+        return signature
+
+    def sign_text(self, text: str, chain_id: int) -> bytes:
+        """A 65-byte signature of a text by `personal_sign`, checked against its digest.
+
+        Raises:
+            KeyFileError: the wallet refuses, or signs anything else.
+        """
+        answer = self._ask("personal_sign", ["0x" + text.encode().hex(), self.address])
+        signature = normalized(_bytes(answer, "a signature"))
+        if len(signature) != 65 or recover(text_digest(text), signature) != self.address:
+            raise KeyFileError(f"the wallet's signature of the text is not by {self.address}")
         return signature
 
     def sign_transaction(self, transaction: Mapping[str, Any]) -> bytes:

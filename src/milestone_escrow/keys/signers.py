@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from milestone_escrow.errors import KeyFileError, UsageError
 from milestone_escrow.protocol.devchain import SANDBOX_ACCOUNTS, SANDBOX_CHAIN_ID
 from milestone_escrow.protocol.eip712 import Address, TypedData
+from milestone_escrow.protocol.signatures import text_digest
 
 _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
@@ -35,6 +36,12 @@ class LocalSigner:
     def sign_typed_data(self, data: TypedData) -> bytes:
         """A 65-byte signature of the digest rebuilt from `data`, v being 27 or 28."""
         signature = self.__key.sign_msg_hash(data.digest()).to_bytes()
+        return signature[:64] + bytes([signature[64] + 27])
+
+    def sign_text(self, text: str, chain_id: int) -> bytes:
+        """A 65-byte signature of a text (EIP-191), which can be neither a transaction nor typed
+        data; `chain_id` is where the account belongs that the text speaks for."""
+        signature = self.__key.sign_msg_hash(text_digest(text)).to_bytes()
         return signature[:64] + bytes([signature[64] + 27])
 
     def sign_transaction(self, transaction: Mapping[str, Any]) -> bytes:
@@ -78,6 +85,10 @@ class DevSigner(LocalSigner):
     def sign_typed_data(self, data: TypedData) -> bytes:
         self._require_sandbox(data.domain.chain_id)
         return super().sign_typed_data(data)
+
+    def sign_text(self, text: str, chain_id: int) -> bytes:
+        self._require_sandbox(chain_id)
+        return super().sign_text(text, chain_id)
 
     def sign_transaction(self, transaction: Mapping[str, Any]) -> bytes:
         self._require_sandbox(transaction.get("chainId"))

@@ -50,6 +50,14 @@ class Wallets(Protocol):
         ...
 
 
+def text_digest(text: str) -> bytes:
+    """What is signed of a text (EIP-191, `personal_sign`)."""
+    from eth_hash.auto import keccak
+
+    raw = text.encode()
+    return keccak(b"\x19Ethereum Signed Message:\n" + str(len(raw)).encode() + raw)
+
+
 def recover(digest: bytes, signature: bytes) -> Address | None:
     """The account that signed `digest`, or None where no account can have.
 
