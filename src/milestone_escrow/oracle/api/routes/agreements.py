@@ -145,7 +145,7 @@ def _search(text: str | None) -> str:
     dependencies=[JSON_ONLY, limited("write")],
     openapi_extra=PEOPLE,
 )
-def register(
+def register_agreement(
     deps: Deps,
     viewer: SignedIn,
     body: SignedAgreementBody,
@@ -234,7 +234,7 @@ def get_milestone(
     responses=documented(401, 404, 422),
     openapi_extra=PUBLIC,
 )
-def history(
+def get_history(
     deps: Deps,
     viewer: Asking,
     agreement_id: AgreementId,

@@ -80,7 +80,7 @@ _STATUSES = {
     dependencies=[JSON_ONLY, limited("attest")],
     openapi_extra=OPEN,
 )
-def post(
+def post_attestation(
     deps: Deps,
     viewer: Asking,
     agreement_id: AgreementId,
@@ -165,7 +165,7 @@ def list_attestations(
     responses=documented(401, 404, 409, 422),
     openapi_extra=PUBLIC,
 )
-def calldata(
+def get_calldata(
     deps: Deps,
     viewer: Asking,
     agreement_id: AgreementId,

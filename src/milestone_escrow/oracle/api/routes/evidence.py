@@ -179,7 +179,7 @@ def remove_evidence(
     },
     openapi_extra=READERS,
 )
-def download(
+def download_evidence(
     deps: Deps,
     viewer: Asking,
     sha256: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")],

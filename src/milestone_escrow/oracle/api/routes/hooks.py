@@ -54,7 +54,7 @@ async def raw_body(request: Request) -> bytes:
         ],
     },
 )
-def hook(
+def take_event(
     request: Request,
     deps: Deps,
     source: Annotated[str, Path(pattern=r"^[a-z][a-z0-9_-]{0,39}$")],

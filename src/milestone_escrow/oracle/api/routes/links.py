@@ -35,7 +35,7 @@ router = APIRouter(
     dependencies=[JSON_ONLY, limited("write")],
     openapi_extra=PEOPLE,
 )
-def create(
+def make_link(
     deps: Deps, viewer: SignedIn, agreement_id: AgreementId, body: LinkRequest
 ) -> NewLinkBody:
     """Buyer and supplier can let others read, until it expires or is revoked."""
@@ -72,7 +72,7 @@ def list_links(deps: Deps, viewer: SignedIn, agreement_id: AgreementId) -> LinkL
     dependencies=[limited("write")],
     openapi_extra=PEOPLE,
 )
-def revoke(
+def revoke_link(
     deps: Deps,
     viewer: SignedIn,
     agreement_id: AgreementId,

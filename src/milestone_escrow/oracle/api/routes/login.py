@@ -50,7 +50,7 @@ def expected(deps: ApiDeps) -> siwe.Expected:
     dependencies=[JSON_ONLY, limited("login")],
     openapi_extra=OPEN,
 )
-def begin(deps: Deps, body: NonceRequest) -> NonceBody:
+def begin_login(deps: Deps, body: NonceRequest) -> NonceBody:
     """A nonce for one sign-in within ten minutes and, for a known account, the message to sign."""
     now = deps.now()
     account = read_account(body.account) if body.account else None
@@ -135,7 +135,7 @@ def login(request: Request, response: Response, deps: Deps, body: LoginRequest) 
     responses=documented(401),
     openapi_extra=PUBLIC,
 )
-def session(viewer: Asking) -> SessionBody:
+def get_session(viewer: Asking) -> SessionBody:
     """Who is signed in, or what a link opens; all null for anybody else."""
     return SessionBody(
         account=viewer.account,

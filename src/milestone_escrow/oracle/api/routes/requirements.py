@@ -26,7 +26,7 @@ router = APIRouter(
     responses=documented(401, 403, 404, 409, 422),
     openapi_extra=READERS,
 )
-def requirements(
+def get_requirements(
     deps: Deps, viewer: Asking, agreement_id: AgreementId, index: Index
 ) -> RequirementsBody:
     """The requirements as a tree, each with what it comes to now, why, and since when."""
@@ -75,7 +75,7 @@ def _body(finding: Finding) -> FindingBody:
     },
     openapi_extra=READERS,
 )
-def calendar_feed(deps: Deps, viewer: Asking, agreement_id: AgreementId) -> Response:
+def get_calendar(deps: Deps, viewer: Asking, agreement_id: AgreementId) -> Response:
     """Due dates, and the days on which time decides. Calendars fetch it themselves: give them the
     address with `?link=`."""
     view = find(deps, agreement_id, viewer)
