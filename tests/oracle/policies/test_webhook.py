@@ -8,6 +8,7 @@ import hmac
 import json
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,13 +22,25 @@ from milestone_escrow.oracle.policies.webhook_signature import is_signed, secret
 from milestone_escrow.oracle.store import audit
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
+from tests.oracle.conftest import DOMAIN
 from tests.oracle.policies.world import NOW, House, build
 
 SECRET = "0123456789abcdef0123456789abcdef"
 HOOKS = {"notary": Hook(Secret("notary", SECRET))}
 
 
-def headers(body: bytes, *, delivery: str = "d-1", at: int = NOW, secret: str = SECRET):
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A house that nothing ever happens to: what is refused leaves no trace."""
+    store = Store.open(tmp_path_factory.mktemp("quiet") / "oracle.db", DOMAIN)
+    yield build(store)
+    assert count(store) == 0
+    store.close()
+
+
+def headers(
+    body: bytes, *, delivery: str = "d-1", at: int = NOW, secret: str = SECRET
+) -> dict[str, str]:
     return {
         "Webhook-Id": delivery,
         "Webhook-Timestamp": str(at),
@@ -55,22 +68,13 @@ def count(store: Store) -> int:
         return connection.execute(select(func.count()).select_from(t.observations)).scalar_one()
 
 
-# RFC 4231 gives the HMAC; these fix what is put into it, and how it is written.
-@pytest.mark.parametrize(
-    ("secret", "delivery", "at", "body", "signature"),
-    [
-        (
-            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330,
-            b'{"test": 2432232314}', "v1,g0hM9SsE+OTPJTt/tmKtSyEjyPxpgXeWqXKPnDPbmXk=",
-        ),
-    ],
-)  # fmt: skip
-def test_signs_as_the_published_example_does(
-    secret: str, delivery: str, at: int, body: bytes, signature: str
-) -> None:
-    made = sign(secret_bytes(secret), delivery, at, body)
-    assert made.startswith("v1,g0hM9SsE+OTPJTt/tmKtSy")
-    assert is_signed(secret_bytes(secret), delivery, at, body, made)
+def test_signs_as_the_published_example_does() -> None:
+    """The example of the Standard Webhooks libraries, which they all reproduce."""
+    secret = secret_bytes("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    delivery, at, body = "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}'
+    signature = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+    assert sign(secret, delivery, at, body) == signature
+    assert is_signed(secret, delivery, at, body, signature)
 
 
 def test_the_signature_covers_id_time_and_body() -> None:
@@ -133,12 +137,12 @@ def test_another_event_under_the_same_id_is_refused(house: House) -> None:
 
 
 @pytest.mark.parametrize("at", [NOW - 301, NOW + 301, 0, NOW * 1000])
-def test_an_event_that_is_not_fresh_is_refused(house: House, at: int) -> None:
-    body = event(house)
+def test_an_event_that_is_not_fresh_is_refused(quiet: House, at: int) -> None:
+    body = event(quiet)
     with pytest.raises(HookError) as refused:
-        send(house, body, headers(body, at=at))
+        send(quiet, body, headers(body, at=at))
     assert refused.value.status == 401
-    assert count(house.store) == 0
+    assert count(quiet.store) == 0
 
 
 @pytest.mark.parametrize("at", [NOW - 300, NOW, NOW + 300])
@@ -162,13 +166,13 @@ def test_an_event_within_the_window_is_taken(house: House, at: int) -> None:
     ],
 )
 def test_headers_that_do_not_fit_are_refused(
-    house: House, changes: dict[str, str], status: int
+    quiet: House, changes: dict[str, str], status: int
 ) -> None:
-    body = event(house)
+    body = event(quiet)
     with pytest.raises(HookError) as refused:
-        send(house, body, {**headers(body), **changes})
+        send(quiet, body, {**headers(body), **changes})
     assert refused.value.status == status
-    assert count(house.store) == 0
+    assert count(quiet.store) == 0
 
 
 @pytest.mark.parametrize(
@@ -178,9 +182,9 @@ def test_headers_that_do_not_fit_are_refused(
         (b"[" * 10_000, 400), (b"{" + b" " * MAX_BODY + b"}", 413),
     ],
 )  # fmt: skip
-def test_bodies_that_are_no_event_are_refused(house: House, body: bytes, status: int) -> None:
+def test_bodies_that_are_no_event_are_refused(quiet: House, body: bytes, status: int) -> None:
     with pytest.raises(HookError) as refused:
-        send(house, body, headers(body))
+        send(quiet, body, headers(body))
     assert refused.value.status == status
 
 
@@ -193,22 +197,22 @@ def test_bodies_that_are_no_event_are_refused(house: House, body: bytes, status:
     ],
 )  # fmt: skip
 def test_events_about_nothing_known_are_refused(
-    house: House, changes: dict[str, object], status: int
+    quiet: House, changes: dict[str, object], status: int
 ) -> None:
-    body = event(house, **changes)
+    body = event(quiet, **changes)
     with pytest.raises(HookError) as refused:
-        send(house, body, headers(body))
+        send(quiet, body, headers(body))
     assert refused.value.status == status
 
 
-def test_an_unknown_sender_is_refused(house: House) -> None:
-    body = event(house)
+def test_an_unknown_sender_is_refused(quiet: House) -> None:
+    body = event(quiet)
     with pytest.raises(HookError) as refused:
-        send(house, body, headers(body), source="stranger")
+        send(quiet, body, headers(body), source="stranger")
     assert refused.value.status == 404
 
 
-def test_the_example_of_the_page_signs_with_openssl(house: House, tmp_path: Path) -> None:
+def test_the_example_of_the_page_signs_with_openssl(tmp_path: Path) -> None:
     """What docs/requirements.md tells a carrier to run, up to the sending."""
     page = Path(__file__).resolve().parents[3] / "docs" / "requirements.md"
     script = re.search(r"```sh\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
