@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from milestone_escrow.cli.context import Session
 from milestone_escrow.cli.output import bold, command, dim, table
+from milestone_escrow.cli.serving import Shelf, listen, origin_of, served
 from milestone_escrow.documents.money import format_amount, parse_amount
 from milestone_escrow.documents.when import format_time, parse_duration, read_date
-from milestone_escrow.errors import EscrowError, UsageError
+from milestone_escrow.errors import ChainError, EscrowError, UsageError
 from milestone_escrow.sandbox.record import Record, read_record
 
 if TYPE_CHECKING:
@@ -25,12 +31,16 @@ if TYPE_CHECKING:
     from milestone_escrow.sandbox.service import Sandbox
 
 TICK = 0.25
+PAGE_PORT = 8548
 UTC = ZoneInfo("UTC")
 ETHER = 10**18
 
 
-def host(session: Session, port: int | None, start: str | None, *, keeps: bool) -> None:
-    """Run a sandbox until somebody stops it.
+def host(
+    session: Session, port: int | None, start: str | None, *, keeps: bool, page: int | None
+) -> None:
+    """Run a sandbox until somebody stops it. `page` is the port of its page: 0 is the usual one or,
+    where that is taken, any; None is no page.
 
     Raises:
         EscrowError: one is running already.
@@ -57,16 +67,72 @@ def host(session: Session, port: int | None, start: str | None, *, keeps: bool) 
         contract=sandbox.escrow.contract,
         token=sandbox.escrow.token("USDC").address,
     )
-    with sandbox.server:
+    with sandbox.server, _page(session, sandbox, page) as shown_at:
         record.write(session.home.sandbox)
         try:
-            _greet(session, sandbox, record)
+            _greet(session, sandbox, record, shown_at)
             while not stop.wait(TICK):
                 _tell(session, sandbox)
             _tell(session, sandbox)
         finally:
             record.remove(session.home.sandbox)
     session.say("\nThe sandbox has stopped; nothing of its chain remains.")
+
+
+@contextmanager
+def _page(session: Session, sandbox: Sandbox, port: int | None) -> Iterator[str]:
+    """Serve the page until the block ends; gives its address, "" without one.
+
+    It comes up in a thread: nobody who only wants the chain waits for it.
+    """
+    if port is None:
+        yield ""
+        return
+    listening, over = listen("127.0.0.1", port) if port else _listen_somewhere(), threading.Event()
+    url = origin_of("127.0.0.1", listening)
+    work = threading.Thread(
+        target=_serve_page, args=(session, sandbox, listening, url, over), daemon=True
+    )
+    work.start()
+    try:
+        yield url
+    finally:
+        over.set()
+        work.join(10)
+
+
+def _serve_page(
+    session: Session, sandbox: Sandbox, listening: socket.socket, url: str, over: threading.Event
+) -> None:
+    """With a store that lasts as long as the sandbox."""
+    from milestone_escrow.chain.client import Escrow
+    from milestone_escrow.keys.signers import DevSigner
+    from milestone_escrow.oracle.assembly import Parts, assemble
+    from milestone_escrow.oracle.settings import Settings
+    from milestone_escrow.oracle.store.store import Store
+    from milestone_escrow.sandbox.people import ROLES
+
+    # Through the server, as everybody else: the chain itself serves one at a time.
+    escrow = Escrow.connect("sandbox", rpc=sandbox.server.url)
+    with TemporaryDirectory(prefix="escrow-") as folder:
+        store = Store.open(Path(folder) / "page.db", escrow.domain)
+        evidence, relayer = Path(folder) / "evidence", DevSigner(ROLES["host"])
+        parts = Parts(store, escrow, Settings(), relayer=relayer, evidence=evidence, origin=url)
+        shelf = Shelf(session, store, escrow.domain)
+        try:
+            with served(assemble(parts), listening):
+                while not over.wait(TICK):
+                    shelf.look(sandbox.chain.time)
+        finally:
+            store.close()
+
+
+def _listen_somewhere() -> socket.socket:
+    """Several sandboxes may run on one machine; the first has the page where it is expected."""
+    try:
+        return listen("127.0.0.1", PAGE_PORT)
+    except ChainError:
+        return listen("127.0.0.1", 0)
 
 
 def let_time_pass(session: Session, duration: str) -> None:
@@ -125,7 +191,7 @@ def _tell(session: Session, sandbox: Sandbox) -> None:
         session.say(line)
 
 
-def _greet(session: Session, sandbox: Sandbox, record: Record) -> None:
+def _greet(session: Session, sandbox: Sandbox, record: Record, page: str) -> None:
     token = sandbox.escrow.token("USDC")
     rows = [
         (
@@ -138,6 +204,8 @@ def _greet(session: Session, sandbox: Sandbox, record: Record) -> None:
     ]
     session.say(f"\n{bold('A private chain is running')} at {record.url}, chain {record.chain_id}.")
     session.say(f"Its clock says {format_time(sandbox.chain.time, UTC)}.\n")
+    if page:
+        session.say(f"Its page, for wallets, is at {bold(page)}.\n")
     session.say(f"escrow contract  {record.contract}")
     session.say(f"test USDC        {record.token}\n")
     session.say(table(rows, ("role", "account", "test USDC", "test ETH"), right=(2, 3)))

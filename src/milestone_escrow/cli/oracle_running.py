@@ -21,12 +21,11 @@ from milestone_escrow.cli.oracle_home import (
     open_store,
 )
 from milestone_escrow.cli.output import bold, command, dim, table
+from milestone_escrow.cli.serving import Shelf, listen, origin_of, served
 from milestone_escrow.cli.signers import key_named
-from milestone_escrow.errors import ChainError, EscrowError, UsageError
+from milestone_escrow.errors import UsageError
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
-
     from milestone_escrow.chain.client import Escrow
     from milestone_escrow.oracle.assembly import Instance
     from milestone_escrow.oracle.store.store import Store
@@ -70,11 +69,11 @@ def run_oracle(session: Session, wanted: Wanted) -> None:
     as_json = wanted.log_json or session.as_json or not sys.stderr.isatty()
     log_to(sys.stderr, as_json=as_json)
     store = open_store(session, escrow, wanted.store)
-    listening = None if wanted.once else _listen(wanted.host, wanted.port)
+    listening = None if wanted.once else listen(wanted.host, wanted.port)
     try:
-        origin = _origin(wanted.host, listening)
+        origin = origin_of(wanted.host, listening) if listening else ""
         instance = _assemble(session, wanted, escrow, store, settings, signer, relayer, origin)
-        register(session, store, escrow, wanted.agreements)
+        _register(session, store, escrow, wanted.agreements)
         _greet(session, instance, signer, relayer, origin)
         if listening is None:
             instance.service.tick()
@@ -87,27 +86,24 @@ def run_oracle(session: Session, wanted: Wanted) -> None:
     session.say("The oracle has stopped. Start it again at any time: it goes on from here.")
 
 
-def register(session: Session, store: Store, escrow: Escrow, names: tuple[str, ...] = ()) -> None:
+def _register(session: Session, store: Store, escrow: Escrow, names: tuple[str, ...]) -> None:
     """Tell the oracle what agreements of its contract are about: those named, and all that this
     machine knows."""
     from milestone_escrow.oracle import book
-    from milestone_escrow.protocol.eip712 import Domain
 
-    domain = Domain(escrow.network.chain_id, escrow.contract)
-    named = [session.shelf.find(name, lambda agreement: agreement.on(escrow)) for name in names]
-    for signed in named:
-        if signed.domain != domain:
+    now = int(time.time())
+    for name in names:
+        signed = session.shelf.find(name, lambda agreement: agreement.on(escrow))
+        if signed.domain != escrow.domain:
             raise UsageError(
                 f"{signed.agreement.reference} is bound to contract "
                 f"{signed.domain.verifying_contract} on chain {signed.domain.chain_id}, and this "
                 f"oracle works for {escrow.contract} on {escrow.network.title}",
                 hint="start another oracle for it with --network",
             )
-    ours = [signed for signed in session.shelf.all() if signed.domain == domain]
-    now = int(time.time())
-    with store.transaction() as connection:
-        for signed in (*named, *ours):
+        with store.transaction() as connection:
             book.register(connection, signed, by="operator", now=now)
+    Shelf(session, store, escrow.domain).register(now)
 
 
 def _assemble(
@@ -152,33 +148,6 @@ def _keys(session: Session, wanted: Wanted, escrow: Escrow) -> tuple[Signer | No
     return signer, signer
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """A socket of our own, so that a port that is taken is said before anything is done.
-
-    Raises:
-        ChainError: it is taken, or not ours to take.
-    """
-    try:
-        return socket.create_server((host, port), family=_family(host), backlog=256)
-    except OSError as error:
-        raise ChainError(
-            f"the oracle cannot listen at {host}:{port} ({error.strerror or error})",
-            hint="choose another port with --port, 0 takes any that is free",
-        ) from None
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
-
-
-def _origin(host: str, listening: socket.socket | None) -> str:
-    if listening is None:
-        return ""
-    shown = "127.0.0.1" if host in ("0.0.0.0", "::", "localhost") else host  # noqa: S104
-    name = f"[{shown}]" if ":" in shown else shown
-    return f"http://{name}:{listening.getsockname()[1]}"
-
-
 def _serve(
     session: Session,
     instance: Instance,
@@ -186,49 +155,16 @@ def _serve(
     origin: str,
     stop: threading.Event,
 ) -> None:
-    import uvicorn
-
-    server = uvicorn.Server(
-        uvicorn.Config(application(instance), log_config=None, timeout_graceful_shutdown=5)
-    )
-    thread = threading.Thread(target=server.run, args=([listening],), name="api", daemon=True)
     service, escrow = instance.service, instance.escrow
     record = Running(origin, os.getpid(), escrow.network.chain_id, escrow.contract)
-    service.start()
-    thread.start()
-    record.write(session)
-    known = -1
-    try:
-        while not stop.wait(1.0) and not service.wait(0):
-            known = _look_at_shelf(session, instance, known)
-    finally:
-        record.remove(session)
-        server.should_exit = True
-        service.stop()
-        thread.join(10)
-
-
-def application(instance: Instance) -> FastAPI:
-    """The API with the page on it."""
-    from milestone_escrow.oracle.api.app import create_app
-    from milestone_escrow.web.deps import WebDeps
-    from milestone_escrow.web.mount import mount
-
-    app = create_app(instance.api)
-    mount(app, WebDeps(instance.api, instance.escrow))
-    return app
-
-
-def _look_at_shelf(session: Session, instance: Instance, known: int) -> int:
-    """Agreements that this machine has learned of since are the oracle's, too."""
-    folder = session.home.agreements
-    changed = folder.stat().st_mtime_ns if folder.is_dir() else 0
-    if changed != known:
+    shelf = Shelf(session, service.store, escrow.domain)
+    with served(instance, listening):
+        record.write(session)
         try:
-            register(session, instance.service.store, instance.escrow)
-        except EscrowError as error:
-            session.say(f"The agreements on this machine cannot be read: {error}")
-    return changed
+            while not stop.wait(1.0) and not service.wait(0):
+                shelf.look(int(time.time()))
+        finally:
+            record.remove(session)
 
 
 def _greet(

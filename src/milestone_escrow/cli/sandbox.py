@@ -10,15 +10,27 @@ from milestone_escrow.cli.options import speaks
 
 @click.group(invoke_without_command=True, short_help="Run a private chain with everything set up.")
 @click.option("--port", type=click.IntRange(1, 65_535), help="Instead of 8547.")
+@click.option(
+    "--page-port", type=click.IntRange(1, 65_535), metavar="PORT", help="Instead of 8548."
+)
+@click.option("--no-page", is_flag=True, help="Serve the chain only.")
 @click.option("--start", metavar="DATE", help="Let its clock start on this day, not today.")
 @click.option("--no-keeper", is_flag=True, help="Finalize nothing; leave that to people.")
 @click.pass_context
-def sandbox(ctx: click.Context, port: int | None, start: str | None, no_keeper: bool) -> None:
+def sandbox(
+    ctx: click.Context,
+    port: int | None,
+    page_port: int | None,
+    no_page: bool,
+    start: str | None,
+    no_keeper: bool,
+) -> None:
     """Run a private chain with everything set up, until you stop it with Ctrl-C.
 
     It has the escrow contract, test USDC, and accounts for everybody in the examples. A keeper
-    finalizes what falls due. It serves this machine only, at http://127.0.0.1:8547, and forgets
-    everything when it stops. Every other command, in another terminal, uses it by itself.
+    finalizes what falls due. It serves this machine only, the chain at http://127.0.0.1:8547 and a
+    page for wallets at http://127.0.0.1:8548, and forgets everything when it stops. Every other
+    command, in another terminal, uses it by itself.
 
     \b
     Examples:
@@ -30,9 +42,10 @@ def sandbox(ctx: click.Context, port: int | None, start: str | None, no_keeper: 
     if ctx.invoked_subcommand is None:
         from milestone_escrow.cli.hosting import host
 
-        host(Session(), port, start, keeps=not no_keeper)
-    elif port or start or no_keeper:
-        raise click.UsageError("--port, --start and --no-keeper are for starting a sandbox")
+        page = None if no_page else page_port or 0
+        host(Session(), port, start, keeps=not no_keeper, page=page)
+    elif port or page_port or no_page or start or no_keeper:
+        raise click.UsageError("these options are for starting a sandbox")
 
 
 @sandbox.command(short_help="Let time pass in the running sandbox.")

@@ -20,6 +20,8 @@ ROLES = {
     "verifier-3": 5,
     "arbiter": 6,
     "financier": 7,
+    # Who pays for what the sandbox's own page submits, and for what an oracle beside it does.
+    "host": 17,
     "relayer": 18,
     "keeper": 19,
     "operator": SANDBOX_OPERATOR,

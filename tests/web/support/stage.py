@@ -13,7 +13,7 @@ from pathlib import Path
 import uvicorn
 
 from milestone_escrow.chain.client import Escrow
-from milestone_escrow.cli.oracle_running import application
+from milestone_escrow.cli.serving import application
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.signed import SignedAgreement
 from milestone_escrow.keys.signers import DevSigner
