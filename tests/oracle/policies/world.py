@@ -176,9 +176,9 @@ class House:
         return attestation
 
 
-def build(store: Store, milestones: str = HOUSE) -> House:
+def build(store: Store, milestones: str = HOUSE, domain: Domain = DOMAIN) -> House:
     """Register the agreement, open it, and fund every milestone."""
-    bound = Agreement.loads(agreement_text(milestones)).on(Here())
+    bound = Agreement.loads(agreement_text(milestones)).on(Here(domain))
     signed = SignedAgreement.start(bound)
     state = State(status=Status.FUNDED)
     with store.transaction() as connection:
