@@ -37,6 +37,12 @@ from milestone_escrow.errors import UsageError
     metavar="FILE",
     help="A list of verdicts (YAML, JSON or CSV), for one signature and one transaction.",
 )
+@click.option(
+    "--oracle",
+    metavar="URL",
+    help="The oracle to ask for evidence and to give the signature to; one that runs on this "
+    "machine is found by itself. `none`: no oracle.",
+)
 @click.option("--valid-for", metavar="TIME", default="30 days", help="How long it may be used.")
 @sends
 def attest(
@@ -50,13 +56,18 @@ def attest(
     sign_only: Path | None,
     submit: bool,
     batch: Path | None,
+    oracle: str | None,
     valid_for: str,
 ) -> None:
     """Sign a verdict on a milestone as its verifier; when enough have signed, it is sent.
 
-    Signatures that are still too few are kept, and the next verifier on this machine completes
-    them. On another machine, sign to a file with --sign-only: a second verifier continues the
-    same file, or somebody sends all files with --submit, in any order.
+    With an oracle, what must be shown and the evidence are fetched, verified and shown first; then
+    the verdict is asked for where none is given, and the oracle collects the signatures and sends.
+
+    Without one, or where it is away, signatures that are still too few are kept, and the next
+    verifier on this machine completes them. On another machine, sign to a file with --sign-only: a
+    second verifier continues the same file, or somebody sends all files with --submit, in any
+    order.
 
     --amount is what is done so far in all, not what is new. --reject asks twice.
 
@@ -66,6 +77,7 @@ def attest(
 
     \b
     Examples:
+      escrow attest PO-2027-0114 packed --oracle https://oracle.example
       escrow attest PO-2027-0114 manufactured --accept --evidence inspection.pdf
       escrow attest PO-2027-0114 manufactured --accept --amount 60%
       escrow attest PO-2027-0114 packed --return "Carton 14 is open" --as inspector
@@ -74,9 +86,14 @@ def attest(
       escrow attest --batch inspections.csv --as inspector
     """
     from milestone_escrow.cli import attesting
+    from milestone_escrow.cli.verdicts import one_verdict
     from milestone_escrow.protocol.acts import Verdict
 
     single = (accept, amount, returned, rejected, evidence)
+    if oracle and (batch or submit or sign_only):
+        raise UsageError(
+            "--oracle takes one verdict at a time", hint="leave it out, or --batch and the like"
+        )
     if batch:
         from milestone_escrow.cli.batching import attest_list
 
@@ -95,12 +112,15 @@ def attest(
             hint="as in `escrow attest PO-2027-0114 packed --accept`",
         )
     given = [accept, returned is not None, rejected is not None]
-    if sum(given) != 1:
-        raise UsageError(
-            "this needs one verdict", hint="--accept, --return REASON or --reject REASON"
-        )
+    if sum(given) > 1 or (sign_only and not any(given)):
+        raise one_verdict()
     if amount and not accept:
         raise UsageError("--amount belongs to --accept", hint="leave it out")
+    if not any(given):
+        attesting.sign_and_send(
+            session, *names, None, oracle=oracle, evidence=evidence, valid_for=valid_for
+        )
+        return
     verdicts = (Verdict.ACCEPTED, Verdict.RETURNED, Verdict.REJECTED)
     wish = attesting.Wish(
         verdict=verdicts[given.index(True)],
@@ -114,4 +134,4 @@ def attest(
     if sign_only:
         attesting.sign_to_file(session, *names, wish, sign_only)
     else:
-        attesting.sign_and_send(session, *names, wish)
+        attesting.sign_and_send(session, *names, wish, oracle=oracle)

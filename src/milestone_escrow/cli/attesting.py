@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import click
+
+from milestone_escrow.cli import context
 from milestone_escrow.cli.context import Session
 from milestone_escrow.cli.desk import (
     Desk,
@@ -28,6 +32,7 @@ from milestone_escrow.cli.verdicts import (
     as_json,
     consequence,
     count_words,
+    one_verdict,
     options_again,
     required_words,
     verdict_words,
@@ -40,12 +45,14 @@ from milestone_escrow.documents.collected import (
     words_hash,
     words_of,
 )
-from milestone_escrow.documents.evidence import manifest
+from milestone_escrow.documents.evidence import Manifest, manifest
 from milestone_escrow.documents.when import parse_duration
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.lifecycle import Role, State, Verb
 from milestone_escrow.words.standing import Standing, only, person, require
+
+VALID_FOR = "30 days"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +66,56 @@ class Wish:
     valid_for: str
 
 
-def sign_and_send(session: Session, name: str, key: str, wish: Wish) -> None:
-    """Sign; send once enough have signed, else keep the signature for the next verifier."""
+def sign_and_send(
+    session: Session,
+    name: str,
+    key: str,
+    wish: Wish | None,
+    *,
+    oracle: str | None = None,
+    evidence: Sequence[str] = (),
+    valid_for: str = VALID_FOR,
+) -> None:
+    """Sign and, where there is an oracle, hand it the signature. Without one, send once enough
+    have signed, else keep the signature for the next verifier.
+
+    Without a wish the verdict is asked for, once the evidence was shown.
+    """
+    from milestone_escrow.cli.oracle_verifying import at_oracle, find_oracle
+
+    if wish is None and not context.has_terminal():
+        raise one_verdict()
     desk, standing = take_up(
         session, name, key, Verb.ATTEST, Role.VERIFIERS, doing="attested", does="attests it",
-        not_again=lambda standing: _have_signed(session, standing, wish),
+        not_again=lambda standing: _have_signed(session, standing, wish) if wish else (),
     )  # fmt: skip
-    collected = _continue_or_start(session, standing, wish, standing.now)
+    ask = partial(ask_for, standing, evidence, valid_for)
+    client = find_oracle(session, desk, oracle)
+    if client is not None:
+        done, wish = at_oracle(session, desk, standing, client, wish, ask)
+        if done:
+            return
+    wish = wish or ask()
+    collected = continue_or_start(session, standing, wish, standing.now)
     if desk.signer.address in collected.signatures:
-        raise _signed_already(collected, desk)
+        raise signed_already(collected, desk)
     collected = collected.sign(desk.signer)
     if wish.verdict is not Verdict.RETURNED and collected.is_complete:
-        _send(session, desk, standing, collected)
+        send(session, desk, standing, collected)
     else:
-        _keep(session, desk, standing, collected)
+        keep_signature(session, desk, standing, collected)
+
+
+def ask_for(standing: Standing, evidence: Sequence[str], valid_for: str) -> Wish:
+    """The verdict of somebody who has seen the evidence."""
+    words = {"accept": Verdict.ACCEPTED, "return": Verdict.RETURNED, "reject": Verdict.REJECTED}
+    question = f"Your verdict on '{standing.key}'"
+    answer = click.prompt(question, type=click.Choice(list(words)), err=True)
+    verdict = words[str(answer)]
+    reason = ""
+    while verdict is not Verdict.ACCEPTED and not reason.strip():
+        reason = str(click.prompt("What is wrong, in a sentence", err=True))
+    return Wish(verdict, None, reason, evidence, valid_for)
 
 
 def sign_to_file(session: Session, name: str, key: str, wish: Wish, file: Path) -> None:
@@ -84,7 +127,7 @@ def sign_to_file(session: Session, name: str, key: str, wish: Wish, file: Path) 
     standing = Standing(signed.bound, planned, State(), session.now())
     if not planned.quorum:
         raise EscrowError(f"'{key}' cannot be attested: the agreement names no verifier for it")
-    collected = _start(standing, wish, session.now())
+    collected = start(standing, wish, session.now())
     if file.exists():
         collected = _same(
             load_attestation(file, signed.bound, session.wallets), collected, wish, str(file)
@@ -104,7 +147,7 @@ def sign_to_file(session: Session, name: str, key: str, wish: Wish, file: Path) 
         return
     collected = collected.sign(signer)
     session.say()
-    _confirm(session, wish.verdict, "Sign it?")
+    confirm(session, wish.verdict, "Sign it?")
     write(file, collected.dumps())
     session.say(f"{good('Signed')}: {count_words(collected)}. Nothing was sent.")
     if collected.is_complete and wish.verdict is not Verdict.RETURNED:
@@ -146,14 +189,14 @@ def submit_files(session: Session, files: Sequence[Path]) -> None:
             f"{count_words(collected)}, which is not enough", hint=f"collect a signature of {names}"
         )
     signer = choose(session, signed.bound, signed.domain.chain_id)
-    _send(session, desk.acting(signer), standing, collected)
+    send(session, desk.acting(signer), standing, collected)
 
 
-def _continue_or_start(
+def continue_or_start(
     session: Session, standing: Standing, wish: Wish, now: int
 ) -> CollectedAttestation:
     """The attestation that waits here for this verdict, or a new one."""
-    fresh = _start(standing, wish, now)
+    fresh = start(standing, wish, now)
     for waiting in kept(session, standing.bound, standing.key):
         attestation = waiting.attestation
         usable = standing.state.issued_at < attestation.issued_at and now <= attestation.valid_until
@@ -165,8 +208,11 @@ def _continue_or_start(
     return fresh
 
 
-def _start(standing: Standing, wish: Wish, now: int) -> CollectedAttestation:
-    files = manifest(wish.evidence) if wish.evidence else None
+def start(
+    standing: Standing, wish: Wish, now: int, seen: Manifest | None = None
+) -> CollectedAttestation:
+    """A new attestation, on the evidence that was named or else on what was `seen`."""
+    files = manifest(wish.evidence) if wish.evidence else seen
     words = words_of(files, wish.reason)
     accepted = wish.verdict is Verdict.ACCEPTED
     attestation = Attestation(
@@ -215,9 +261,8 @@ def _have_signed(session: Session, standing: Standing, wish: Wish) -> tuple[str,
     )
 
 
-def _send(
-    session: Session, desk: Desk, standing: Standing, collected: CollectedAttestation
-) -> None:
+def send(session: Session, desk: Desk, standing: Standing, collected: CollectedAttestation) -> None:
+    """Send what a quorum has signed."""
     attestation = collected.attestation
     again = attestation.verdict is Verdict.REJECTED
     intent = Intent(
@@ -238,7 +283,7 @@ def _send(
     show_outcome(session, desk, intent, receipts, [standing.key])
 
 
-def _keep(
+def keep_signature(
     session: Session, desk: Desk, standing: Standing, collected: CollectedAttestation
 ) -> None:
     """Too few have signed, or it is a return for rework, which is never sent."""
@@ -257,7 +302,7 @@ def _keep(
         session.emit({**as_json(collected), "sent": False})
         return
     session.say()
-    _confirm(session, collected.attestation.verdict, "Sign it?")
+    confirm(session, collected.attestation.verdict, "Sign it?")
     path = keep(session.home, collected)
     remember_words(session.home, collected.attestation.evidence_hash, collected.words)
     session.say(f"{good('Signed')}, and kept here:\n  {path}")
@@ -291,13 +336,14 @@ def _say_who_is_next(
         session.say(f"  {person(desk.bound, account)} signs too:\n    {command(line)}")
 
 
-def _confirm(session: Session, verdict: Verdict, question: str) -> None:
+def confirm(session: Session, verdict: Verdict, question: str) -> None:
+    """Ask; twice before a rejection."""
     session.confirm(question)
     if verdict is Verdict.REJECTED:
         session.confirm("Reject it, really?")
 
 
-def _signed_already(collected: CollectedAttestation, desk: Desk) -> EscrowError:
+def signed_already(collected: CollectedAttestation, desk: Desk) -> EscrowError:
     who = person(desk.bound, desk.signer.address)
     names = ", ".join(person(desk.bound, account) for account in collected.waiting_for)
     return EscrowError(

@@ -6,10 +6,16 @@ import shlex
 
 from milestone_escrow.documents.collected import CollectedAttestation
 from milestone_escrow.documents.money import format_amount
+from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.lifecycle import fee
 from milestone_escrow.protocol.terms import MIN_REJECTION_PERIOD
 from milestone_escrow.words.standing import Standing, amount, person, when
+
+
+def one_verdict() -> UsageError:
+    """What to say where a verdict is missing, or several are given."""
+    return UsageError("this needs one verdict", hint="--accept, --return REASON or --reject REASON")
 
 
 def options_again(collected: CollectedAttestation) -> str:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from milestone_escrow.documents.evidence import EvidenceFile, Manifest
@@ -54,6 +54,7 @@ class OracleRefusedError(EscrowError):
         self.kind = kind
 
 
+@runtime_checkable
 class TextSigner(Protocol):
     """A key that signs texts for signing in (EIP-191), beside typed data."""
 
