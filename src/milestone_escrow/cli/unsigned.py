@@ -102,4 +102,4 @@ def _what(session: Session, steps: Sequence[Prepared]) -> str:
 def _limits(session: Session, steps: Sequence[Prepared]) -> list[str]:
     if session.unsigned == SAFE or all(step.gas for step in steps):
         return []
-    return ["What stands on another one could not be simulated: its gas is for the wallet to find."]
+    return ["The last one needs the one before it, so its gas can only be estimated after that."]
