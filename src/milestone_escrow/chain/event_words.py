@@ -48,14 +48,15 @@ def from_hex(text: object, size: int | None = None) -> bytes:
     return value
 
 
-def words(parts: Sequence[str]) -> list[bytes]:
-    """Whole words out of topics and data."""
-    joined = "".join([part[2:] for part in parts if part[:2] == "0x"])
-    raw = bytes.fromhex(joined)
+def words(topics: Sequence[str], data: str) -> list[bytes]:
+    """Whole words out of topics, which are one each, and data."""
+    if [len(topic) for topic in topics] != [2 + 2 * WORD] * len(topics) or data[:2] != "0x":
+        raise ValueError("a topic is not a word, or the data are no hex")
+    text = "".join([topic[2:] for topic in topics]) + data[2:]
+    raw = bytes.fromhex(text)
     # `fromhex` passes over spaces, and no node writes any.
-    whole = [part for part in parts if len(part) % (2 * WORD) == 2]
-    if len(whole) != len(parts) or 2 * len(raw) + 2 * len(parts) != sum(map(len, parts)):
-        raise ValueError("a topic or the data are not whole words of hex")
+    if 2 * len(raw) != len(text) or len(raw) % WORD:
+        raise ValueError("the data are not whole words")
     return [raw[at : at + WORD] for at in range(0, len(raw), WORD)]
 
 

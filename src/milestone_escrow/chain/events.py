@@ -261,7 +261,7 @@ def read_event(log: Mapping[str, Any], time: int) -> Event | None:
         place = Place(
             quantity(log["blockNumber"]), time, log["transactionHash"], quantity(log["logIndex"])
         )
-        values = words((*topics[1:], log["data"]))
+        values = words(topics[1:], log["data"])
         fixed = values[: shape.topics] if shape.build is AgreementOpened else values
         parts = [read(word) for read, word in zip(shape.readers, fixed, strict=True)]
         if shape.build is AgreementOpened:

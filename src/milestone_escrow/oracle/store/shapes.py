@@ -23,21 +23,9 @@ _EVENTS: dict[str, Any] = {kind.__name__: kind for kind in get_args(Event)}
 _COLUMNS = frozenset({"place", "agreement_id", "milestone"})
 
 
-@lru_cache
-def _names(kind: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(kind))
-
-
-@lru_cache
-def _own(kind: Any) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
-    """The fields of an event that have no column of their own, and what reads them all."""
-    names = tuple(name for name in _names(kind) if name not in _COLUMNS)
-    read = attrgetter(*names)
-    return names, read if len(names) > 1 else lambda event: (read(event),)
-
-
 def terms_data(terms: Terms) -> dict[str, object]:
-    return {name: getattr(terms, name) for name in _names(Terms)}
+    names, values = _fields(Terms)
+    return dict(zip(names, values(terms), strict=True))
 
 
 def read_terms(data: Mapping[str, Any]) -> Terms:
@@ -46,9 +34,8 @@ def read_terms(data: Mapping[str, Any]) -> Terms:
 
 
 def milestones_data(milestones: Sequence[Milestone]) -> list[dict[str, object]]:
-    return [
-        {name: getattr(milestone, name) for name in _names(Milestone)} for milestone in milestones
-    ]
+    names, values = _fields(Milestone)
+    return [dict(zip(names, values(milestone), strict=True)) for milestone in milestones]
 
 
 def read_milestones(data: Sequence[Mapping[str, Any]]) -> tuple[Milestone, ...]:
@@ -88,7 +75,8 @@ def event_row(event: Event, block_hash: bytes) -> dict[str, Any]:
     """A row of `events`."""
     place = event.place
     agreement_id = getattr(event, "agreement_id", None)
-    names, values = _own(type(event))
+    kind: Any = type(event)
+    names, values = _fields(kind)
     data: dict[str, Any] = dict(zip(names, values(event), strict=True))
     if isinstance(event, chain_events.AgreementOpened):
         data["terms"] = terms_data(event.terms)
@@ -101,7 +89,7 @@ def event_row(event: Event, block_hash: bytes) -> dict[str, Any]:
         "transaction": bytes.fromhex(place.transaction[2:]),
         "agreement_id": agreement_id,
         "milestone": getattr(event, "milestone", None),
-        "name": type(event).__name__,
+        "name": kind.__name__,
         "data": data,
     }
 
@@ -111,7 +99,8 @@ def read_event(row: Row) -> Event:
     kind = _EVENTS[row["name"]]
     place = Place(row["block"], row["time"], "0x" + row["transaction"].hex(), row["log_index"])
     values: dict[str, Any] = {"place": place}
-    for name in _names(kind):
+    for field in dataclasses.fields(kind):
+        name = field.name
         if name == "place":
             continue
         value = row[name] if name in _COLUMNS else row["data"][name]
@@ -131,3 +120,11 @@ def _typed(name: str, value: Any) -> Any:
     if name in ("evidence_hash", "reason_hash", "reason", "replaces") and isinstance(value, str):
         return bytes.fromhex(value[2:])
     return tuple(value) if isinstance(value, list) else value
+
+
+@lru_cache
+def _fields(kind: Any) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+    """The fields of a record that have no column of their own, and what reads them all."""
+    names = tuple(f.name for f in dataclasses.fields(kind) if f.name not in _COLUMNS)
+    read = attrgetter(*names)
+    return names, read if len(names) > 1 else lambda record: (read(record),)

@@ -7,7 +7,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select
+from sqlalchemy import (
+    Connection,
+    Engine,
+    LargeBinary,
+    TypeDecorator,
+    create_engine,
+    event,
+    insert,
+    select,
+)
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
@@ -149,9 +158,15 @@ def _write_all(
         names = list(compiled.positiontup)
     columns = []
     for name in names:
-        process = table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
+        kind = table.c[name].type
         values = [row[name] for row in rows]
-        columns.append([process(value) for value in values] if process else values)
+        # Our own types make text, which no driver wants otherwise; nor does one bytes.
+        if isinstance(kind, TypeDecorator):
+            values = [kind.process_bind_param(value, dialect) for value in values]
+        elif not isinstance(kind, LargeBinary):
+            process = kind.dialect_impl(dialect).bind_processor(dialect)
+            values = [process(value) for value in values] if process else values
+        columns.append(values)
     parameters: list[Any] = list(zip(*columns, strict=True))
     if not compiled.positional:
         parameters = [dict(zip(names, values, strict=True)) for values in parameters]
