@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,10 +95,11 @@ def test_an_older_file_takes_nothing_away(file: dict[str, Any], store: Store, de
 def test_a_history_is_known_since_the_later_beginning(
     file: dict[str, Any], elsewhere: Store
 ) -> None:
-    signer = guarded(elsewhere)
-    signer.start(NOW - 20 * DAY, declared_new=True)
-    bring(elsewhere, file)
-    assert written(elsewhere, INSPECTOR.address)["signers"][0]["begins"] == NOW - 10 * DAY
+    for begins, wanted in ((NOW - 300, NOW - 300), (NOW - 900, NOW - 300), (NOW - 100, NOW - 100)):
+        histories = [replace(one, begins=begins) for one in interchange.read(file, DOMAIN)]
+        with elsewhere.transaction() as connection:
+            interchange.import_(connection, histories, NOW)
+        assert written(elsewhere, INSPECTOR.address)["signers"][0]["begins"] == wanted
 
 
 def test_contradictions_of_two_machines_are_told(

@@ -282,7 +282,6 @@ def test_may_take_back_what_the_chain_has_finally_passed(
         ({"agreement_id": b"\x01" * 32}, "NoSuchMilestone"),
         ({"amount": AMOUNT + 1}, "AmountOutOfBounds"),
         ({"valid_until": NOW + 91 * DAY}, "ValidityOutOfBounds"),
-        ({"issued_at": NOW - 10 * DAY}, "BeforeHistory"),
     ],
 )
 def test_signs_nothing_out_of_bounds(
@@ -414,6 +413,19 @@ def test_a_key_that_was_used_elsewhere_is_recognized(store: Store, deal: Deal) -
     with pytest.raises(NotSignedError) as caught:
         signer.sign(deal.attestation(**REJECTED, issued_at=LATER), NOW)
     assert caught.value.refusal.error == "VerdictStillLive"
+    # What else it signed before is not known, on whatever milestone.
+    with pytest.raises(NotSignedError) as caught:
+        signer.sign(deal.attestation(milestone=1), NOW)
+    assert caught.value.refusal.error == "BeforeHistory"
+    assert signer.sign(deal.attestation(milestone=1, issued_at=LATER), NOW).is_taken
+
+
+def test_a_clock_that_is_ahead_of_an_idle_chain_does_not_stop_a_new_key(
+    store: Store, deal: Deal
+) -> None:
+    signer = guarded(store)
+    signer.start(NOW + 10 * DAY, declared_new=True)
+    assert accept(signer, deal, NOW + 10 * DAY) is Stage.OPEN
 
 
 def race(*acts: Callable[[], object]) -> list[object]:

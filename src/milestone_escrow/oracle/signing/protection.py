@@ -4,7 +4,8 @@ The rule, as a validator's slashing protection (EIP-3076) has one. H is all that
 about one milestone, on whatever machine. A new attestation A may be signed exactly if
 
 1. *same again*: A is in H; or
-2. *time moves on*: A is issued later than everything in H, and later than H begins; and
+2. *time moves on*: A is issued later than everything in H and than H's beginning, before which
+   nothing is sure (0 for a key that is new); and
 3. *nothing live is taken back*: no live B in H is contradicted by A. B is live while its validity,
    an hour added for clocks that differ, is not over, unless the chain has finally passed it by: a
    verdict of the same or a later time was decided in a final block. Another verdict contradicts B,
@@ -128,7 +129,9 @@ def begin(connection: Connection, signer: Address, now: int, *, declared_new: bo
             hint="if it signed on another machine, stop that one and bring its history with "
             "`escrow oracle signatures import FILE`; if it never signed, say --new-key once",
         )
-    row = {"signer": signer, "started_at": now, "declared_new": True}
+    # Of a key that was used elsewhere nothing is sure before the last that is known of it.
+    begins = max((one.attestation.issued_at for one in seen), default=0)
+    row = {"signer": signer, "started_at": begins, "declared_new": True}
     insert_new(connection, t.signers, row, "signer")
     for one in seen:
         keep(connection, signer, one)
