@@ -164,7 +164,9 @@ def test_an_opening_that_a_fork_takes_back_leaves_no_row(
     chain.mine([])
     indexer.catch_up(0)
     found = held(store)
-    assert not found["agreements"] and not found["milestones"] and not found["events"]
+    assert not found["agreements"]
+    assert not found["milestones"]
+    assert not found["events"]
     assert state_of(store, digest) == ("open", "")
 
 
@@ -189,7 +191,7 @@ def test_transactions_in_blocks_that_are_gone_are_in_no_block(
                     broadcast_at=0,
                     block=number,
                     block_hash=bytes.fromhex(chain.blocks[number].hash[2:]),
-                )  # fmt: skip
+                )
             )
     chain.fork(2)
     for _ in range(3):
@@ -244,7 +246,7 @@ def test_a_milestone_that_nobody_funded_waits_for_nothing(store: Store, network:
 
 def test_only_what_is_watched_is_kept(store: Store, told: Told, network: Network) -> None:
     told.grow(80)
-    everything = [a for a in told.story.deals]
+    everything = list(told.story.deals)
     chosen = Watched(parties=frozenset({address(1)}))
     Indexer(store, told.chain, network, CONTRACT, watched=chosen).catch_up(0)
     found = held(store)
