@@ -58,6 +58,16 @@ class Interface:
         """
         return tuple(_decode(self.functions[name].outputs, output, f"the answer to {name}"))
 
+    def arguments(self, name: str, data: bytes) -> Values | None:
+        """What a call hands to a function, or None where it is no call of it."""
+        function = self.functions[name]
+        if data[:4] != function.key:
+            return None
+        try:
+            return _named(function.inputs, _decode(function.inputs, data[4:], name))
+        except ChainError:
+            return None
+
     def error(self, data: bytes) -> tuple[str, Values] | None:
         """A custom error's name and values, or None where it is not one of this contract's."""
         entry = self.errors.get(data[:4])

@@ -70,6 +70,7 @@ FAMILIES: Mapping[str, Mapping[str, Entry]] = {
         "invoice": Entry("books", "invoice", "Write a milestone's invoice as PDF."),
         "receipt": Entry("books", "receipt", "Write a milestone's receipt as PDF."),
         "statement": Entry("books", "statement", "List every movement of money, for accounting."),
+        "audit": Entry("audit", "audit", "Export everything about an agreement, and verify it."),
     },
 }
 COMMANDS: Mapping[str, Entry] = {

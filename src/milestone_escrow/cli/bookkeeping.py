@@ -23,7 +23,7 @@ from milestone_escrow.papers.statement import movements, statement_csv
 class Print:
     """How a document is wanted on paper, and where."""
 
-    out: Path | None
+    file: Path | None
     number: str | None
     page: str
     letter: bool
@@ -33,8 +33,8 @@ class Print:
     def layout(self) -> Layout:
         return Layout("letter" if self.letter else "a4", self.font)
 
-    def file(self, number: str) -> Path:
-        return self.out or Path(re.sub(r"[^\w.-]+", "-", number) + ".pdf")
+    def place(self, number: str) -> Path:
+        return self.file or Path(re.sub(r"[^\w.-]+", "-", number) + ".pdf")
 
 
 def ledger_of(desk: Desk) -> Ledger:
@@ -57,7 +57,7 @@ def write_invoice(session: Session, name: str, key: str, day: str | None, how: P
     due = planned.amount - paid - ledger.returned(planned.index)
     text = f"{desk.bound.agreement.amount(due)} of {desk.bound.agreement.amount(planned.amount)}"
     words = f"invoice {number} of {format_date(dated)}: {text} still due"
-    _written(session, how.file(number), data, "invoice", number, words, due, desk)
+    _written(session, how.place(number), data, "invoice", number, words, due, desk)
 
 
 def write_receipt(session: Session, name: str, key: str, how: Print) -> None:
@@ -70,7 +70,7 @@ def write_receipt(session: Session, name: str, key: str, how: Print) -> None:
     paid = sum(payment.gross for payment in payments)
     day = format_date(ledger.day(payments[-1].event.place.time))
     words = f"receipt {number} of {day}: {desk.bound.agreement.amount(paid)} paid"
-    _written(session, how.file(number), data, "receipt", number, words, paid, desk)
+    _written(session, how.place(number), data, "receipt", number, words, paid, desk)
 
 
 def show_statement(session: Session, name: str, file: Path | None) -> None:

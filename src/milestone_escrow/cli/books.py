@@ -17,6 +17,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _PRINT = (
     click.option(
         "--out",
+        "file",
         type=click.Path(dir_okay=False, path_type=Path),
         metavar="FILE",
         help="Where to write; by default NUMBER.pdf here.",
@@ -40,7 +41,7 @@ def _prints(function: F) -> F:
     def command(*args: Any, **kwargs: Any) -> Any:
         from milestone_escrow.cli.bookkeeping import Print
 
-        names = ("out", "number", "page", "letter", "font")
+        names = ("file", "number", "page", "letter", "font")
         return function(*args, how=Print(**{name: kwargs.pop(name) for name in names}), **kwargs)
 
     wrapped: F = command  # type: ignore[assignment]
