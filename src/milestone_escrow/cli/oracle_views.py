@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from milestone_escrow.cli.context import Session
@@ -11,8 +10,6 @@ from milestone_escrow.errors import UsageError
 if TYPE_CHECKING:
     from milestone_escrow.oracle.book import AgreementView
     from milestone_escrow.oracle.store.store import Store
-
-_PREFIX = re.compile(r"(?:0x)?([0-9a-fA-F]{4,64})")
 
 
 def known_view(session: Session, store: Store, name: str) -> AgreementView:
@@ -41,10 +38,13 @@ def known_view(session: Session, store: Store, name: str) -> AgreementView:
 
 
 def _id_of(session: Session, store: Store, name: str) -> bytes:
+    from milestone_escrow.oracle.naming import named
+
     try:
         return session.find(name).id
     except UsageError:
-        found = _in_store(store, name)
+        with store.reading() as connection:
+            found = named(connection, name)
         if len(found) == 1:
             return found[0]
         if found:
@@ -53,24 +53,3 @@ def _id_of(session: Session, store: Store, name: str) -> bytes:
                 hint="give more digits of its id",
             ) from None
         raise
-
-
-def _in_store(store: Store, name: str) -> list[bytes]:
-    """Documents in the store with that reference, or whose id starts so."""
-    from sqlalchemy import select
-
-    from milestone_escrow.oracle import book
-    from milestone_escrow.oracle.store import tables as t
-
-    match = _PREFIX.fullmatch(name)
-    with store.reading() as connection:
-        ids = list(connection.execute(select(t.documents.c.agreement_id)).scalars())
-        if match:
-            started = [one for one in ids if one.hex().startswith(match[1].lower())]
-            if started:
-                return started
-        return [
-            agreement_id
-            for agreement_id, signed in book.documents(connection, ids).items()
-            if signed.agreement.reference.lower() == name.lower()
-        ]
