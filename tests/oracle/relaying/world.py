@@ -173,7 +173,7 @@ class World:
             "data": b"",
             "gas": 21_000,
             "maxFeePerGas": gwei * 10**9,
-            "maxPriorityFeePerGas": gwei * 10**8,
+            "maxPriorityFeePerGas": gwei * 10**9 // 2,
         }
         raw = key.sign_transaction(fields)
         return str(self.pool.request("eth_sendRawTransaction", ["0x" + raw.hex()]))

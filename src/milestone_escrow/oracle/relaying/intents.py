@@ -16,6 +16,8 @@ from milestone_escrow.oracle.store.store import insert_new
 from milestone_escrow.protocol.eip712 import Address
 
 ACTOR = "relayer"
+# Databases take only so many parameters at a time.
+_CHUNK = 5_000
 
 
 class Stage(str, Enum):
@@ -122,8 +124,12 @@ def read_attempt(row: Row[Any]) -> Attempt:
 
 def by_keys(connection: Connection, keys: Iterable[str]) -> dict[str, Intent]:
     """The intents of these keys that there are."""
-    rows = connection.execute(select(t.intents).where(t.intents.c.key.in_(list(keys))))
-    return {row.key: read_intent(row) for row in rows}
+    wanted, found = list(keys), {}
+    for start in range(0, len(wanted), _CHUNK):
+        chosen = t.intents.c.key.in_(wanted[start : start + _CHUNK])
+        for row in connection.execute(select(t.intents).where(chosen)):
+            found[row.key] = read_intent(row)
+    return found
 
 
 def in_stages(connection: Connection, stages: Sequence[str]) -> list[Intent]:

@@ -135,7 +135,8 @@ def _ready(connection: Connection, digests: Sequence[bytes]) -> dict[bytes, Read
     rows = connection.execute(
         select(t.attestations).where(t.attestations.c.digest.in_(list(digests)))
     )
-    return {row.digest: Ready(row.digest, shapes.read_attestation(row._mapping)) for row in rows}
+    found = {row.digest: Ready(row.digest, shapes.read_attestation(row._mapping)) for row in rows}
+    return {digest: found[digest] for digest in digests if digest in found}
 
 
 def _retire(connection: Connection, now_chain: int, now_wall: int) -> tuple[int, int]:
@@ -156,28 +157,29 @@ def _retire(connection: Connection, now_chain: int, now_wall: int) -> tuple[int,
 
 
 def _attest(connection: Connection, now_chain: int, now_wall: int, joined: int) -> tuple[int, int]:
-    rows = connection.execute(
-        select(t.attestations)
+    complete = connection.execute(
+        select(t.attestations.c.digest)
         .where(t.attestations.c.state == "complete", t.attestations.c.verdict.in_(_DECIDING))
         .order_by(t.attestations.c.issued_at, t.attestations.c.digest)
-        .limit(AT_ONCE)
-    ).all()
-    ready = [Ready(row.digest, shapes.read_attestation(row._mapping)) for row in rows]
-    if not ready:
+    ).scalars()
+    digests = list(complete)
+    if not digests:
         return 0, 0
-    views = _views(connection, (one.attestation.agreement_id for one in ready))
-    known = intents.by_keys(connection, (one.key for one in ready))
-    busy = {
+    known = intents.by_keys(connection, (attest_key(digest) for digest in digests))
+    joint = [one for one in intents.in_stages(connection, LIVE) if one.is_joined]
+    busy = {digest for intent in joint for digest in intent.digests}
+    todo = [
         digest
-        for intent in intents.in_stages(connection, LIVE)
-        if intent.is_joined
-        for digest in intent.digests
-    }
+        for digest in digests
+        if digest not in busy and _is_open(known.get(attest_key(digest)), now_wall)
+    ]
+    ready = list(_ready(connection, todo[:AT_ONCE]).values())
+    views = _views(connection, (one.attestation.agreement_id for one in ready))
     fresh: list[tuple[AgreementView, Ready]] = []
     revived = 0
     for one in ready:
         view = views.get(one.attestation.agreement_id)
-        if view is None or one.digest in busy:
+        if view is None:
             continue
         state = view.states[one.attestation.milestone]
         judged = judge_attestation(view, one.attestation, state, now_chain)
@@ -235,10 +237,17 @@ def _finalize(connection: Connection, now_chain: int, now_wall: int) -> tuple[in
 def _revive(connection: Connection, now: int, intent: Intent) -> bool:
     """Take up again what is possible: a reorganisation has undone it, or it has failed a while ago
     and may work by now. What fails again and again is taken up ever more rarely."""
-    if intent.stage not in (Stage.DROPPED, Stage.FAILED) or now < intent.not_before:
+    if not _is_open(intent, now):
         return False
     why = "its effect is gone again" if intent.stage is Stage.DROPPED else "it is tried once more"
     return intents.move(connection, now, intent, Stage.PENDING, why)
+
+
+def _is_open(intent: Intent | None, now: int) -> bool:
+    """Whether there may be something to begin, or to begin again."""
+    if intent is None:
+        return True
+    return intent.stage in (Stage.DROPPED, Stage.FAILED) and intent.not_before <= now
 
 
 def _groups(

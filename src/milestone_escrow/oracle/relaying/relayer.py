@@ -16,6 +16,7 @@ from milestone_escrow.oracle import book
 from milestone_escrow.oracle.relaying import intents
 from milestone_escrow.oracle.relaying.conditions import Conditions, look
 from milestone_escrow.oracle.relaying.desk import Alert, Desk, log
+from milestone_escrow.oracle.relaying.intents import Intent
 from milestone_escrow.oracle.relaying.planning import Planned, plan
 from milestone_escrow.oracle.relaying.sending import Sending
 from milestone_escrow.oracle.relaying.settings import RelayingSettings
@@ -80,14 +81,15 @@ class Relayer:
         """
         self._desk.alerts.clear()
         self._desk.counts.clear()
-        planned = self._plan()
-        step("relay.planned")
+        planned, claimed = self._plan()
+        step("relay.claimed" if claimed else "relay.planned")
         reached = True
         try:
             if self._conditions is None:
                 # Before its first new nonce it must know what became of those before.
                 self._watch()
-            self._sending.send_due(self._lately())
+            if claimed:
+                self._sending.send(claimed, self._lately())
             self._watch()
         except ChainError as error:
             reached = False
@@ -98,14 +100,15 @@ class Relayer:
         moved = dict(self._desk.counts)
         return Report(planned, moved, live, tuple(self._desk.alerts), reached)
 
-    def _plan(self) -> Planned:
+    def _plan(self) -> tuple[Planned, list[Intent]]:
         desk = self._desk
         with desk.writing() as connection:
             head = book.head(connection)
             if head is None:
-                return Planned()
+                return Planned(), []
             # The chain's own time, by which it would refuse: this machine's clock may be wrong.
-            return plan(connection, head.time, desk.now, joined=desk.settings.joined)
+            planned = plan(connection, head.time, desk.now, joined=desk.settings.joined)
+            return planned, self._sending.claim(connection)
 
     def _lately(self) -> Conditions:
         """As of a moment ago: good enough to send by, and no time lost over it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eth_hash.auto import keccak
@@ -52,26 +53,24 @@ class Sending:
         self.holes: frozenset[int] = frozenset()
         """Nonces below the next one that nothing is stored for, as the last look found them."""
 
-    def send_due(self, conditions: Conditions) -> None:
-        """Send what waits, as far as the balance goes."""
+    def claim(self, connection: Connection) -> list[Intent]:
+        """What is due, taken so that no other instance begins with it."""
         desk = self._desk
-        now = desk.now
-        with desk.store.transaction() as connection:
-            due = (t.intents.c.state == Stage.PENDING.value) & (t.intents.c.not_before <= now)
-            rows = claim(
-                connection,
-                t.intents,
-                due,
-                owner=desk.owner,
-                now=now,
-                seconds=desk.settings.lease,
-                limit=desk.settings.claimed,
-            )
-        if not rows:
-            return
-        step("relay.claimed")
-        for row in rows:
-            self._send(intents.read_intent(row), conditions)
+        rows = claim(
+            connection,
+            t.intents,
+            (t.intents.c.state == Stage.PENDING.value) & (t.intents.c.not_before <= desk.now),
+            owner=desk.owner,
+            now=desk.now,
+            seconds=desk.settings.lease,
+            limit=desk.settings.claimed,
+        )
+        return [intents.read_intent(row) for row in rows]
+
+    def send(self, claimed: Sequence[Intent], conditions: Conditions) -> None:
+        """Send what was claimed, as far as the balance goes."""
+        for intent in claimed:
+            self._send(intent, conditions)
 
     def _send(self, intent: Intent, conditions: Conditions) -> None:
         desk = self._desk
