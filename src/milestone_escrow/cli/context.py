@@ -151,23 +151,23 @@ class Session:
         Raises:
             UsageError: none is known here.
         """
+        found = self._networks_of(chain_id)
+        return next((known for known in found if known.name == self.network), found[0])
+
+    def _networks_of(self, chain_id: int) -> list[Network]:
         from milestone_escrow.chain.networks import networks
 
-        known = networks(self.home.root)
         fitting = [
-            found
-            for found in known.values()
-            if found.chain_id == chain_id and found.name != "embedded"
+            known
+            for known in networks(self.home.root).values()
+            if known.chain_id == chain_id and known.name != "embedded"
         ]
-        for found in fitting:
-            if found.name == self.network:
-                return found
         if not fitting:
             raise UsageError(
                 f"no network with chain id {chain_id} is known here",
                 hint="add it with `escrow network add NAME --rpc URL`",
             )
-        return fitting[0]
+        return fitting
 
     def node_of(self, chain_id: int) -> Node:
         """A node of that chain.
@@ -208,19 +208,8 @@ class Session:
         Raises:
             UsageError: --network names another one, or none is known with that chain.
         """
-        from milestone_escrow.chain.networks import networks
-
         domain = signed.domain
-        fitting = [
-            known.name
-            for known in networks(self.home.root).values()
-            if known.chain_id == domain.chain_id and known.name != "embedded"
-        ]
-        if not fitting:
-            raise UsageError(
-                f"no network with chain id {domain.chain_id} is known here",
-                hint="add it with `escrow network add NAME --rpc URL`",
-            )
+        fitting = [known.name for known in self._networks_of(domain.chain_id)]
         if self.network and self.network not in fitting:
             raise UsageError(
                 f"{signed.agreement.reference} was made for {fitting[0]}, not for {self.network}",

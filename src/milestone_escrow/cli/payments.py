@@ -201,6 +201,8 @@ def _require_payable(desk: Desk, first: Standing, payment: SignedPayment, file: 
     Raises:
         EscrowError: it is forged or expired, or the payer has too little.
     """
+    from milestone_escrow.chain.paying import signs_by_key
+
     given = payment.signed.authorization
     if first.now >= given.valid_before:
         raise EscrowError(
@@ -211,7 +213,8 @@ def _require_payable(desk: Desk, first: Standing, payment: SignedPayment, file: 
     domain = desk.escrow.token_domain(desk.bound.token.address, "authorization")
     digest, signature = given.typed_data(domain).digest(), payment.signed.signature
     # A contract wallet's signature has any length, and only its token can check it.
-    if len(signature) == 65 and recover(digest, signature) != given.payer:
+    by_key = len(signature) == 65 and signs_by_key(desk.escrow.node, given.payer)
+    if by_key and recover(digest, signature) != given.payer:
         raise EscrowError(
             f"{file} is not signed by {person(desk.bound, given.payer)}",
             hint="ask the payer for the file again",

@@ -55,6 +55,22 @@ def change(write: Callable[..., SignedChange]) -> SignedChange:
     return write()
 
 
+def test_contract_wallets_sign_where_their_chain_is_asked(
+    change: SignedChange, tmp_path: Path
+) -> None:
+    class Chain:
+        def accepts(self, chain_id: int, account: str, digest: bytes, signature: bytes) -> bool:
+            return (account, digest) == (change.old.terms.buyer, change.typed_data.digest())
+
+    file, chain = tmp_path / "change.json", Chain()
+    change.add(change.old.terms.buyer, b"\xab" * 130, chain).save(file)
+    assert set(SignedChange.load(file, chain).signatures) == {change.old.terms.buyer}
+    with pytest.raises(DocumentError, match="check it with its chain at hand"):
+        SignedChange.load(file)
+    with pytest.raises(UsageError, match="is not by"):
+        change.add(change.old.terms.supplier, b"\xab" * 130, chain)
+
+
 def test_all_who_are_needed_sign(
     change: SignedChange, buyer: Signer, supplier: Signer, stranger: Signer
 ) -> None:
