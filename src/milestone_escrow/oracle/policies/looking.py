@@ -7,22 +7,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, case, select
 
 from milestone_escrow.documents.requirements import HttpRequired, leaves
 from milestone_escrow.oracle import book
-from milestone_escrow.oracle.book import AgreementView, MilestoneView
+from milestone_escrow.oracle.book import AgreementView
 from milestone_escrow.oracle.policies.gather import packed
 from milestone_escrow.oracle.policies.http import Fetcher, FetchError
-from milestone_escrow.oracle.policies.verdicts import DECIDABLE, is_decidable
+from milestone_escrow.oracle.policies.verdicts import DECIDABLE
 from milestone_escrow.oracle.store import audit
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.steps import step
 from milestone_escrow.oracle.store.store import Store, upsert
+from milestone_escrow.protocol.lifecycle import Status
 
 EVERY = 300
 AT_ONCE = 8
 A_ROUND = 64
+READ_AT_ONCE = 200
 ACTOR = "http"
 
 _Result = tuple[Mapping[str, str], str]
@@ -51,8 +53,8 @@ class Looking:
         self._store = store
         self._fetcher = fetcher
         self._every = every
-        # Documents do not change: what has nothing to ask for is not read again.
-        self._silent: set[bytes] = set()
+        # Documents do not change, so each is read once.
+        self._known: dict[bytes, Sequence[Question]] = {}
 
     def round(self, now: int, wall: int) -> int:
         """Ask what was not asked for a while; how many addresses were. `now` is the contract's
@@ -86,38 +88,38 @@ class Looking:
         }
         questions = [
             (asked.get(question.key, 0), question)
-            for view in book.agreements(connection, self._candidates(connection))
-            for question in self._questions(view, now)
+            for agreement_id, milestone in self._open(connection, now)
+            for question in self._known[agreement_id]
+            if question.milestone == milestone
         ]
         due = [(at, q) for at, q in questions if at + self._every <= wall]
         return [question for _, question in sorted(due, key=lambda pair: pair[0])[:A_ROUND]]
 
-    def _candidates(self, connection: Connection) -> list[bytes]:
+    def _open(self, connection: Connection, now: int) -> Sequence[tuple[bytes, int]]:
+        """Milestones that a verdict could decide, of agreements whose document is here."""
         m, d = t.milestones, t.documents
+        end = case((m.c.status == Status.FUNDED.value, m.c.deadline), else_=m.c.clock)
         rows = connection.execute(
-            select(m.c.agreement_id)
+            select(m.c.agreement_id, m.c.milestone)
             .join(d, d.c.agreement_id == m.c.agreement_id)
-            .where(m.c.status.in_(sorted(DECIDABLE)))
-            .distinct()
-        ).scalars()
-        return [found for found in rows if found not in self._silent]
-
-    def _questions(self, view: AgreementView, now: int) -> Iterable[Question]:
-        named = {stage.index: _asked(stage) for stage in view.views}
-        if not any(named.values()):
-            self._silent.add(view.id)
-        for stage in view.views:
-            if is_decidable(stage, now):
-                for leaf in named[stage.index]:
-                    yield Question(view.id, stage.index, leaf.url, leaf.value)
+            .where(m.c.status.in_(sorted(DECIDABLE)), end > now)
+        )
+        places = [(row.agreement_id, row.milestone) for row in rows]
+        fresh = sorted({place[0] for place in places} - self._known.keys())
+        for start in range(0, len(fresh), READ_AT_ONCE):
+            for view in book.agreements(connection, fresh[start : start + READ_AT_ONCE]):
+                self._known[view.id] = tuple(_questions(view))
+        return [place for place in places if self._known.get(place[0])]
 
 
-def _asked(stage: MilestoneView) -> list[HttpRequired]:
-    """What a milestone wants to know from addresses."""
-    if stage.planned is None:
-        return []
-    required = leaves(stage.planned.requirements)
-    return [leaf for leaf in required if isinstance(leaf, HttpRequired)]
+def _questions(view: AgreementView) -> Iterable[Question]:
+    """What an agreement wants to know from addresses."""
+    for stage in view.views:
+        if stage.planned is None or not stage.milestone.quorum:
+            continue
+        for leaf in leaves(stage.planned.requirements):
+            if isinstance(leaf, HttpRequired):
+                yield Question(view.id, stage.index, leaf.url, leaf.value)
 
 
 def note(
