@@ -77,6 +77,16 @@ class Agreement:
         return _build(parse_source(text, file=file), folder)
 
     @classmethod
+    def drafted(cls, text: str, file: str = "agreement.yaml") -> Agreement:
+        """Read a text whose attachments carry their hashes, `{name: …, sha256: …}`: where nobody
+        can look at the files beside it.
+
+        Raises:
+            DocumentError: with line, field and fix.
+        """
+        return _build(parse_source(text, file=file), None)
+
+    @classmethod
     def from_document(cls, document: dict[str, Tree], file: str = "") -> Agreement:
         """Rebuild an agreement from its canonical document, without file or attachments.
 

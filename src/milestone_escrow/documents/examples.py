@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from milestone_escrow.documents.attachments import file_sha256
+from milestone_escrow.documents.edit import set_fields
 from milestone_escrow.documents.source import parse_source, suggest
 from milestone_escrow.documents.when import add_months, is_month_end, read_date
 from milestone_escrow.errors import UsageError
@@ -72,6 +73,16 @@ def starting_file(name: str, today: date) -> str:
         return there.isoformat()
 
     return _DATE.sub(move, text)
+
+
+def starting_draft(name: str, today: date) -> str:
+    """The same for those who have no folder: the attachments are there by their hashes."""
+    text, source = starting_file(name, today), path(name).parent
+    attached = parse_source(text).tree.get("attachments", [])
+    hashed = [f"{{name: {item}, sha256: {file_sha256(source / str(item))}}}" for item in attached]
+    if not hashed:
+        return text
+    return set_fields(text, {"attachments": f"[{', '.join(hashed)}]"}, after="timezone")
 
 
 def write_starting_file(name: str, today: date, file: Path) -> tuple[Path, ...]:

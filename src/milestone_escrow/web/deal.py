@@ -10,6 +10,7 @@ from typing import Any
 from milestone_escrow.chain.events import Event, MilestonePaid
 from milestone_escrow.chain.networks import Network
 from milestone_escrow.documents.check_power import powers
+from milestone_escrow.documents.signed import PARTIES
 from milestone_escrow.documents.when import format_relative, format_time
 from milestone_escrow.oracle.book import AgreementView, MilestoneView
 from milestone_escrow.protocol.eip712 import Address
@@ -104,6 +105,8 @@ class Deal:
     contract: str
     contract_href: str
     is_open: bool
+    unsigned: str
+    may_sign: bool
     replaced_by: str
     now: str
     people: tuple[tuple[str, str, Address, str], ...]
@@ -139,6 +142,8 @@ def deal(
         contract=bound.domain.verifying_contract,
         contract_href=network.link("address", bound.domain.verifying_contract),
         is_open=bool(view.opened_block),
+        unsigned=", ".join(role for role in PARTIES if role not in view.signed.signatures),
+        may_sign=any(role not in view.signed.signatures for role in agreement.roles(viewer or "")),
         replaced_by="0x" + view.replaced_by.hex() if view.replaced_by else "",
         now=format_time(now, agreement.timezone),
         people=tuple(

@@ -385,6 +385,18 @@ links = Table(
     Column("revoked_at", _Time),
 )
 
+# Agreements that are being written; whoever has the link may read them and write the next version.
+drafts = Table(
+    "drafts",
+    metadata,
+    _hash("token_hash", key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("text", Text, nullable=False),
+    Column("saved_by", String(80), nullable=False),
+    Column("saved_at", _Time, nullable=False),
+    Index(None, "saved_at"),
+)
+
 requests = Table(
     "requests",
     metadata,

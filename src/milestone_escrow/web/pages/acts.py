@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Annotated
 
 from fastapi import APIRouter
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from milestone_escrow.chain.rpc import RpcError
@@ -15,20 +15,29 @@ from milestone_escrow.documents.values import read_account
 from milestone_escrow.oracle.api.problems import Problem
 from milestone_escrow.oracle.api.viewers import Asking, Viewer
 from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.papers.contract import contract_pdf
 from milestone_escrow.protocol.lifecycle import held
 from milestone_escrow.web.deps import Web, WebDeps
 from milestone_escrow.web.pages.agreement import find, of
+from milestone_escrow.web.pages.new import pdf
 from milestone_escrow.web.rendering import page
 from milestone_escrow.web.steps import paying
 from milestone_escrow.web.steps.acting import ACTS
 from milestone_escrow.web.steps.attesting import attest
+from milestone_escrow.web.steps.signing import sign_agreement
 from milestone_escrow.web.steps.wish import Step, Table, Wish
 
 router = APIRouter()
 
-STEPS: Mapping[str, Callable[[Table], Step]] = {"fund": paying.fund, "attest": attest, **ACTS}
+STEPS: Mapping[str, Callable[[Table], Step]] = {
+    "fund": paying.fund,
+    "sign": sign_agreement,
+    "attest": attest,
+    **ACTS,
+}
 TITLES = {
     "fund": "Fund",
+    "sign": "Sign the agreement",
     "attest": "Give a verdict",
     "submit": "State that it is done",
     "dispute": "Object",
@@ -57,6 +66,23 @@ class WishBody(BaseModel):
 @router.get("/a/{agreement_id}/fund")
 def fund(agreement_id: str, web: Web, viewer: Asking) -> HTMLResponse:
     return _form(web, _with_document(web, agreement_id, viewer), viewer, "fund", None)
+
+
+@router.get("/a/{agreement_id}/sign")
+def sign(agreement_id: str, web: Web, viewer: Asking) -> HTMLResponse:
+    return _form(web, _with_document(web, agreement_id, viewer), viewer, "sign", None)
+
+
+@router.get("/a/{agreement_id}/contract.pdf")
+def contract(agreement_id: str, web: Web, viewer: Asking) -> Response:
+    view = _with_document(web, agreement_id, viewer)
+    assert view.signed is not None
+    signed = view.signed
+    url = f"{web.api.settings.origin}/a/0x{view.id.hex()}"
+    content = contract_pdf(
+        signed.agreement, bound=signed.bound, signatures=dict(signed.signatures), page=url
+    )
+    return pdf(content, signed.agreement.reference)
 
 
 @router.get("/a/{agreement_id}/{milestone}/{verb}")

@@ -1,6 +1,6 @@
 // Signing in and out with a wallet (EIP-4361).
 
-import { hush, say, sentence } from "./notice.js";
+import { hush, ready, say, sentence } from "./notice.js";
 import { ask } from "./service.js";
 import { account, choose, forget, signText } from "./wallet.js";
 
@@ -38,3 +38,5 @@ for (const button of document.querySelectorAll("[data-sign-in]")) {
 for (const button of document.querySelectorAll("[data-sign-out]")) {
   button.addEventListener("click", () => guarded(button, signOut));
 }
+
+ready("[data-sign-in], [data-sign-out]");

@@ -1,7 +1,7 @@
 // Acting with a wallet: the service says what comes next, the wallet signs or sends it, until done.
 // What was signed and sent is kept in this tab, so that a reload in the middle goes on.
 
-import { hush, say, sentence } from "./notice.js";
+import { hush, ready, say, sentence } from "./notice.js";
 import { ask } from "./service.js";
 import { account, choose, onNetwork, send, signTyped } from "./wallet.js";
 
@@ -147,7 +147,7 @@ async function start() {
   const index = form.dataset.milestone;
   await next({
     verb: form.dataset.verb,
-    milestone: form.dataset.verb === "fund" || index === undefined ? null : Number(index),
+    milestone: ["fund", "sign"].includes(form.dataset.verb) || index === undefined ? null : Number(index),
     account: who,
     fields: fields(),
     signed: {},
@@ -159,6 +159,8 @@ form?.addEventListener("submit", (event) => {
   event.preventDefault();
   guarded(event.submitter, start);
 });
+
+ready("[data-act] button[type=submit]");
 
 const before = form && kept();
 if (before) {

@@ -17,3 +17,8 @@ export function sentence(error) {
   if (error?.code === -32002) return "The wallet is asking already: open it and answer there.";
   return error?.message || String(error);
 }
+
+// What needs a script can be used once its script is there, not before.
+export function ready(selector) {
+  for (const one of document.querySelectorAll(selector)) one.disabled = false;
+}

@@ -122,6 +122,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("agreement_id", name=op.f("pk_documents")),
     )
     op.create_table(
+        "drafts",
+        sa.Column("token_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("saved_by", sa.String(length=80), nullable=False),
+        sa.Column("saved_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("token_hash", "version", name=op.f("pk_drafts")),
+    )
+    op.create_index(op.f("ix_drafts_saved_at"), "drafts", ["saved_at"], unique=False)
+    op.create_table(
         "events",
         sa.Column("block", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("log_index", sa.Integer(), autoincrement=False, nullable=False),

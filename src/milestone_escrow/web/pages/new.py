@@ -1,0 +1,237 @@
+"""Writing an agreement together: from an example, a file or a spreadsheet, to both signatures."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import APIRouter, Form, UploadFile
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from milestone_escrow.documents import examples
+from milestone_escrow.documents.agreement import Agreement
+from milestone_escrow.documents.difference import difference
+from milestone_escrow.documents.report import Finding
+from milestone_escrow.documents.signed import SignedAgreement
+from milestone_escrow.documents.spreadsheet import with_milestones
+from milestone_escrow.documents.when import format_date, format_time
+from milestone_escrow.errors import DocumentError, EscrowError, UsageError
+from milestone_escrow.oracle import book, drafts
+from milestone_escrow.oracle.api.problems import Problem
+from milestone_escrow.oracle.api.routes.common import limited
+from milestone_escrow.oracle.api.viewers import Asking, require_account
+from milestone_escrow.oracle.drafts import MAX_TEXT, Draft
+from milestone_escrow.papers.contract import contract_pdf
+from milestone_escrow.web.deps import Web, WebDeps
+from milestone_escrow.web.rendering import page
+
+router = APIRouter()
+
+MAX_SHEET = 2_000_000
+LIMITED = [limited("write")]
+
+
+class DraftBody(BaseModel):
+    """The text of a draft."""
+
+    model_config = ConfigDict(extra="forbid")
+    text: Annotated[str, Field(max_length=MAX_TEXT)]
+
+
+@router.get("/new")
+def begin(viewer: Asking) -> HTMLResponse:
+    shown = []
+    for name in examples.names():
+        agreement = Agreement.load(examples.path(name))
+        shown.append((name, agreement.title, agreement.amount(agreement.price)))
+    return page("new.html", viewer, here="new", examples=shown)
+
+
+@router.post("/web/drafts", dependencies=LIMITED)
+def start(body: DraftBody, web: Web, viewer: Asking) -> JSONResponse:
+    with web.api.store.transaction() as connection:
+        token = drafts.start(connection, body.text, viewer.account or "", web.api.now())
+    return JSONResponse({"url": f"/new/{token}"}, 201)
+
+
+@router.get("/web/examples/{name}")
+def example(name: str, web: Web) -> JSONResponse:
+    today = datetime.datetime.fromtimestamp(web.api.now(), datetime.timezone.utc).date()
+    return JSONResponse({"text": examples.starting_draft(name, today)})
+
+
+@router.post("/web/check", dependencies=LIMITED)
+def check(body: DraftBody, web: Web) -> JSONResponse:
+    return JSONResponse(checked(web, body.text))
+
+
+@router.post("/web/spreadsheet", dependencies=LIMITED)
+async def spreadsheet(
+    text: Annotated[str, Form(max_length=MAX_TEXT)], file: UploadFile
+) -> JSONResponse:
+    content = await file.read(MAX_SHEET + 1)
+    if len(content) > MAX_SHEET:
+        raise UsageError("the spreadsheet is too large", hint="keep only the milestones in it")
+    try:
+        symbol = Agreement.drafted(text).token_symbol
+    except EscrowError:
+        symbol = "USDC"
+    return JSONResponse(
+        {"text": with_milestones(text, file.filename or "the spreadsheet", content, symbol)}
+    )
+
+
+@router.get("/new/{token}")
+def edit(token: str, web: Web, viewer: Asking) -> HTMLResponse:
+    found = _versions(web, token)
+    last = found[-1]
+    return page(
+        "draft.html",
+        viewer,
+        here="new",
+        token=token,
+        draft=last,
+        versions=[(one.version, _who(one), _when(one.saved_at)) for one in reversed(found)],
+        check=checked(web, last.text),
+    )
+
+
+@router.post("/web/drafts/{token}", dependencies=LIMITED)
+def save(token: str, body: DraftBody, web: Web, viewer: Asking) -> JSONResponse:
+    with web.api.store.transaction() as connection:
+        version = drafts.save(connection, token, body.text, viewer.account or "", web.api.now())
+    return JSONResponse({"version": version})
+
+
+@router.get("/new/{token}/compare")
+def compare(token: str, before: int, after: int, web: Web, viewer: Asking) -> HTMLResponse:
+    known = {one.version: one for one in _versions(web, token)}
+    if before not in known or after not in known:
+        raise Problem(404, "there is no such version")
+    try:
+        found = difference(
+            Agreement.drafted(known[before].text), Agreement.drafted(known[after].text)
+        )
+        changes, trouble = found.changes, ""
+    except EscrowError as error:
+        changes, trouble = (), str(error)
+    return page(
+        "compare.html",
+        viewer,
+        here="new",
+        token=token,
+        before=known[before],
+        after=known[after],
+        changes=changes,
+        trouble=trouble,
+    )
+
+
+@router.get("/new/{token}/contract.pdf")
+def contract(token: str, web: Web) -> Response:
+    agreement = Agreement.drafted(_versions(web, token)[-1].text)
+    return pdf(contract_pdf(agreement), f"{agreement.reference}-draft")
+
+
+@router.post("/web/drafts/{token}/final", dependencies=LIMITED)
+def finish(token: str, web: Web, viewer: Asking) -> JSONResponse:
+    """From here on both sides sign this text; what is changed later is another agreement."""
+    account = require_account(viewer)
+    agreement = Agreement.drafted(_versions(web, token)[-1].text)
+    report = agreement.check(web.api.now())
+    if report.errors:
+        raise UsageError(f"it cannot be signed yet: {report.errors[0].text}")
+    if account not in agreement.people.values():
+        raise UsageError(
+            f"{account} is nobody in this agreement", hint="sign in with an account that it names"
+        )
+    if agreement.network != web.escrow.network.name:
+        raise UsageError(
+            f"the agreement is made for {agreement.network}, and this service works on "
+            f"{web.escrow.network.name}",
+            hint=f"write `network: {web.escrow.network.name}` under payment",
+        )
+    signed = SignedAgreement.start(agreement.on(web.escrow))
+    with web.api.store.transaction() as connection:
+        book.register(connection, signed, by=account, now=web.api.now())
+    return JSONResponse({"url": f"/a/0x{signed.id.hex()}"}, 201)
+
+
+def checked(web: WebDeps, text: str) -> dict[str, object]:
+    """What `check` says of a text, for the page; where it is not an agreement yet, why."""
+    try:
+        agreement = Agreement.drafted(text)
+        report = agreement.check(web.api.now())
+    except DocumentError as error:
+        return {"ok": False, "line": error.line, "error": _unnamed(error), "findings": []}
+    except EscrowError as error:
+        return {"ok": False, "line": 0, "error": str(error), "findings": []}
+    return {
+        "ok": not report.errors,
+        "line": 0,
+        "error": "",
+        "title": agreement.title,
+        "price": agreement.amount(agreement.price),
+        "findings": [_finding(finding) for finding in report.findings],
+        "milestones": [
+            {
+                "title": milestone.title,
+                "amount": agreement.amount(milestone.amount),
+                "due": format_date(milestone.due) if milestone.due else "",
+            }
+            for milestone in agreement.milestones
+        ],
+        "silence": [f"{one.name}: {one.text}" for one in report.silence],
+        "alone": list(_alone(agreement, report.who_alone)),
+    }
+
+
+def pdf(content: bytes, name: str) -> Response:
+    """A PDF to keep, under a name that no header can be broken with."""
+    safe = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in name)
+    headers = {"Content-Disposition": f'inline; filename="{safe}.pdf"'}
+    return Response(content, media_type="application/pdf", headers=headers)
+
+
+def _alone(agreement: Agreement, powers: object) -> Iterator[str]:
+    assert isinstance(powers, tuple)
+    for power in powers:
+        title = agreement.milestone(power.milestone).title
+        pays = ", ".join(power.pays_alone) or "nobody"
+        refunds = ", ".join(power.refunds_alone) or "nobody"
+        yield f"{title}: {pays} alone can pay it out, {refunds} alone can give it back"
+
+
+def _finding(finding: Finding) -> dict[str, object]:
+    return {
+        "level": finding.level.value,
+        "text": finding.text,
+        "fix": finding.fix,
+        "line": finding.line,
+    }
+
+
+def _unnamed(error: DocumentError) -> str:
+    field = f"{error.field}: " if error.field else ""
+    hint = f"; {error.hint}" if error.hint else ""
+    return f"{field}{error.message}{hint}"
+
+
+def _versions(web: WebDeps, token: str) -> list[Draft]:
+    with web.api.store.reading() as connection:
+        try:
+            return list(drafts.versions(connection, token))
+        except UsageError as error:
+            raise Problem(404, error.message, hint=error.hint) from None
+
+
+def _who(draft: Draft) -> str:
+    return f"{draft.saved_by[:6]}…{draft.saved_by[-4:]}" if draft.saved_by else "somebody"
+
+
+def _when(moment: int) -> str:
+    from zoneinfo import ZoneInfo
+
+    return format_time(moment, ZoneInfo("UTC"))
