@@ -40,7 +40,7 @@ def show_evidence(
     the whole with what the payee has submitted on chain.
 
     Raises:
-        OracleAwayError: a file is not what the manifest says.
+        OracleStrangeError: a file is not what the manifest says.
     """
     if not listed.items:
         session.say("  no evidence was handed in")

@@ -131,7 +131,8 @@ def look(session: Session, desk: Desk, standing: Standing, client: OracleClient)
     """Everything that the oracle has on a milestone: shown, its files fetched and verified.
 
     Raises:
-        OracleAwayError: it does not answer, or what it answers does not fit together.
+        OracleAwayError: it does not answer.
+        OracleStrangeError: what it answers does not fit together.
     """
     from milestone_escrow.oracle.client import OracleRefusedError, TextSigner
 

@@ -42,7 +42,11 @@ _STATEMENT = "Sign in to see your agreements. This sends no transaction and cost
 
 
 class OracleAwayError(EscrowError):
-    """The oracle does not answer, or not as an oracle does."""
+    """The oracle does not answer, or is in trouble: one can go on without it."""
+
+
+class OracleStrangeError(EscrowError):
+    """The oracle answers what makes no sense or does not fit together: nobody should go on."""
 
 
 class OracleRefusedError(EscrowError):
@@ -195,7 +199,7 @@ class OracleClient:
         """The evidence listed for a milestone.
 
         Raises:
-            OracleAwayError: its hash is not that of its own list, or it is malformed.
+            OracleStrangeError: its hash is not that of its own list, or it is malformed.
         """
         answer = self._ask("GET", f"{_path(agreement_id, milestone)}/evidence")
         listed = Listed(tuple(_item(entry) for entry in _list(answer, "items")))
@@ -210,7 +214,7 @@ class OracleClient:
         """Write a file into a folder and compare its content with the manifest.
 
         Raises:
-            OracleAwayError: the content is another one; nothing is left behind then.
+            OracleStrangeError: the content is another one; nothing is left behind then.
         """
         import requests
 
@@ -227,7 +231,8 @@ class OracleClient:
                 path.open("wb") as target,
             ):  # fmt: skip
                 if answer.status_code != 200:
-                    raise _refused(answer.status_code, _read(answer, MAX_ANSWER))
+                    why = _refused(answer.status_code, _read(answer, MAX_ANSWER)).message
+                    raise _strange(f"'{item.file.name}' is listed, and cannot be had ({why})")
                 for piece in answer.iter_content(_PIECE):
                     size += len(piece)
                     if size > min(item.file.size, MAX_FILE):
@@ -308,7 +313,7 @@ def read(reading: Any) -> Any:
     """A value of an answer; what makes no sense is the oracle's fault, not the user's.
 
     Raises:
-        OracleAwayError: it does not fit.
+        OracleStrangeError: it does not fit.
     """
     try:
         return reading()
@@ -353,7 +358,7 @@ def _refused(status: int, raw: bytes) -> EscrowError:
     try:
         problem = _parsed(raw)
         detail = _text(problem.get("detail"), 1_000)
-    except OracleAwayError:
+    except OracleStrangeError:
         return _strange(f"it answers HTTP {status} without saying why")
     kind = str(problem.get("type", "")).rpartition(":")[2][:60]
     hint = _text(problem["hint"], 500) if isinstance(problem.get("hint"), str) else ""
@@ -432,5 +437,8 @@ def _text(value: object, limit: int) -> str:
     return "".join(c if c.isprintable() else " " for c in value[:limit])
 
 
-def _strange(why: str) -> OracleAwayError:
-    return OracleAwayError(f"the oracle's answer cannot be used: {why}", hint="do not rely on it")
+def _strange(why: str) -> OracleStrangeError:
+    return OracleStrangeError(
+        f"the oracle's answer cannot be used: {why}",
+        hint="do not rely on it; `--oracle none` goes on without it",
+    )
