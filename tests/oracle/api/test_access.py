@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from milestone_escrow.oracle.evidence.blobs import Folder
-from tests.oracle.api.conftest import OPERATOR
 from tests.oracle.api.test_evidence import PDF, hand_in
 from tests.oracle.api.world import (
     FOUNDATION,
+    OPERATOR,
     World,
     agreement,
     open_on_chain,

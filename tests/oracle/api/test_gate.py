@@ -37,6 +37,10 @@ def test_a_method_that_a_path_does_not_know_is_refused_with_those_it_knows(
     assert answer.status_code == 405
     assert answer.headers["allow"] == "GET"
     assert answer.headers["content-type"] == "application/problem+json"
+    several = world.client.request("PUT", "/v1/session")
+    assert several.headers["allow"] == "DELETE, GET"
+    below = world.client.request("PUT", f"{world.url}/milestones/1/evidence")
+    assert below.headers["allow"] == "GET, POST"
 
 
 @pytest.mark.parametrize(

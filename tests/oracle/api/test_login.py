@@ -10,8 +10,7 @@ from sqlalchemy import select
 
 from milestone_escrow.oracle.api import sessions
 from milestone_escrow.oracle.store import tables as t
-from tests.oracle.api.conftest import OPERATOR
-from tests.oracle.api.world import ORIGIN, World, agreement, sign, signer
+from tests.oracle.api.world import OPERATOR, ORIGIN, World, agreement, sign, signer
 
 SAME_SITE = {"X-Escrow-Request": "1", "Origin": ORIGIN}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,11 +19,14 @@ from milestone_escrow.chain.events import (
     MilestonesFunded,
     Place,
 )
+from milestone_escrow.chain.networks import network
 from milestone_escrow.documents.signed import SignedAgreement
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.oracle import book
 from milestone_escrow.oracle.api import siwe
-from milestone_escrow.oracle.api.deps import ApiDeps
+from milestone_escrow.oracle.api.app import create_app
+from milestone_escrow.oracle.api.deps import ApiDeps, ApiSettings
+from milestone_escrow.oracle.api.sessions import hashed
 from milestone_escrow.oracle.store import shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store, upsert
@@ -233,3 +237,29 @@ def set_state(store: Store, signed: SignedAgreement, index: int, state: State) -
 def register(store: Store, signed: SignedAgreement) -> None:
     with store.transaction() as connection:
         book.register(connection, signed, by="operator", now=NOW)
+
+
+OPERATOR = "escrow_o_the-operators-own-token"
+
+
+def build(store: Store, **changed: Any) -> World:
+    """The service over an empty store, with settings or rooms otherwise than usual."""
+    clock, deal = Clock(), agreement()
+    with store.transaction() as connection:
+        open_on_chain(connection, deal)
+        set_head(connection)
+    register(store, deal)
+    names = {known.name for known in dataclasses.fields(ApiSettings)}
+    usual: dict[str, Any] = {
+        "domain": DOMAIN,
+        "network": network("sandbox"),
+        "origin": ORIGIN,
+        "operator_token": hashed(OPERATOR),
+        "stream_poll": 0.02,
+    }
+    given = {name: value for name, value in changed.items() if name in names}
+    rooms = {name: value for name, value in changed.items() if name not in names}
+    settings = ApiSettings(**usual | given)
+    deps = ApiDeps(**{"store": store, "settings": settings, "clock": clock, **rooms})
+    app = create_app(deps)
+    return World(store, clock, deps, app, TestClient(app, base_url=settings.origin), deal)

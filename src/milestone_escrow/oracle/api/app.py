@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, TypeAlias
 
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -34,6 +34,8 @@ from milestone_escrow.oracle.api.routes import (
 
 logger = logging.getLogger("milestone_escrow.oracle.api")
 
+Lifespan: TypeAlias = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
 _ROOMS = (
     agreements,
     evidence,
@@ -55,7 +57,7 @@ _LONGEST_COMPLAINTS = 20
 
 def create_app(deps: ApiDeps) -> FastAPI:
     """The whole interface over these rooms. `app.state.hub.close()` ends its live streams."""
-    app = bare()
+    app = bare(_lifespan)
     app.state.deps = deps
     app.state.hub = Hub(deps)
     app.state.metrics = Metrics(deps)
@@ -73,14 +75,14 @@ def create_app(deps: ApiDeps) -> FastAPI:
     return app
 
 
-def bare() -> FastAPI:
+def bare(lifespan: Lifespan | None = None) -> FastAPI:
     """The routes alone, which is enough for their OpenAPI document."""
     app = FastAPI(
         openapi_url="/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=_lifespan,
+        lifespan=lifespan,
         # Whoever generates a client calls each operation what it is called here.
         generate_unique_id_function=lambda route: route.name,
     )
@@ -92,6 +94,7 @@ def bare() -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    app.state.hub.open()
     yield
     app.state.hub.close()
 
@@ -130,9 +133,15 @@ def _http(request: Request, error: Exception) -> Response:
         error.status_code,
         details.get(error.status_code, str(error.detail)),
         hint=hints.get(error.status_code, ""),
-        headers=error.headers,
+        headers={**dict(error.headers or {}), **_allow(request, error.status_code)},
     )
     return problems.response(problem)
+
+
+def _allow(request: Request, status: int) -> dict[str, str]:
+    """All methods of a path: the framework names those of its first route only."""
+    methods = openapi.methods(request.app, request.url.path) if status == 405 else ()
+    return {"Allow": ", ".join(methods)} if methods else {}
 
 
 def _invalid(request: Request, error: Exception) -> Response:

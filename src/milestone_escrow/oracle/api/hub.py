@@ -47,6 +47,10 @@ class Hub:
     def readers(self) -> int:
         return len(self._queues)
 
+    def open(self) -> None:
+        """Serve streams, also again after a shutdown."""
+        self._closed = False
+
     def close(self) -> None:
         """End all streams soon, and let none begin; from any thread, at shutdown."""
         self._closed = True

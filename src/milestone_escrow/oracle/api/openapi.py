@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fastapi import FastAPI
@@ -60,3 +61,12 @@ def document(app: FastAPI) -> dict[str, Any]:
         schemas[model.__name__] = schema
     app.openapi_schema = made
     return made
+
+
+def methods(app: FastAPI, path: str) -> tuple[str, ...]:
+    """The methods that a path knows; none where the document does not have it."""
+    for template, operations in document(app)["paths"].items():
+        pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template))
+        if re.fullmatch(pattern, path):
+            return tuple(sorted(method.upper() for method in operations))
+    return ()

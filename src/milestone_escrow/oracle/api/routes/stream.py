@@ -18,6 +18,20 @@ from milestone_escrow.oracle.api.viewers import Asking
 
 router = APIRouter(prefix="/v1", tags=["live"], route_class=CarefulRoute)
 
+_EVENT = {
+    "type": "object",
+    "required": ["id", "event", "data"],
+    "properties": {
+        "id": {"type": "string", "description": "A place to come back to, as Last-Event-ID"},
+        "event": {"enum": ["hello", "change", "reset"]},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "description": "Of a change: `kind`, `agreement`, `milestone` and `at`",
+        },
+    },
+}
+
 
 @router.get(
     "/stream",
@@ -26,7 +40,7 @@ router = APIRouter(prefix="/v1", tags=["live"], route_class=CarefulRoute)
     responses={
         200: {
             "description": "`change` says what to look at again, `reset` to look at everything",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "content": {"text/event-stream": {"schema": _EVENT}},
         },
         **documented(401, 422),
     },
