@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import BindParameter, Connection, Row, bindparam, select
 
 from milestone_escrow.oracle import book
 from milestone_escrow.oracle.book import AgreementView
@@ -21,78 +22,97 @@ from milestone_escrow.protocol.lifecycle import Status
 MAX_VERSIONS = 60
 
 
+# Built once: with many agreements, writing the statements would take longer than running them.
+_ID: BindParameter[bytes] = bindparam("id")
+_FILES = select(t.evidence).where(t.evidence.c.agreement_id == _ID).order_by(t.evidence.c.id)
+_STATEMENTS = (
+    select(
+        t.attestations.c.milestone,
+        t.attestations.c.verdict,
+        t.attestations.c.amount,
+        t.attestations.c.issued_at,
+        t.attestations.c.valid_until,
+        t.signatures.c.signer,
+        t.signatures.c.received_at,
+    )
+    .join(t.signatures, t.signatures.c.digest == t.attestations.c.digest)
+    .where(t.attestations.c.agreement_id == _ID)
+    .order_by(t.signatures.c.received_at, t.signatures.c.signer, t.attestations.c.digest)
+)
+_OBSERVED = (
+    select(t.observations).where(t.observations.c.agreement_id == _ID).order_by(t.observations.c.id)
+)
+
+
 def gather(connection: Connection, view: AgreementView, index: int) -> Facts:
     """Everything known about one milestone of an agreement whose document is known."""
-    agreement = view.agreement
-    return Facts(
-        people=dict(agreement.people) if agreement else {},
-        payees=frozenset({view.terms.supplier, view.payee(index)} - {ZERO_ADDRESS}),
-        payee_hosts=_hosts(view),
-        amount=view.milestones[index].amount,
-        issued_at=view.views[index].state.issued_at,
-        settled=_settled(connection, view),
-        files=files(connection, view, index),
-        statements=_statements(connection, view, index),
-        events=_events(connection, view.id, index),
-        looks=_looks(connection, view.id, index),
-    )
+    return Gathered(connection, view).facts(index)
 
 
-def files(connection: Connection, view: AgreementView, index: int) -> tuple[File, ...]:
-    """The evidence for a milestone, in the order in which it came."""
-    rows = connection.execute(
-        select(t.evidence)
-        .where(t.evidence.c.agreement_id == view.id, t.evidence.c.milestone == index)
-        .order_by(t.evidence.c.id)
-    )
-    return tuple(
-        File(
-            row.name, row.kind, row.media_type, row.size, row.sha256,
-            row.supplied_by, row.role, row.added_at, row.stored,
+class Gathered:
+    """Everything known about an agreement's milestones, read from the store once."""
+
+    def __init__(self, connection: Connection, view: AgreementView) -> None:
+        key = {"id": view.id}
+        self._view = view
+        self._settled = _settled(connection, view)
+        self._hosts = _hosts(view)
+        self._files = _by_milestone(connection.execute(_FILES, key))
+        self._statements = _by_milestone(connection.execute(_STATEMENTS, key))
+        self._observed = _by_milestone(connection.execute(_OBSERVED, key))
+
+    def facts(self, index: int) -> Facts:
+        """What is known about one milestone."""
+        view = self._view
+        agreement = view.agreement
+        # A signature counts for the milestones whose verifier its account is, and no others.
+        verifiers: tuple[Address, ...] = view.terms.verifiers_of(view.milestones[index])
+        signed = [row for row in self._statements[index] if row.signer in verifiers]
+        observed = self._observed[index]
+        return Facts(
+            people=dict(agreement.people) if agreement else {},
+            payees=frozenset({view.terms.supplier, view.payee(index)} - {ZERO_ADDRESS}),
+            payee_hosts=self._hosts,
+            amount=view.milestones[index].amount,
+            issued_at=view.views[index].state.issued_at,
+            settled=self._settled,
+            files=tuple(map(_file, self._files[index])),
+            statements=tuple(map(_statement, signed)),
+            events=tuple(_event(row) for row in observed if row.kind == "webhook"),
+            looks=tuple(_look(row) for row in observed if row.kind == "http"),
         )
-        for row in rows
+
+
+def _by_milestone(rows: Iterable[Row[Any]]) -> Mapping[int, list[Row[Any]]]:
+    found: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in rows:
+        found[row.milestone].append(row)
+    return found
+
+
+def _file(row: Row[Any]) -> File:
+    return File(
+        row.name, row.kind, row.media_type, row.size, row.sha256,
+        row.supplied_by, row.role, row.added_at, row.stored,
     )  # fmt: skip
 
 
-def _statements(connection: Connection, view: AgreementView, index: int) -> tuple[Statement, ...]:
-    """Verdicts that verifiers of this very milestone signed."""
-    verifiers: tuple[Address, ...] = view.terms.verifiers_of(view.milestones[index])
-    a, s = t.attestations, t.signatures
-    rows = connection.execute(
-        select(a.c.verdict, a.c.amount, a.c.issued_at, a.c.valid_until, s.c.signer, s.c.received_at)
-        .join(s, s.c.digest == a.c.digest)
-        .where(a.c.agreement_id == view.id, a.c.milestone == index, s.c.signer.in_(verifiers))
-        .order_by(s.c.received_at, s.c.signer, a.c.digest)
+def _statement(row: Row[Any]) -> Statement:
+    return Statement(
+        row.signer, Verdict(row.verdict), row.amount,
+        row.issued_at, row.valid_until, row.received_at,
+    )  # fmt: skip
+
+
+def _event(row: Row[Any]) -> Event:
+    return Event(row.source, row.name, row.value["data"], row.seen_at)
+
+
+def _look(row: Row[Any]) -> Look:
+    value = row.value
+    return Look(
+        row.source, row.name, unpacked(value["value"]), value["error"], value["since"], row.seen_at
     )
-    return tuple(
-        Statement(
-            row.signer, Verdict(row.verdict), row.amount,
-            row.issued_at, row.valid_until, row.received_at,
-        )
-        for row in rows
-    )  # fmt: skip
-
-
-def _events(connection: Connection, agreement_id: bytes, index: int) -> tuple[Event, ...]:
-    rows = connection.execute(_observed(agreement_id, index, "webhook"))
-    return tuple(Event(row.source, row.name, row.value["data"], row.seen_at) for row in rows)
-
-
-def _looks(connection: Connection, agreement_id: bytes, index: int) -> tuple[Look, ...]:
-    rows = connection.execute(_observed(agreement_id, index, "http"))
-    return tuple(
-        Look(
-            row.source, row.name, unpacked(row.value["value"]),
-            row.value["error"], row.value["since"], row.seen_at,
-        )
-        for row in rows
-    )  # fmt: skip
-
-
-def _observed(agreement_id: bytes, index: int, kind: str) -> Select[Any]:
-    o = t.observations
-    where = (o.c.agreement_id == agreement_id, o.c.milestone == index, o.c.kind == kind)
-    return select(o).where(*where).order_by(o.c.id)
 
 
 def packed(value: JsonValue) -> dict[str, str]:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.errors import UsageError
@@ -22,8 +23,9 @@ from milestone_escrow.oracle.evidence.manifests import (
     manifest_hash,
 )
 from milestone_escrow.oracle.policies.evaluate import evaluate
+from milestone_escrow.oracle.policies.facts import Facts
 from milestone_escrow.oracle.policies.finding import Finding
-from milestone_escrow.oracle.policies.gather import gather
+from milestone_escrow.oracle.policies.gather import Gathered, gather
 from milestone_escrow.oracle.policies.limits import Limits, Release, allowed
 from milestone_escrow.oracle.policies.past import contract_of, releases
 from milestone_escrow.oracle.store import audit
@@ -35,6 +37,8 @@ from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import Status, end
 
 ACTOR = "oracle"
+
+_KNOWN = select(t.verdicts).where(t.verdicts.c.agreement_id == bindparam("id"))
 
 # A quorum that has rejected, or accepted already, is not overruled by a machine.
 DECIDABLE = frozenset({Status.FUNDED, Status.SUBMITTED, Status.DISPUTED_BEFORE_VERDICT})
@@ -97,15 +101,21 @@ def decide(
     without it nobody knows what must be shown, and nothing is decided. What is accepted counts
     against the limits of what comes after it.
     """
+    stages = [stage for stage in view.views if stage.planned and is_decidable(stage, now)]
+    if not stages:
+        return ()
     decisions: list[Decision] = []
-    ledger = Ledger(connection, now)
-    for stage in view.views:
-        if stage.planned is None or not is_decidable(stage, now):
-            continue
-        decision = judge(connection, view, stage, stage.planned, limits, ledger)
+    ledger, gathered = Ledger(connection, now), Gathered(connection, view)
+    known = {
+        (row.milestone, row.sequence): row for row in connection.execute(_KNOWN, {"id": view.id})
+    }
+    for stage in stages:
+        assert stage.planned is not None
+        facts = gathered.facts(stage.index)
+        decision = judged(view, stage, stage.planned, facts, limits, ledger)
         verifiers = view.terms.verifiers_of(stage.milestone)
         decision = replace(decision, signs=account is not None and account in verifiers)
-        _write(connection, stage, decision, now)
+        _write(connection, stage, decision, known.get((stage.index, stage.state.sequence)), now)
         decisions.append(decision)
         if decision.accepts:
             ledger.add(ledger.release(view, stage))
@@ -157,6 +167,18 @@ def judge(
 ) -> Decision:
     """The verdict on one milestone; writes nothing."""
     facts = gather(connection, view, stage.index)
+    return judged(view, stage, planned, facts, limits, ledger)
+
+
+def judged(
+    view: AgreementView,
+    stage: MilestoneView,
+    planned: PlannedMilestone,
+    facts: Facts,
+    limits: Limits,
+    ledger: Ledger,
+) -> Decision:
+    """The verdict that the facts lead to; see `judge`."""
     finding = evaluate(planned.requirements, facts, ledger.now)
     refusals: list[str] = []
     if finding.is_met:
@@ -227,9 +249,14 @@ def why_not(
     return (*own_word(stage.planned, finding), *refused)
 
 
-def _write(connection: Connection, stage: MilestoneView, decision: Decision, now: int) -> None:
+def _write(
+    connection: Connection,
+    stage: MilestoneView,
+    decision: Decision,
+    known: Row[Any] | None,
+    now: int,
+) -> None:
     """Keep the verdict, and record it where it says something new."""
-    verdicts = t.verdicts
     keys = {
         "agreement_id": decision.agreement_id,
         "milestone": decision.milestone,
@@ -241,13 +268,10 @@ def _write(connection: Connection, stage: MilestoneView, decision: Decision, now
         "reasons": decision.to_json(),
         "evidence_hash": decision.evidence_hash,
     }
-    known = connection.execute(
-        select(verdicts).where(*(verdicts.c[name] == value for name, value in keys.items()))
-    ).first()
     if known and all(_same(known._mapping[name], value) for name, value in values.items()):
         return
     times = {"decided_at": known.decided_at if known else now, "changed_at": now}
-    upsert(connection, verdicts, {**keys, **values, **times}, *keys)
+    upsert(connection, t.verdicts, {**keys, **values, **times}, *keys)
     audit.record(
         connection,
         now,
