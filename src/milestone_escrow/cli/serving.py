@@ -56,7 +56,17 @@ def served(instance: Instance, listening: socket.socket) -> Iterator[None]:
     """Run the service's loops, the API and the page until the block ends."""
     import uvicorn
 
-    config = uvicorn.Config(application(instance), log_config=None, timeout_graceful_shutdown=5)
+    app = application(instance)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        # Its access log has whole addresses, links and their tokens included; the API has its own,
+        # and decides by itself which proxies to believe.
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listening],), name="api", daemon=True)
     instance.service.start()
@@ -64,6 +74,7 @@ def served(instance: Instance, listening: socket.socket) -> Iterator[None]:
     try:
         yield
     finally:
+        app.state.hub.close()
         server.should_exit = True
         instance.service.stop()
         thread.join(10)

@@ -15,6 +15,7 @@ from milestone_escrow.chain.deployments import verify_contract
 from milestone_escrow.chain.wallets import ContractWallets
 from milestone_escrow.errors import ChainError
 from milestone_escrow.oracle.api.deps import ApiDeps, ApiSettings
+from milestone_escrow.oracle.api.limits import rates
 from milestone_escrow.oracle.api.siwe import ContractCheck
 from milestone_escrow.oracle.deciding import Deciding
 from milestone_escrow.oracle.evidence.blobs import open_blobs
@@ -219,4 +220,5 @@ def _api_settings(parts: Parts) -> ApiSettings:
         origin=api.public_url or parts.origin or usual.origin,
         trusted_proxies=api.trusted_proxies,
         session_seconds=api.session,
+        rates=rates(api.requests_per_minute),
     )

@@ -39,6 +39,11 @@ RATES: Mapping[str, Rate] = {
 }
 
 
+def rates(per_minute: int) -> Mapping[str, Rate]:
+    """The usual rates, with so many requests of any kind from one address."""
+    return {**RATES, "any": Rate(per_minute, per_minute / 60)}
+
+
 class Buckets:
     """One token bucket for each kind of request and caller; the longest idle are forgotten."""
 
