@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from milestone_escrow.sandbox.world import World
 from tests.cli.conftest import Run
 from tests.unit.papers.print import read
 
@@ -24,7 +25,9 @@ def test_invoice_writes_a_file_named_by_its_number(escrow: Run, opened: Path) ->
     assert "The agreement does not state VAT." in found.text
 
 
-def test_invoice_of_an_agreement_that_nobody_has_signed(escrow: Run, deal: Path, world) -> None:
+def test_invoice_of_an_agreement_that_nobody_has_signed(
+    escrow: Run, deal: Path, world: World
+) -> None:
     result = escrow("invoice", str(deal), "walls", "--out", "one.pdf", "--letter", "--json")
     assert result.json["kind"] == "invoice"
     assert result.json["amount"] == {"units": "4000000000", "text": "4,000.00 USDC"}
@@ -77,3 +80,14 @@ def test_what_cannot_be_done_is_one_sentence(
     assert result.status in (1, 2)
     assert words in result.err
     assert len(result.err.strip().splitlines()) == 1
+
+
+def test_an_agreement_is_printed_as_a_contract(escrow: Run, deal: Path, world: World) -> None:
+    result = escrow("agreement", "show", str(deal), "--pdf", "contract.pdf")
+    assert "Written contract.pdf" in result.out
+    assert read(Path("contract.pdf").read_bytes()).text.count("date, signature") == 2
+    for role in ("buyer", "supplier"):
+        assert escrow("agreement", "sign", str(deal), "--as", role, "--yes").status == 0
+    shown = escrow("agreement", "show", "SHED-7", "--pdf", "contract.pdf", "--json")
+    assert shown.json == {"file": "contract.pdf", "reference": "SHED-7"}
+    assert "signed by" in read(Path("contract.pdf").read_bytes()).text

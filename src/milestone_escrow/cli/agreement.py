@@ -70,19 +70,28 @@ def check(session: Session, file: str) -> None:
 @agreement.command(short_help="Print an agreement for people, or as JSON.")
 @click.argument("agreement")
 @click.option("--yaml", "as_file", is_flag=True, help="As a file to change, for a change order.")
+@click.option(
+    "--pdf",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="As a contract on paper, with the signatures there are.",
+)
 @reads
-def show(session: Session, agreement: str, as_file: bool) -> None:
+def show(session: Session, agreement: str, as_file: bool, pdf: Path | None) -> None:
     """Print an agreement for people, or with --json as the contract and programs see it.
 
     \b
     Examples:
       escrow agreement show agreement.yaml
+      escrow agreement show agreement.yaml --pdf contract.pdf
       escrow agreement show PO-2027-0114 --json
       escrow agreement show PO-2027-0114 --yaml > changed.yaml
     """
     from milestone_escrow.cli import drafting
 
-    if as_file:
+    if pdf:
+        drafting.print_agreement(session, agreement, pdf)
+    elif as_file:
         drafting.show_file(session, agreement)
     else:
         drafting.show_agreement(session, agreement)

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
-from milestone_escrow.cli.bookkeeping import save
 from milestone_escrow.cli.context import Session
 from milestone_escrow.cli.desk import look
-from milestone_escrow.cli.output import bad, bold, command, dim, good, paragraph, waiting
+from milestone_escrow.cli.output import bad, bold, command, dim, good, paragraph, save, waiting
 from milestone_escrow.cli.records import recall_words
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.papers.audit.archive import MAX_BUNDLE

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from milestone_escrow.cli.context import Session
 from milestone_escrow.cli.desk import Desk, look, milestone_index
-from milestone_escrow.cli.output import good, table
+from milestone_escrow.cli.output import good, save, table
 from milestone_escrow.documents.when import day_of, format_date, read_date
-from milestone_escrow.errors import EscrowError
 from milestone_escrow.papers.bill import document_number
 from milestone_escrow.papers.invoice import invoice_pdf
 from milestone_escrow.papers.ledger import Ledger
@@ -99,20 +98,6 @@ def show_statement(session: Session, name: str, file: Path | None) -> None:
             "movements": [asdict(row) for row in rows],
         }
     )
-
-
-def save(file: Path, data: bytes) -> None:
-    """Write a file that people hand on.
-
-    Raises:
-        EscrowError: it cannot be written.
-    """
-    try:
-        file.write_bytes(data)
-    except OSError as error:
-        raise EscrowError(
-            f"{file} cannot be written ({error.strerror})", hint="choose another place with --out"
-        ) from error
 
 
 def _written(

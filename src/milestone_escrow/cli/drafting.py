@@ -81,6 +81,24 @@ def show_file(session: Session, name: str) -> None:
     session.emit({"yaml": text})
 
 
+def print_agreement(session: Session, name: str, file: Path) -> None:
+    """The agreement as a contract on paper; what is signed shows its signatures."""
+    from milestone_escrow.cli.output import save
+    from milestone_escrow.papers.contract import contract_pdf
+
+    path = Path(name)
+    if path.is_file() and path.suffix.lower() != ".json":
+        agreement = Agreement.load(path)
+        data = contract_pdf(agreement)
+    else:
+        signed = session.shelf.find(name)
+        agreement = signed.agreement
+        data = contract_pdf(agreement, bound=signed.bound, signatures=signed.signatures)
+    save(file, data)
+    session.say(f"{good('Written')} {file}")
+    session.emit({"file": str(file), "reference": agreement.reference})
+
+
 def show_agreement(session: Session, name: str) -> None:
     """The agreement for people; with --json the terms as the contract sees them, too."""
     from milestone_escrow.documents.render import render_agreement

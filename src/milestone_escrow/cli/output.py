@@ -7,8 +7,11 @@ import re
 import shutil
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import click
+
+from milestone_escrow.errors import EscrowError
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 GAP = "  "
@@ -23,6 +26,20 @@ def say(text: str = "") -> None:
 def emit(body: Mapping[str, object]) -> None:
     """The one JSON object of a command."""
     click.echo(json.dumps(body, indent=2, ensure_ascii=False))
+
+
+def save(file: Path, data: bytes) -> None:
+    """Write a file that people hand on.
+
+    Raises:
+        EscrowError: it cannot be written.
+    """
+    try:
+        file.write_bytes(data)
+    except OSError as error:
+        raise EscrowError(
+            f"{file} cannot be written ({error.strerror})", hint="choose another place with --out"
+        ) from error
 
 
 def bold(text: str) -> str:
