@@ -19,7 +19,7 @@ def test_opens_and_funds(scene: Stage, visit: Visit, way: str) -> None:
     first = {"permit": "permit", "authorization": "authorization", "allowance": "allowance"}[way]
     page.locator(f"[data-go='{first}']").click()
     page.locator("[data-go='fund']").click()
-    page.get_by_role("heading", name="Done").wait_for()
+    page.get_by_role("heading", name="Done", exact=True).wait_for()
     scene.seen(lambda: scene.view(signed) is not None)
     statuses = [state.status for state in scene.view(signed).states]
     assert statuses == [Status.SETTLED, Status.FUNDED, Status.FUNDED, Status.FUNDED]

@@ -41,7 +41,7 @@ def test_from_a_file_to_an_open_agreement(scene: Stage, visit: Visit, tmp_path: 
     buyer.get_by_role("button", name="Show what my wallet will be asked").click()
     buyer.locator("[data-go='permit']").click()
     buyer.locator("[data-go='fund']").click()
-    buyer.get_by_role("heading", name="Done").wait_for()
+    buyer.get_by_role("heading", name="Done", exact=True).wait_for()
     opened = bytes.fromhex(page.rsplit("0x", 1)[1])
     scene.seen(lambda: scene.escrow.is_open(opened))
     states = scene.escrow.states(scene.escrow.find(opened))
