@@ -138,6 +138,16 @@ def test_a_verifier_attests(escrow: Run, opened: Path, sign: Sign):
     assert paid(escrow, "foundation") == ("settled", "3,000.00 USDC", "0.00 USDC")
 
 
+def test_a_quorum_of_a_safe_and_a_key(escrow: Run, opened: Path, sign: Sign):
+    words = ("attest", "SHED-7", "walls", "--accept", "--sign-only", "walls.json")
+    escrow(*words, "--from", "surveyor")
+    sign("walls.json", "surveyor")
+    continued = escrow(*words, "--as", "carpenter", "--yes")
+    assert continued.status == 0, continued.err
+    assert escrow("send", "walls.json", "--as", "carpenter", "--yes").status == 0
+    assert paid(escrow, "walls") == ("settled", "4,000.00 USDC", "0.00 USDC")
+
+
 def test_supplier_submits_buyer_disputes_arbiter_rules(
     escrow: Run, opened: Path, safes: Mapping[str, TestSafe]
 ):

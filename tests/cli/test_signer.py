@@ -104,10 +104,18 @@ def test_a_ledger_signs_and_sends(
             return super().exchange(apdu)
 
     device = Buyers(key=PrivateKey((1).to_bytes(32, "big")))
-    monkeypatch.setattr("milestone_escrow.keys.ledger._plugged_in", lambda: device)
+    opened_devices: list[Buyers] = []
+
+    def plugged_in() -> Buyers:
+        opened_devices.append(device)
+        return device
+
+    monkeypatch.setattr("milestone_escrow.keys.ledger._plugged_in", plugged_in)
     result = escrow("approve", "SHED-7", "walls", "--signer", "ledger", "--yes")
     assert result.status == 0, result.err
     assert "Look at the transaction on the Ledger" in result.err
+    # No device can be opened twice.
+    assert len(opened_devices) == 1
     assert paid(escrow, "walls")[0] == "settled"
     paths: list[str] = []
 

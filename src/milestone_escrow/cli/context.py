@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from milestone_escrow.documents.shelf import Shelf
     from milestone_escrow.documents.signed import SignedAgreement
     from milestone_escrow.protocol.eip712 import Address, Domain
-    from milestone_escrow.protocol.signatures import Wallets
+    from milestone_escrow.protocol.signatures import Signer, Wallets
     from milestone_escrow.protocol.token import Token
 
 SANDBOX = "sandbox"
@@ -74,6 +74,8 @@ class Session:
     sender: str | None = None
     exit_status: int = 0
     home: Home = field(default_factory=Home.find)
+    # What --signer has found, by chain: a device is opened once.
+    elsewhere: dict[int, tuple[Signer, ...]] = field(default_factory=dict)
 
     # Speaking
 

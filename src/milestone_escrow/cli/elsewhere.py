@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from milestone_escrow.errors import EscrowError, UsageError
@@ -38,12 +38,19 @@ class Absent:
 
 
 def signers_at(session: Session, spec: str, chain_id: int) -> tuple[Signer, ...]:
-    """The accounts that a --signer means, the main one first.
+    """The accounts that a --signer means, the main one first; looked for once in a command.
 
     Raises:
         UsageError: there is no such kind of signer.
         EscrowError: it cannot be reached, or lets no account be used.
     """
+    known = session.elsewhere
+    if chain_id not in known:
+        known[chain_id] = _signers_at(session, spec, chain_id)
+    return known[chain_id]
+
+
+def _signers_at(session: Session, spec: str, chain_id: int) -> tuple[Signer, ...]:
     kind, _, where = spec.partition(":")
     if kind == "rpc":
         from milestone_escrow.keys.rpc_signer import RpcSigner, rpc_accounts
@@ -78,9 +85,11 @@ def _tell(line: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class AskedWallets:
-    """Asks the chain that a signature is for, once one turns up that no key here explains."""
+    """Asks the chain that a signature is for, once one turns up that no key explains; the same
+    question once in a command."""
 
     session: Session
+    _known: dict[tuple[int, Address, bytes, bytes], bool] = field(default_factory=dict)
 
     def accepts(self, chain_id: int, account: Address, digest: bytes, signature: bytes) -> bool:
         """As `Wallets` has it.
@@ -90,12 +99,16 @@ class AskedWallets:
         """
         from milestone_escrow.chain.wallets import ContractWallets
 
+        question = (chain_id, account, digest, signature)
+        if question in self._known:
+            return self._known[question]
         try:
-            node = self.session.node_of(chain_id)
-            return ContractWallets(node, chain_id).accepts(chain_id, account, digest, signature)
+            wallets = ContractWallets(self.session.node_of(chain_id), chain_id)
+            answer = self._known[question] = wallets.accepts(*question)
         except EscrowError as error:
             raise EscrowError(
                 f"a signature is not by the key of {account}, and whether it is a contract "
                 f"wallet's only its chain can say: {error.message}",
                 hint=error.hint,
             ) from None
+        return answer
