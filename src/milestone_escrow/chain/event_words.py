@@ -8,6 +8,7 @@ contract, and is refused with a ValueError.
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -19,6 +20,7 @@ from milestone_escrow.protocol.lifecycle import Status
 from milestone_escrow.protocol.terms import MAX_MILESTONES, MAX_VERIFIERS, Milestone, Terms
 
 WORD = 32
+_TOPIC = 2 + 2 * WORD
 TERMS_WORDS = 13
 MILESTONE_WORDS = 6
 # More accounts than one process meets in a day; each costs a hash to write with its checksum.
@@ -48,16 +50,21 @@ def from_hex(text: object, size: int | None = None) -> bytes:
     return value
 
 
-def words(topics: Sequence[str], data: str) -> list[bytes]:
+def words(topics: Sequence[str], data: str) -> tuple[bytes, ...]:
     """Whole words out of topics, which are one each, and data."""
-    if [len(topic) for topic in topics] != [2 + 2 * WORD] * len(topics) or data[:2] != "0x":
+    if any(map(_TOPIC.__ne__, map(len, topics))) or data[:2] != "0x":
         raise ValueError("a topic is not a word, or the data are no hex")
     text = "".join([topic[2:] for topic in topics]) + data[2:]
     raw = bytes.fromhex(text)
     # `fromhex` passes over spaces, and no node writes any.
     if 2 * len(raw) != len(text) or len(raw) % WORD:
         raise ValueError("the data are not whole words")
-    return [raw[at : at + WORD] for at in range(0, len(raw), WORD)]
+    return _cut(len(raw) // WORD)(raw)
+
+
+@lru_cache(4_096)
+def _cut(count: int) -> Callable[[bytes], tuple[bytes, ...]]:
+    return struct.Struct(f"{WORD}s" * count).unpack
 
 
 def reader(kind: str) -> Reader:
@@ -70,13 +77,13 @@ def reader(kind: str) -> Reader:
 
 
 def _unsigned(bits: int) -> Reader:
-    zeros = bytes(WORD - bits // 8)
-    width = len(zeros)
+    most = 2**bits - 1
 
     def read(word: bytes) -> int:
-        if word[:width] != zeros:
+        value = int.from_bytes(word, "big")
+        if value > most:
             raise ValueError(f"a number beyond {bits} bits")
-        return int.from_bytes(word, "big")
+        return value
 
     return read
 

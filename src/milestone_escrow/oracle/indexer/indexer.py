@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -100,7 +101,8 @@ class Indexer:
         for _ in range(self._limits.attempts):
             with self._pinned() as node:
                 try:
-                    return self._step(node, now)
+                    with _uncollected():
+                        return self._step(node, now)
                 except DoubtError as error:
                     # Once may be the chain moving on; whoever does it again is put aside.
                     if doubt is not None:
@@ -296,6 +298,19 @@ class Indexer:
         step("index.committed")
         _tell(cursor, head, events, undone)
         return Progress(cursor.number, head, cursor.final_number, events, undone)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the garbage collector: nothing of a step is garbage before its bounded end, and
+    looking for some takes a fifth of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _distrust(node: Node, error: ChainError) -> None:

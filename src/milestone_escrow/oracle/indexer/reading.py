@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from milestone_escrow.chain.codec import interface
-from milestone_escrow.chain.event_words import from_hex, quantity
+from milestone_escrow.chain.event_words import quantity
 from milestone_escrow.chain.events import Event, read_event
 from milestone_escrow.chain.headers import (
     Header,
@@ -37,8 +37,7 @@ class DoubtError(ChainError):
     """What the node answered does not fit together: the chain moved meanwhile, or it errs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """An event and the block that it is in."""
 
     event: Event
@@ -235,9 +234,11 @@ def _read(answer: object) -> Header:
 
 def _event(log: Mapping[str, Any], time: int) -> Event | None:
     try:
-        from_hex(log["transactionHash"], 32)
+        transaction = log["transactionHash"]
+        if len(transaction) != 66 or len(bytes.fromhex(transaction[2:])) != 32:
+            raise ValueError(f"{transaction!r} is no transaction")
         return read_event(log, time)
-    except (ChainError, KeyError, ValueError) as error:
+    except (ChainError, KeyError, TypeError, ValueError) as error:
         raise DoubtError(str(error)) from None
 
 
