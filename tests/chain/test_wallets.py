@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from milestone_escrow import Escrow
+from milestone_escrow.chain.anvil import Anvil
 from milestone_escrow.chain.rpc import RpcError
 from milestone_escrow.chain.safes import read_safe
 from milestone_escrow.chain.structs import OpenedAgreement
 from milestone_escrow.chain.wallets import ContractWallets
 from milestone_escrow.errors import ChainError
 from milestone_escrow.keys import DevSigner
-from milestone_escrow.protocol.eip712 import TypedData
+from milestone_escrow.keys.rpc_signer import RpcSigner, rpc_accounts
+from milestone_escrow.protocol.acts import Appointment
+from milestone_escrow.protocol.eip712 import Domain, TypedData
 from milestone_escrow.protocol.safe import joined, safe_message
 from milestone_escrow.protocol.signatures import is_signed
-from milestone_escrow.protocol.terms import agreement_typed_data
+from milestone_escrow.protocol.terms import agreement_id, agreement_typed_data
 from tests.support.safe import TestSafe, Workshop
+
+TOOLS = Path(__file__).resolve().parents[2] / "node_modules" / ".bin"
 
 
 @pytest.fixture
@@ -86,10 +93,6 @@ def test_does_not_ask_another_chain(wallets: ContractWallets, safe: TestSafe, da
 def test_the_contract_and_this_package_agree(
     escrow: Escrow, safe: TestSafe, deal: OpenedAgreement, wallets: ContractWallets
 ):
-    from dataclasses import replace
-
-    from milestone_escrow.protocol.terms import agreement_id
-
     terms = replace(deal.terms, supplier=safe.address)
     agreed = OpenedAgreement(
         agreement_id(escrow.domain, terms, deal.milestones), terms, deal.milestones
@@ -132,3 +135,23 @@ def test_the_node_signs_typed_data_of_its_own_chain_only(escrow: Escrow, data: T
     elsewhere["domain"] = {**data.domain.message(), "chainId": 1}
     with pytest.raises(RpcError, match="everybody knows these keys"):
         escrow.chain.handle("eth_signTypedData_v4", [account, elsewhere])
+
+
+def test_another_node_signs_and_sends_as_asked(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", str(TOOLS), prepend=":")
+    with Anvil() as running:
+        account, other = rpc_accounts(running.node)[:2]
+        signer = RpcSigner(running.node, account)
+        domain = Domain(31_337, other)
+        typed = Appointment(b"\1" * 32, "surveyor", account).typed_data(domain)
+        assert is_signed(31_337, account, typed.digest(), signer.sign_typed_data(typed))
+        fields = {
+            "type": 2, "chainId": 31_337, "nonce": 0, "to": other, "value": 1, "data": b"\xab",
+            "gas": 60_000, "maxFeePerGas": 4 * 10**9, "maxPriorityFeePerGas": 10**9,
+        }  # fmt: skip
+        raw = signer.sign_transaction(fields)
+        sent = running.node.request("eth_sendRawTransaction", ["0x" + raw.hex()])
+        again = signer.send_transaction({**fields, "nonce": 1})
+        for transaction in (sent, again):
+            found = running.node.request("eth_getTransactionByHash", [transaction])
+            assert (found["from"], found["input"]) == (account.lower(), "0xab")
