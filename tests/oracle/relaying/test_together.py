@@ -102,7 +102,7 @@ def test_what_a_dead_instance_cannot_pay_for_is_sent_by_another(
     _die_at(shared, "relay.signed", RELAYER)
     living = shared.relayer(OTHER_RELAYER, "living")
     shared.pool.tip = 50 * 10**9  # what is signed offers too little for ever
-    for _ in range(12):
+    for _ in range(16):
         shared.turn(living, 100)
         shared.pool.mine()
     assert shared.status(deal, 0) is Status.SETTLED

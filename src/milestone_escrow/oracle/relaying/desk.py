@@ -71,6 +71,10 @@ class Desk:
     def now(self) -> int:
         return self.clock()
 
+    def since(self, then: int) -> int:
+        """Seconds between then and now. A clock that was set back must not make anything wait."""
+        return abs(self.now - then)
+
     @contextlib.contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that records what it does. Whoever records goes one by one from its very
@@ -81,8 +85,10 @@ class Desk:
 
     def alert(self, kind: str, subject: str, text: str) -> None:
         """Tell somebody: in this step's report and, unless that was done lately, in the log."""
-        self.alerts.append(Alert(kind, subject, text))
-        if self.now - self._told.get((kind, subject), -TOLD_FOR) < TOLD_FOR:
+        if not any((one.kind, one.subject) == (kind, subject) for one in self.alerts):
+            self.alerts.append(Alert(kind, subject, text))
+        told = self._told.get((kind, subject))
+        if told is not None and self.since(told) < TOLD_FOR:
             return
         self._told[(kind, subject)] = self.now
         ALERTS.labels(kind).inc()

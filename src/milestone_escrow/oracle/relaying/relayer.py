@@ -113,7 +113,7 @@ class Relayer:
     def _lately(self) -> Conditions:
         """As of a moment ago: good enough to send by, and no time lost over it."""
         known = self._conditions
-        if known and self._desk.now - known.looked_at <= self._desk.settings.price_age:
+        if known and self._desk.since(known.looked_at) <= self._desk.settings.price_age:
             return known
         return self._look()
 
@@ -141,7 +141,7 @@ class Relayer:
         if ours or desk.sender in senders:
             if self._hold(desk.sender):
                 self._watching.look(desk.sender, self._look())
-        elif desk.now - known.looked_at > desk.settings.price_age // 2:
+        elif desk.since(known.looked_at) > desk.settings.price_age // 2:
             self._look()
         # Whoever lives holds its own account's lease; these have nobody any more.
         for sender in sorted(senders - {desk.sender}):

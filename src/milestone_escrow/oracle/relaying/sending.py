@@ -69,39 +69,43 @@ class Sending:
 
     def send(self, claimed: Sequence[Intent], conditions: Conditions) -> None:
         """Send what was claimed, as far as the balance goes."""
-        for intent in claimed:
-            self._send(intent, conditions)
+        for place, intent in enumerate(claimed):
+            lacking = self._send(intent, conditions)
+            if lacking:
+                # What one lacks, the others lack, too: nothing is asked about them.
+                with self._desk.store.transaction() as connection:
+                    for rest in claimed[place:]:
+                        intents.postpone(connection, rest, self._desk.now + SHORT, lacking)
+                return
 
-    def _send(self, intent: Intent, conditions: Conditions) -> None:
+    def _send(self, intent: Intent, conditions: Conditions) -> str:
+        """Bring one on its way; says what is lacking where nothing can be sent now."""
         desk = self._desk
         if conditions.price is None:
             desk.alert("gas_price", desk.sender, conditions.too_dear)
-            self._postpone(intent, SHORT, conditions.too_dear)
-            return
+            return conditions.too_dear
         try:
             gas = self._simulate(intent)
             posted = data_fee(desk.node, desk.network, intent.to, intent.data).wei
         except ChainError as error:
             self._postpone(intent, desk.settings.pause(0), str(error))
-            return
+            return ""
         if gas is None:
-            return
+            return ""
         step("relay.simulated")
         call = _Call(intent.to, intent.data, gas)
         if not self._can_pay(conditions, gas * conditions.price.max_fee + posted):
-            self._postpone(intent, SHORT, "the balance does not cover gas")
-            return
+            return "the balance does not cover gas"
         try:
             attempt = self._store(intent, call, conditions.price)
         except EscrowError as error:
             desk.alert("unsigned", desk.sender, f"nothing can be signed: {error}")
-            self._postpone(intent, SHORT, str(error))
-            return
-        if attempt is None:
-            return
-        step("relay.signed")
-        desk.count("sent", intent)
-        self.broadcast(attempt, intent)
+            return str(error)
+        if attempt is not None:
+            step("relay.signed")
+            desk.count("sent", intent)
+            self.broadcast(attempt, intent)
+        return ""
 
     def _simulate(self, intent: Intent) -> int | None:
         """The gas that it takes; None where it is refused, and dealt with."""

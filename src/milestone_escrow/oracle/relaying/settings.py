@@ -33,7 +33,6 @@ class RelayingSettings:
     longest_back_off: int = 600
     lease: int = 60
     claimed: int = 50
-    look_every: int = 4
     price_age: int = 15
     empty_looks: int = 3
     abandon_after: int = 900

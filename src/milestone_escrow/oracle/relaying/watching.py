@@ -38,8 +38,9 @@ class Watching:
         self._sending = sending
         # Per intent: how often no receipt was found, and the head when that began.
         self._empty: dict[int, tuple[int, int]] = {}
-        # The head when a transaction was first seen waiting.
-        self._waiting_since: dict[bytes, int] = {}
+        # The head and the time when a transaction was first seen waiting: another instance's
+        # clock, which may have signed it, may be wrong.
+        self._waiting_since: dict[tuple[Address, bytes], tuple[int, int]] = {}
 
     def look(self, sender: Address, conditions: Conditions) -> None:
         """One look at everything of an account that is not final.
@@ -202,8 +203,10 @@ class Watching:
             # First: what waits above a hole is taken by no node that is strict about it.
             holes = [nonce for nonce in span if nonce not in slots]
             self._fill(holes, max(slots, default=-1), conditions)
-        for gone in set(self._waiting_since) - {a.hash for each in slots.values() for a in each}:
-            del self._waiting_since[gone]
+        waiting = {(sender, attempt.hash) for each in slots.values() for attempt in each}
+        for key in [key for key in self._waiting_since if key[0] == sender]:
+            if key not in waiting:
+                del self._waiting_since[key]
         for nonce in span:
             if nonce in slots and not self._push(slots[nonce], mine, conditions):
                 return
@@ -213,18 +216,18 @@ class Watching:
     ) -> bool:
         """Keep one nonce's transaction on its way; False where the node takes nothing now."""
         desk, best = self._desk, slot[-1]
-        now = desk.now
         intent = next(
             (mine[a.intent_id] for a in slot if a.intent_id and a.intent_id in mine), None
         )
-        since = self._waiting_since.setdefault(best.hash, conditions.head)
+        key, now = (best.sender, best.hash), (conditions.head, desk.now)
+        since, at = self._waiting_since.setdefault(key, now)
         due = best.sender == desk.sender and self._is_due(best, since, conditions)
         if due and self._sending.replace(best, intent):
             return True
-        if now - best.signed_at >= desk.settings.abandon_after:
+        if desk.since(at) >= desk.settings.abandon_after:
             self._stuck(best, intent)
         told = best.broadcast_at
-        if told is None or now - told >= desk.settings.rebroadcast_after:
+        if told is None or desk.since(told) >= desk.settings.rebroadcast_after:
             return self._sending.broadcast(best, intent) or told is not None
         return True
 
@@ -233,7 +236,7 @@ class Watching:
         settings = self._desk.settings
         if best.broadcast_at is None and best.max_fee >= conditions.base:
             return False
-        waited = self._desk.now - best.signed_at >= settings.replace_after
+        waited = self._desk.since(best.signed_at) >= settings.replace_after
         if best.nonce > conditions.nonce:
             return waited and best.max_fee < conditions.base
         return waited and conditions.head - since >= settings.replace_blocks
