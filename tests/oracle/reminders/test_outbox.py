@@ -71,9 +71,21 @@ def test_what_happened_before_the_first_round_is_not_retold(
 ) -> None:
     chronicle.opened()
     chronicle.finalize_all()
-    chronicle.wait(60)
+    chronicle.wait(3_601)
     Desk(store, chronicle, notebook).round()
     assert notebook.kinds == []
+
+
+def test_a_clock_that_was_fast_at_the_first_round_loses_nothing(
+    store: Store, chronicle: Chronicle, notebook: Notebook
+) -> None:
+    desk = Desk(store, chronicle, notebook)
+    chronicle.wait(1)
+    chronicle.write(store)
+    desk.planner.round(chronicle.time + 3_600, chronicle.time + 3_600)
+    chronicle.opened()
+    desk.round()
+    assert notebook.kinds == ["agreement.opened"]
 
 
 def test_what_happened_while_the_service_was_down_is_told(

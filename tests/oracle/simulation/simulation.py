@@ -20,8 +20,8 @@ from milestone_escrow.keys import DevSigner
 from milestone_escrow.oracle import book
 from milestone_escrow.oracle.evidence.blobs import Folder
 from milestone_escrow.oracle.evidence.handing import Rules, add
-from milestone_escrow.oracle.evidence.manifests import manifest_files, manifest_hash
-from milestone_escrow.oracle.policies.gather import files
+from milestone_escrow.oracle.evidence.listing import manifest
+from milestone_escrow.oracle.evidence.manifests import manifest_hash
 from milestone_escrow.oracle.signing.counting import Stage
 from milestone_escrow.oracle.signing.intake import take_many
 from milestone_escrow.oracle.signing.waiting import attestations
@@ -146,6 +146,8 @@ class Simulation:
         ]
         self.first = self.pool.head
         self._look_everywhere()
+        if self.calm:
+            self._provoke()
         self._suffer()
         self._recover()
 
@@ -198,6 +200,37 @@ class Simulation:
     def _forget(self) -> None:
         self.pool.drop()
 
+    def _provoke(self) -> None:
+        """What every step needs to come: something to sign, too low a fee, and a reorganisation."""
+        self.pool.keeps_undone = True
+        self._fund()
+        self._mine()
+        self._follow_and_work()
+        for milestone in range(3):
+            self._hand_in(milestone)
+            for who in (INSPECTOR, FORWARDER):
+                self._sign(milestone, who)
+        self._follow_and_work()
+        self._follow_and_work()
+        self.pool.base_fee = 30 * GWEI
+        for _ in range(3):
+            self.now += 120
+            self._catch_up()
+            self.pool.empty(2)
+            self._follow_and_work()
+        self.pool.base_fee = 0
+        self._mine()
+        self._follow_and_work()
+        self.pool.reorg(min(8, self.pool.head - self.first))
+        self.now = max(self.now, self.chain.time)
+        self._follow_and_work()
+        self._follow_and_work()
+
+    def _follow_and_work(self) -> None:
+        for one in self.instances:
+            one.run("follow")
+            one.run("work")
+
     # The good phase
 
     def _recover(self) -> None:
@@ -246,9 +279,7 @@ class Simulation:
     def _healthy_round(self, seconds: int) -> None:
         self.now = max(self.now, self.chain.time) + seconds
         self._catch_up()
-        for one in self.instances:
-            one.run("follow")
-            one.run("work")
+        self._follow_and_work()
         self.pool.mine()
         for one in self.instances:
             one.run("follow")
@@ -345,7 +376,7 @@ class Simulation:
         view = self._view()
         assert view is not None
         with self.store.reading() as connection:
-            evidence = manifest_hash(manifest_files(files(connection, view, index)))
+            evidence = manifest_hash(manifest(connection, view.id, index))
         return Attestation(
             self.bound.id,
             index,

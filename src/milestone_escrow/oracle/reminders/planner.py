@@ -25,6 +25,9 @@ SINCE = "reminders_since"
 UNDOABLE = 7 * 86_400
 """Seconds after which no chain undoes a block any more."""
 
+SKEW = 3_600
+"""By how much the clock of the first round may be fast, without anything being missed."""
+
 CHUNK = 100
 
 
@@ -50,8 +53,8 @@ class Planner:
     def round(self, now: int, wall: int) -> int:
         """Write the rows of everything that is due; how many were new.
 
-        `now` is the contract's time, `wall` that of the machine. What happened before the store's
-        first round ever is not retold.
+        `now` is the contract's time, `wall` that of the machine. What happened an hour before the
+        store's first round ever, or earlier, is not retold.
         """
         with self.store.reading() as connection:
             head = book.head(connection)
@@ -60,8 +63,9 @@ class Planner:
             since = self._since(connection)
         if since is None:
             with self.store.transaction() as connection:
-                insert_new(connection, t.meta, {"key": SINCE, "value": str(now)}, "key")
-                since = self._since(connection) or now
+                first = str(now - SKEW)
+                insert_new(connection, t.meta, {"key": SINCE, "value": first}, "key")
+                since = self._since(connection) or 0
         new = 0
         for start in range(0, len(chosen), CHUNK):
             new += self._plan(chosen[start : start + CHUNK], now, wall, since)
