@@ -133,8 +133,14 @@ def test_the_node_signs_typed_data_of_its_own_chain_only(escrow: Escrow, data: T
     assert bytes.fromhex(signed[2:]) == DevSigner(3).sign_typed_data(data)
     elsewhere = data.to_json()
     elsewhere["domain"] = {**data.domain.message(), "chainId": 1}
-    with pytest.raises(RpcError, match="everybody knows these keys"):
-        escrow.chain.handle("eth_signTypedData_v4", [account, elsewhere])
+    for refused in (elsewhere, {"domain": 5}, []):
+        with pytest.raises(RpcError, match="everybody knows these keys"):
+            escrow.chain.handle("eth_signTypedData_v4", [account, refused])
+    broken = {**data.to_json(), "message": {"buyer": "x"}}
+    with pytest.raises(RpcError, match="this is no typed data"):
+        escrow.chain.handle("eth_signTypedData_v4", [account, broken])
+    with pytest.raises(RpcError, match="not an account of this node"):
+        escrow.chain.handle("eth_signTypedData_v4", ["0x" + "11" * 20, data.to_json()])
 
 
 def test_another_node_signs_and_sends_as_asked(monkeypatch: pytest.MonkeyPatch):

@@ -198,11 +198,15 @@ def _sign_typed_data(chain: EmbeddedChain, account: str, data: object) -> str:
     signer = read_bytes(account, 20)
     if signer not in chain.accounts:
         raise RpcError(f"{account} is not an account of this node: sign it yourself")
-    if not isinstance(body, dict) or int(body["domain"].get("chainId", 0)) != chain.chain_id:
+    domain = body.get("domain") if isinstance(body, dict) else None
+    if not isinstance(domain, dict) or int(domain.get("chainId", 0)) != chain.chain_id:
         raise RpcError(f"everybody knows these keys, so they sign for chain {chain.chain_id} only")
     # The private keys are 1 to 20, as those that send.
     secret = (chain.accounts.index(signer) + 1).to_bytes(32, "big")
-    signed = Account.sign_message(encode_typed_data(full_message=body), secret)
+    try:
+        signed = Account.sign_message(encode_typed_data(full_message=body), secret)
+    except Exception as error:  # that library has many for what is no typed data
+        raise RpcError(f"this is no typed data: {error}", code=INVALID_PARAMS) from None
     return hexed(bytes(signed.signature))
 
 

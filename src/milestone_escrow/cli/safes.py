@@ -137,8 +137,11 @@ def _round(session: Session, letter: Letter) -> Round:
     for owner, listed in envelope.group("signatures").items():
         given = listed if isinstance(listed, list) else []
         signatures = tuple(envelope.hexadecimal(one) for one in given)
-        if len(signatures) != len(messages) or owner not in safe.owners:
+        if len(signatures) != len(messages):
             raise envelope.damaged(f"it is about something else than {letter.file}")
+        if owner not in safe.owners:
+            # Owners may have changed since.
+            raise envelope.damaged(f"{owner} is no owner of {safe.address} now")
         for message, one in zip(messages, signatures, strict=True):
             if _signed_by(message, one) != owner:
                 raise envelope.damaged(f"{owner} did not sign {letter.file} as it is")
