@@ -137,6 +137,7 @@ class Api(_Section):
     public_url: str | None = None
     trusted_proxies: tuple[str, ...] = ()
     session: Seconds = 12 * 3_600
+    requests_per_minute: int = Field(default=600, ge=1)
 
 
 class Indexing(_Section):
