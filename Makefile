@@ -12,7 +12,7 @@ SLITHER_ENV := .venv-slither/.ready
 NODE := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-main test-brownie brownie lint slither fuzz bench contracts dist clean
+.PHONY: help demo test test-main test-brownie brownie lint slither fuzz simulate bench contracts dist clean
 
 help:
 	@echo "make demo       an agreement from signature to release, on a chain of its own"
@@ -21,6 +21,7 @@ help:
 	@echo "make lint       ruff, mypy, forge fmt, slither"
 	@echo "make slither    static analysis, each finding answered in docs/security.md"
 	@echo "make fuzz       contract against twin, with random seeds: SECONDS=600, or SEED=..."
+	@echo "make simulate   the oracle under faults, from many seeds: SEEDS=5000, START=0"
 	@echo "make bench      figures beside the peers', kept in bench/results"
 	@echo "make contracts  compile the contracts into the package"
 	@echo "make dist       a wheel and a source archive in dist/, the same bytes every time"
@@ -59,6 +60,12 @@ SECONDS ?= 600
 SEED ?=
 fuzz: $(DEV) $(NODE)
 	$(BIN)/python -m tests.invariants.fuzz $(if $(SEED),--seed $(SEED),--seconds $(SECONDS))
+
+# Those of the suite, and as many more as are asked for; a seed that fails becomes a test.
+SEEDS ?= 2000
+START ?= 0
+simulate: $(DEV)
+	$(BIN)/python -m tests.oracle.simulation --seeds $(SEEDS) --start $(START)
 
 bench: $(DEV) $(NODE)
 	$(BIN)/python -m bench
