@@ -41,7 +41,7 @@ DANGERS: dict[str, tuple[str, ...]] = {
     "eth_keyfile": ("keys.",),
     "click": ("cli.",),
     "rich": ("cli.",),
-    "sqlalchemy": ("oracle.",),
+    "sqlalchemy": ("oracle.", "web.showing."),
     "alembic": ("oracle.store.",),
     "fastapi": ("oracle.api.", "web."),
     "jinja2": ("web.",),

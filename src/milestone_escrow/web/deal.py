@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any
 
 from milestone_escrow.chain.events import Event, MilestonePaid
@@ -50,6 +51,29 @@ class Todo:
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """A piece of evidence; `href` is "" where only its hash is here."""
+
+    name: str
+    kind: str
+    size: str
+    sha256: str
+    by: str
+    when: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What is known of a milestone besides the chain: its evidence, what its requirements come to
+    ("met", "missing" or "failed", and a sentence), and who has signed a verdict that waits."""
+
+    files: tuple[File, ...] = ()
+    findings: tuple[tuple[str, str], ...] = ()
+    signed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """One milestone on the timeline."""
 
@@ -69,6 +93,7 @@ class Stage:
     verified_by: str
     pays_alone: tuple[str, ...]
     refunds_alone: tuple[str, ...]
+    shown: Shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +132,8 @@ class Deal:
     is_open: bool
     unsigned: str
     may_sign: bool
+    may_act: bool
+    may_share: bool
     replaced_by: str
     now: str
     people: tuple[tuple[str, str, Address, str], ...]
@@ -124,6 +151,7 @@ def deal(
     paid: Mapping[int, Sequence[MilestonePaid]],
     events: Sequence[Event] = (),
     recall: Recall = lambda _: {},
+    shown: Mapping[int, Shown] = MappingProxyType({}),
     viewer: Address | None = None,
 ) -> Deal:
     """What the page of an agreement says to `viewer`; the document must be known."""
@@ -144,6 +172,8 @@ def deal(
         is_open=bool(view.opened_block),
         unsigned=", ".join(role for role in PARTIES if role not in view.signed.signatures),
         may_sign=any(role not in view.signed.signatures for role in agreement.roles(viewer or "")),
+        may_act=viewer is not None and viewer in view.people,
+        may_share=viewer is not None and viewer in (view.terms.buyer, view.terms.supplier),
         replaced_by="0x" + view.replaced_by.hex() if view.replaced_by else "",
         now=format_time(now, agreement.timezone),
         people=tuple(
@@ -153,7 +183,8 @@ def deal(
         sums=_sums(standings),
         todos=todos(view, standings, viewer),
         stages=tuple(
-            _stage(standing, stage) for standing, stage in zip(standings, view.views, strict=True)
+            _stage(standing, stage, shown.get(stage.index, Shown()))
+            for standing, stage in zip(standings, view.views, strict=True)
         ),
         history=_history(view, network, events, recall),
     )
@@ -190,7 +221,7 @@ def _todo(view: AgreementView, task: Task, standing: Standing, viewer: Address |
     )
 
 
-def _stage(standing: Standing, stage: MilestoneView) -> Stage:
+def _stage(standing: Standing, stage: MilestoneView, shown: Shown) -> Stage:
     planned, agreement = standing.planned, standing.bound.agreement
     alone = powers(agreement)[planned.index]
     settled = standing.state.status is Status.SETTLED
@@ -215,6 +246,7 @@ def _stage(standing: Standing, stage: MilestoneView) -> Stage:
         verified_by=_verified_by(standing),
         pays_alone=tuple(_role(standing, who) for who in alone.pays_alone),
         refunds_alone=tuple(_role(standing, who) for who in alone.refunds_alone),
+        shown=shown,
     )
 
 

@@ -18,6 +18,7 @@ from milestone_escrow.oracle.signing.counting import words_behind
 from milestone_escrow.web.deal import Deal, deal
 from milestone_escrow.web.deps import Web, WebDeps
 from milestone_escrow.web.rendering import page
+from milestone_escrow.web.showing import shown_of
 
 router = APIRouter()
 
@@ -57,6 +58,7 @@ def of(web: WebDeps, view: AgreementView, viewer: Viewer) -> Deal:
         paid = payouts(connection, view.id)
         events = book.events(connection, view.id)
         known = words_behind(connection, hashes(events))
+        shown = {stage.index: shown_of(connection, view, stage.index, now) for stage in view.views}
     network = web.api.settings.network
     return deal(
         view,
@@ -65,6 +67,7 @@ def of(web: WebDeps, view: AgreementView, viewer: Viewer) -> Deal:
         paid=paid,
         events=events,
         recall=lambda digest: known.get(digest, {}),
+        shown=shown,
         viewer=viewer.account,
     )
 

@@ -1,25 +1,120 @@
-"""All agreements of the signed-in account."""
+"""All agreements of the signed-in account: what needs it now, and where the money is."""
 
 from __future__ import annotations
 
+import csv
+import io
+from dataclasses import dataclass
+
 from fastapi import APIRouter
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 
 from milestone_escrow.oracle import book
-from milestone_escrow.oracle.api.viewers import Asking
-from milestone_escrow.web.deps import Web
+from milestone_escrow.oracle.api.viewers import Asking, Viewer, require_account
+from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.protocol.lifecycle import held
+from milestone_escrow.web.cashflow import Chart, charts
+from milestone_escrow.web.deal import Deal, Todo
+from milestone_escrow.web.deps import Web, WebDeps
 from milestone_escrow.web.pages.agreement import of
 from milestone_escrow.web.rendering import page
 
 router = APIRouter()
 
+MOST = 200
+COLUMNS = (
+    "reference", "title", "role", "milestone", "status", "amount", "currency", "held", "due",
+    "agreement",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One agreement in the list; `words` is what a search looks through."""
+
+    deal: Deal
+    role: str
+    needs: tuple[Todo, ...]
+    words: str
+
 
 @router.get("/portfolio")
 def show(web: Web, viewer: Asking) -> HTMLResponse:
-    deals = []
-    if viewer.account:
-        with web.api.store.reading() as connection:
-            ids = book.ids_of(connection, viewer.account)
-            views = book.agreements(connection, ids)
-        deals = [of(web, view, viewer) for view in views if view.signed]
-    return page("portfolio.html", viewer, here="portfolio", deals=deals)
+    rows, drawn = _rows(web, viewer) if viewer.account else ((), ())
+    needs = [(row.deal, todo) for row in rows for todo in row.needs]
+    return page("portfolio.html", viewer, here="portfolio", rows=rows, needs=needs, charts=drawn)
+
+
+@router.get("/portfolio.csv")
+def as_csv(web: Web, viewer: Asking) -> Response:
+    """One line for each milestone, for a spreadsheet."""
+    require_account(viewer)
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(
+        [
+            "reference",
+            "title",
+            "role",
+            "milestone",
+            "status",
+            "amount",
+            "currency",
+            "held",
+            "due",
+            "agreement",
+        ]
+    )
+    for view in _views(web, viewer):
+        agreement = view.agreement
+        assert agreement is not None
+        role = view.role_of(viewer.account or "")
+        for stage in view.views:
+            due = stage.planned.due if stage.planned else None
+            waits = held(stage.milestone, stage.state)
+            cells = (
+                agreement.reference,
+                agreement.title,
+                role,
+                stage.title,
+                stage.state.status.name.lower(),
+                _plain(view, stage.milestone.amount),
+                agreement.token_symbol,
+                _plain(view, waits),
+                due.isoformat() if due else "",
+                "0x" + view.id.hex(),
+            )
+            writer.writerow([_safe(cell) for cell in cells])
+    headers = {"Content-Disposition": 'attachment; filename="agreements.csv"'}
+    return Response(out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _rows(web: WebDeps, viewer: Viewer) -> tuple[tuple[Row, ...], tuple[Chart, ...]]:
+    views = _views(web, viewer)
+    with web.api.store.reading() as connection:
+        events = {view.id: book.events(connection, view.id) for view in views}
+    rows = []
+    for view in views:
+        deal = of(web, view, viewer)
+        role = view.role_of(viewer.account or "")
+        needs = tuple(todo for todo in deal.todos if todo.is_needed and todo.who == "you")
+        names = " ".join(name for _, name, _, _ in deal.people)
+        words = f"{deal.reference} {deal.title} {names} {role}".lower()
+        rows.append(Row(deal, role, needs, words))
+    return tuple(rows), charts(views, events)
+
+
+def _views(web: WebDeps, viewer: Viewer) -> list[AgreementView]:
+    with web.api.store.reading() as connection:
+        ids = book.ids_of(connection, viewer.account)[:MOST]
+        return [view for view in book.agreements(connection, ids) if view.signed]
+
+
+def _plain(view: AgreementView, units: int) -> str:
+    assert view.agreement is not None
+    return view.agreement.amount(units).rpartition(" ")[0].replace(",", "")
+
+
+def _safe(cell: str) -> str:
+    """A cell that a spreadsheet does not take for a formula."""
+    return f"'{cell}" if cell[:1] in "=+-@\t\r" else cell
