@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,8 +18,10 @@ DOMAIN = Domain(31337, "0x5FbDB2315678afecb367f032d93F642f64180aa3")
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivatePostgres]:
-    with PrivatePostgres(tmp_path_factory.mktemp("postgres")) as server:
+def postgres_server() -> Iterator[PrivatePostgres]:
+    # Not below pytest's own folder, which every new run closes to others than its user.
+    folder = tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True)
+    with folder as name, PrivatePostgres(Path(name)) as server:
         yield server
 
 

