@@ -17,6 +17,9 @@ COMMANDS: Mapping[str, Entry] = {
         "oracle_explain", "explain", "Show what a milestone still lacks before it is signed."
     ),
     "policy": Entry("oracle_policy", "policy", "Look at what the oracle may sign."),
+    "signatures": Entry(
+        "oracle_signatures", "signatures", "Move a key's signing history to another machine."
+    ),
     "log": Entry("oracle_log", "log", "Show or verify the audit log."),
 }
 

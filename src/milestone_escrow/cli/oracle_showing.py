@@ -36,8 +36,7 @@ def show_evidence(
     listed: Listed,
     folder: Path,
 ) -> list[dict[str, object]]:
-    """Each file with who handed it in; what is there is fetched and compared with its hash, and
-    the whole with what the payee has submitted on chain.
+    """All files, and the whole compared with what the payee has submitted on chain.
 
     Raises:
         OracleStrangeError: a file is not what the manifest says.
@@ -45,20 +44,39 @@ def show_evidence(
     if not listed.items:
         session.say("  no evidence was handed in")
         return []
+    facts = show_files(session, desk, client, listed.items, folder)
+    session.say(paragraph(_against_chain(desk, standing, listed.hash), "  "))
+    return facts
+
+
+def show_files(
+    session: Session, desk: Desk, client: OracleClient, items: Sequence[Item], folder: Path
+) -> list[dict[str, object]]:
+    """Each file with who handed it in; what is there is fetched and compared with its hash.
+
+    Raises:
+        OracleStrangeError: a file is not what the manifest says.
+    """
     zone = desk.bound.agreement.timezone
-    rows, facts = [], []
-    for item in listed.items:
+    rows: list[tuple[str, ...]] = []
+    facts: list[dict[str, object]] = []
+    for item in items:
         path = _fetch(session, client, item, folder)
-        what = good("verified") if path else waiting("only its hash")
+        what = good("verified") if path else waiting("only its hash" if not item.stored else "")
         who = person(desk.bound, item.supplied_by)
         digest = f"{item.file.sha256[:12]}…"
         rows.append((f"  {item.file.name}", who, format_time(item.added_at, zone), digest, what))
-        facts.append({**item.file.data(), "supplied_by": item.supplied_by, "file": path})
+        file = str(path) if path else None
+        facts.append({**item.file.data(), "supplied_by": item.supplied_by, "file": file})
     session.say(table(rows))
     if any(fact["file"] for fact in facts):
         session.say(f"  the files are in {folder}")
-    session.say(paragraph(_against_chain(desk, standing, listed.hash), "  "))
-    return [{**fact, "file": str(fact["file"]) if fact["file"] else None} for fact in facts]
+    return facts
+
+
+def evidence_folder(session: Session, standing: Standing) -> Path:
+    """Where the evidence for a milestone is written on this machine."""
+    return session.home.root / "evidence" / f"0x{standing.bound.id.hex()[:16]}" / standing.key
 
 
 def submitted_hash(events: Sequence[object], index: int) -> bytes:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from milestone_escrow.cli.context import Session
 from milestone_escrow.cli.desk import Desk
 from milestone_escrow.cli.oracle_home import running
-from milestone_escrow.cli.oracle_showing import show_evidence, show_requirements
+from milestone_escrow.cli.oracle_showing import evidence_folder, show_evidence, show_requirements
 from milestone_escrow.cli.output import bold, command, good, paragraph, table, waiting
 from milestone_escrow.cli.records import forget, remember_words
 from milestone_escrow.cli.verdicts import as_json, consequence, required_words, verdict_words
@@ -36,10 +35,8 @@ _EFFECT = 30
 class Seen:
     """What an oracle told about a milestone; None where it did not."""
 
-    requirements: Found | None = None
     listed: Listed | None = None
     proposed: tuple[Proposed, ...] = ()
-    folder: Path | None = None
     files: list[dict[str, object]] = field(default_factory=list)
 
     @property
@@ -147,8 +144,8 @@ def look(session: Session, desk: Desk, standing: Standing, client: OracleClient)
     except OracleRefusedError as error:
         session.say(paragraph(f"{waiting('nothing to show')}: {error}", "  "))
         return Seen()
-    folder = session.home.root / "evidence" / f"0x{desk.bound.id.hex()[:16]}" / standing.key
     show_requirements(session, requirements)
+    folder = evidence_folder(session, standing)
     files = show_evidence(session, desk, standing, client, listed, folder)
     for one in proposed:
         if one.stage == "open" and one.attestation.verdict is not Verdict.RETURNED:
@@ -156,7 +153,7 @@ def look(session: Session, desk: Desk, standing: Standing, client: OracleClient)
             said = _words_of(one, desk)
             session.say(paragraph(f"{names} signed: {verdict_words(said)}", "  "))
     session.say()
-    return Seen(requirements, listed, proposed, folder, files)
+    return Seen(listed, proposed, files)
 
 
 def _unless_refused(ask: Callable[[], Found]) -> Found | None:

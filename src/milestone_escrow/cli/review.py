@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from milestone_escrow.cli.context import Session
-from milestone_escrow.cli.options import sends
+from milestone_escrow.cli.options import sends, signs
 from milestone_escrow.cli.papers import Paper, on_paper
 
 
@@ -36,13 +36,42 @@ def submit(
     submit_milestone(session, agreement, milestone, evidence, paper)
 
 
-@click.command(short_help="Object to what is about to happen.")
+class DisputeGroup(click.Group):
+    """A group whose first command may be left out: `escrow dispute AGREEMENT MILESTONE`."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in self.commands:
+            args = ["object", *args]
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=DisputeGroup,
+    short_help="Object to what is about to happen, or look at a dispute.",
+    # Options of the command that is left out come before it then.
+    context_settings={"ignore_unknown_options": True},
+)
+def dispute() -> None:
+    """Object to what is about to happen to your disadvantage, or look at a dispute as its arbiter.
+
+    `object` may be left out.
+
+    \b
+    Examples:
+      escrow dispute PO-2027-0114 packed --reason "Two cartons are wet"
+      escrow dispute show PO-2027-0114 packed
+    """
+
+
+@dispute.command("object", short_help="Object to what is about to happen.")
 @click.argument("agreement")
 @click.argument("milestone")
 @click.option("--reason", required=True, metavar="TEXT", help="What is wrong, in a sentence.")
 @sends
 @on_paper
-def dispute(session: Session, agreement: str, milestone: str, reason: str, paper: Paper) -> None:
+def object_(session: Session, agreement: str, milestone: str, reason: str, paper: Paper) -> None:
     """Object to what is about to happen to your disadvantage; the arbiter then decides.
 
     The buyer objects to a submission, a progress payment or an acceptance, the payee to a
@@ -56,3 +85,30 @@ def dispute(session: Session, agreement: str, milestone: str, reason: str, paper
     from milestone_escrow.cli.reviewing import dispute_milestone
 
     dispute_milestone(session, agreement, milestone, reason, paper)
+
+
+@dispute.command("show", short_help="Show both sides of a dispute.")
+@click.argument("agreement")
+@click.argument("milestone")
+@click.option(
+    "--oracle",
+    metavar="URL",
+    help="The oracle to ask for evidence; one that runs on this machine is found by itself. "
+    "`none`: no oracle.",
+)
+@signs
+def show(session: Session, agreement: str, milestone: str, oracle: str | None) -> None:
+    """Show an arbiter, or anybody, what each side has brought forward: who objected and why, what
+    verifiers said, the evidence; the time left to rule; and what silence would do.
+
+    Reasons and files are told by their hashes on chain: this machine knows the words of what was
+    signed or sent from here, and an oracle those that were given to it.
+
+    \b
+    Examples:
+      escrow dispute show PO-2027-0114 packed
+      escrow dispute show PO-2027-0114 packed --as arbiter --oracle https://oracle.example
+    """
+    from milestone_escrow.cli.disputing import show_dispute
+
+    show_dispute(session, agreement, milestone, oracle)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
+
+from eth_hash.auto import keccak
 
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.eip712 import Address, TypedData
@@ -52,8 +55,6 @@ class Wallets(Protocol):
 
 def text_digest(text: str) -> bytes:
     """What is signed of a text (EIP-191, `personal_sign`)."""
-    from eth_hash.auto import keccak
-
     raw = text.encode()
     return keccak(b"\x19Ethereum Signed Message:\n" + str(len(raw)).encode() + raw)
 
@@ -66,13 +67,10 @@ def recover(digest: bytes, signature: bytes) -> Address | None:
     Raises:
         UsageError: the signature is neither 64 nor 65 bytes long.
     """
-    from eth_keys.datatypes import Signature
-    from eth_keys.exceptions import BadSignature
-    from eth_utils.exceptions import ValidationError
+    from coincurve import PublicKey
 
     if len(signature) not in (64, 65):
         raise UsageError(f"a signature has 64 or 65 bytes, not {len(signature)}")
-    r = int.from_bytes(signature[:32], "big")
     s = int.from_bytes(signature[32:64], "big")
     if len(signature) == 64:
         v, s = 27 + (s >> 255), s & (2**255 - 1)
@@ -80,11 +78,22 @@ def recover(digest: bytes, signature: bytes) -> Address | None:
         v = signature[64]
     if v not in (27, 28) or s > _HALF_ORDER:
         return None
+    raw = signature[:32] + s.to_bytes(32, "big") + bytes([v - 27])
     try:
-        key = Signature(vrs=(v - 27, r, s)).recover_public_key_from_msg_hash(digest)
-    except (BadSignature, ValidationError):
+        key = PublicKey.from_signature_and_message(raw, digest, hasher=None)
+    except Exception:  # whatever coincurve says where no point of the curve fits
         return None
-    return key.to_checksum_address()
+    return _account(key.format(compressed=False))
+
+
+@lru_cache(maxsize=4_096)
+def _account(key: bytes) -> Address:
+    """The checksummed account of an uncompressed key; the same people sign again and again."""
+    digits = keccak(key[1:])[12:].hex()
+    case = keccak(digits.encode()).hex()
+    return "0x" + "".join(
+        digit.upper() if mark > "7" else digit for digit, mark in zip(digits, case, strict=False)
+    )
 
 
 def normalized(signature: bytes) -> bytes:
