@@ -28,8 +28,8 @@ def write_bundle(session: Session, name: str, out: Path | None, folders: Sequenc
     file = out or Path(re.sub(r"[^\w.-]+", "-", reference) + ".audit.zip")
     save(file, data)
     digest = sha256(data).hexdigest()
-    session.say(f"{good('Written')} {file}, {len(data):,} bytes")
-    session.say(f"SHA-256 {digest}")
+    session.say(f"{good('Written')} {file}")
+    session.say(f"{len(data):,} bytes, SHA-256 {digest}")
     session.say(f"Anybody checks it with {command(f'escrow audit verify {file}')}")
     session.emit(
         {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from pathlib import Path
 
 from milestone_escrow.cli.context import Session
@@ -84,7 +85,8 @@ def show_statement(session: Session, name: str, file: Path | None) -> None:
     elif rows:
         head = ("date", "movement", "milestone", "gross", "fee", "counterparty")
         lines = [
-            (r.date, r.movement, r.milestone, r.gross, r.fee or "–", r.counterparty) for r in rows
+            (r.date, r.movement, r.milestone, _shown(r.gross), _shown(r.fee), r.counterparty)
+            for r in rows
         ]
         session.say(table(lines, head, right=(3, 4)))
         session.say(f"in {desk.bound.agreement.token_symbol}; --csv FILE has VAT, accounts and all")
@@ -98,6 +100,12 @@ def show_statement(session: Session, name: str, file: Path | None) -> None:
             "movements": [asdict(row) for row in rows],
         }
     )
+
+
+def _shown(number: str) -> str:
+    """With commas for thousands; a dash where there is nothing."""
+    value = Decimal(number or "0")
+    return f"{value:,}" if value else "–"
 
 
 def _written(

@@ -334,6 +334,8 @@ def _evidence(told: Told) -> str | Claim:
     for digest, words in told.contents.evidence.items():
         if words_hash(words) != digest or digest not in wanted:
             raise EscrowError(f"evidence {hexed(digest)} hashes to something else")
+    if not wanted:
+        return "no hash of evidence or of a reason stands on the chain"
     missing = len(wanted - set(told.contents.evidence))
     if missing:
         said = f"of {len(wanted)} hashes, what {missing} stand for is not in the bundle"
@@ -347,6 +349,8 @@ def _files(told: Told) -> str | Claim:
     for name, content in told.contents.files.items():
         if sha256(content).hexdigest() != name or name not in wanted:
             raise EscrowError(f"the file {name[:16]}… is not one that was listed")
+    if not wanted:
+        return "no file is listed"
     missing = len(set(wanted) - set(told.contents.files))
     if missing:
         said = f"{len(told.contents.files)} of {len(wanted)} files are in the bundle"
