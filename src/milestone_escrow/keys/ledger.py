@@ -1,8 +1,9 @@
 """A Ledger as a signer: the Ethereum app's commands (APDUs), and what it answers.
 
 Transactions are shown on the device field by field, with their data as far as the app knows the
-contract. Of typed data it shows the two hashes, the domain's and the message's, which are told
-here, too, so that a person compares them. Whatever it answers must recover to its own account.
+contract. Typed data is sent field by field, so that the device can show it and hash it itself; one
+that cannot gets the two hashes, the domain's and the message's. They are told here, too, so that a
+person compares them. Whatever the device answers must recover to its own account.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from milestone_escrow.errors import KeyFileError, UsageError
+from milestone_escrow.keys import ledger_typed_data
 from milestone_escrow.protocol.eip712 import Address, TypedData
 from milestone_escrow.protocol.signatures import normalized, recover
 
@@ -20,6 +22,9 @@ DEFAULT_PATH = "44'/60'/0'/0/0"
 _CLA = 0xE0
 _GET_ADDRESS, _SIGN_TRANSACTION, _SIGN_TYPED_DATA = 0x02, 0x04, 0x0C
 _FIRST, _MORE = 0x00, 0x80
+# How typed data is signed: by its hashes, or after all its fields.
+_HASHED, _IN_FULL = 0x00, 0x01
+_UNKNOWN_COMMAND = 0x6D00
 # What the app takes in one piece.
 _PIECE = 150
 _HARDENED = 1 << 31
@@ -80,20 +85,40 @@ class LedgerSigner:
         return cls(_plugged_in(), path, tell=tell)
 
     def sign_typed_data(self, data: TypedData) -> bytes:
-        """A 65-byte signature of the digest of `data`, once the hashes shown are confirmed.
+        """A 65-byte signature of the digest of `data`, once what the device shows is confirmed.
 
         Raises:
             KeyFileError: it was declined, or the device signed something else.
         """
         separator, message = data.domain.separator(), data.struct.hash(data.message)
-        self._tell(f"Compare on the Ledger, then confirm: domain hash 0x{separator.hex()}")
-        self._tell(f"                                    message hash 0x{message.hex()}")
-        answer = _ask(self._device, typed_data_command(self._path, separator, message))
+        self._tell("Read it on the Ledger, then confirm. Where it shows hashes, compare them:")
+        self._tell(f"  domain 0x{separator.hex()}")
+        self._tell(f"  message 0x{message.hex()}")
+        if self._takes(data):
+            answer = _ask(self._device, _command(_SIGN_TYPED_DATA, 0, self._path, _IN_FULL))
+        else:
+            answer = _ask(self._device, typed_data_command(self._path, separator, message))
         v, rest = _vrs(answer)
         signature = normalized(rest + bytes([v]))
         if recover(data.digest(), signature) != self.address:
             raise _other(self.address)
         return signature
+
+    def _takes(self, data: TypedData) -> bool:
+        """Send all fields; false where the device's app knows only hashes."""
+        if not ledger_typed_data.is_showable(data):
+            return False
+        first, *rest = (
+            _command(instruction, part, body, kind)
+            for instruction, part, kind, body in ledger_typed_data.commands(data)
+        )
+        _, status = self._device.exchange(first)
+        if status == _UNKNOWN_COMMAND:
+            return False
+        _require(status)
+        for apdu in rest:
+            _ask(self._device, apdu)
+        return True
 
     def sign_transaction(self, transaction: Mapping[str, Any]) -> bytes:
         """The signed raw transaction (EIP-1559, or legacy with EIP-155).
@@ -149,7 +174,7 @@ def address_command(path: bytes) -> bytes:
 
 def typed_data_command(path: bytes, separator: bytes, message: bytes) -> bytes:
     """Sign typed data by its two hashes (the app's command of version 0)."""
-    return _command(_SIGN_TYPED_DATA, 0, path + separator + message)
+    return _command(_SIGN_TYPED_DATA, 0, path + separator + message, _HASHED)
 
 
 def transaction_commands(path: bytes, payload: bytes) -> Iterator[bytes]:
@@ -210,8 +235,8 @@ def read_address(answer: bytes) -> Address:
     return address
 
 
-def _command(instruction: int, first: int, data: bytes) -> bytes:
-    return bytes([_CLA, instruction, first, 0x00, len(data)]) + data
+def _command(instruction: int, first: int, data: bytes, second: int = 0x00) -> bytes:
+    return bytes([_CLA, instruction, first, second, len(data)]) + data
 
 
 def _vrs(answer: bytes) -> tuple[int, bytes]:
@@ -230,12 +255,16 @@ def _other(account: Address) -> KeyFileError:
 
 def _ask(device: Device, apdu: bytes) -> bytes:
     answer, status = device.exchange(apdu)
+    _require(status)
+    return answer
+
+
+def _require(status: int) -> None:
     if status != 0x9000:
         message, hint = _SAID.get(
             status, (f"the Ledger refuses (status {status:04x})", "try again")
         )
         raise KeyFileError(message, hint=hint)
-    return answer
 
 
 def _plugged_in() -> Device:
