@@ -104,7 +104,7 @@ def ground() -> Ground:
     escrow.allow("USDC", 10**12)
     deals = {}
     for reference, objection in (("SIM-AT-ONCE", "off"), ("SIM-LATER", "2 days")):
-        bound = _agreement(reference, objection).on(escrow)
+        bound = agreement(reference, objection).on(escrow)
         signatures = {s.address: bound.sign(s) for s in (buyer, DevSigner(SUPPLIER))}
         escrow.open(bound, signatures)
         keys = [milestone.key for milestone in bound.agreement.milestones]
@@ -122,7 +122,7 @@ def ground() -> Ground:
     return Ground(escrow.acting_as(None), network, deals, store)
 
 
-def _agreement(reference: str, objection: str) -> Agreement:
+def agreement(reference: str, objection: str) -> Agreement:
     names = ("buyer", "supplier", "inspector", "forwarder", "watcher", "arbiter")
     accounts = {name: DevSigner(number).address for number, name in enumerate(names, start=1)}
     return Agreement.loads(TEXT.format(reference=reference, objection=objection, **accounts))

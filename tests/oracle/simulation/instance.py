@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from sqlalchemy.exc import SQLAlchemyError
 
 from milestone_escrow.chain.deployments import verify_contract
+from milestone_escrow.chain.networks import Network
+from milestone_escrow.chain.rpc import Node
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.oracle.deciding import Deciding
@@ -16,14 +18,14 @@ from milestone_escrow.oracle.policies.limits import Limits
 from milestone_escrow.oracle.policies.verdicts import why_not
 from milestone_escrow.oracle.relaying.relayer import Relayer
 from milestone_escrow.oracle.relaying.settings import RelayingSettings
-from milestone_escrow.oracle.reminders.delivery import Delivery, DeliveryError, Mark
+from milestone_escrow.oracle.reminders.delivery import Channel, Delivery, DeliveryError, Mark
 from milestone_escrow.oracle.reminders.notices import DEFAULT_LEADS, Notice
 from milestone_escrow.oracle.reminders.situation import Situation
 from milestone_escrow.oracle.service import Service
 from milestone_escrow.oracle.signing.signer import GuardedSigner
 from milestone_escrow.oracle.store import steps
 from milestone_escrow.oracle.store.store import Store
-from milestone_escrow.protocol.eip712 import TypedData
+from milestone_escrow.protocol.eip712 import Domain, TypedData
 from tests.oracle.simulation.deal import WATCHER, Ground
 from tests.oracle.simulation.proxy import LyingProxy
 
@@ -127,43 +129,57 @@ class Instance:
 
     def _start(self) -> Service:
         self.lives += 1
-        ground, store = self.ground, self.store
-        domain, network = ground.escrow.domain, ground.network
-        contract = ground.escrow.contract
-        owner = f"machine {self.account}, life {self.lives}"
-        limits = Limits.parse({}, real_money=False, tokens=network.tokens)
-        guarded = GuardedSigner(
-            store,
-            domain,
-            self.watcher,  # type: ignore[arg-type]
-            why_not=lambda connection, view, attestation, now: why_not(
-                connection, view, attestation, limits, now
-            ),
-            verify_contract=lambda: verify_contract(self.node, domain),
-        )
-        guarded.start(self.clock(), declared_new=True)
-        relayer = Relayer(
-            store,
+        self.service = build(
+            self.store,
             self.node,
-            network,
-            contract,
-            DevSigner(self.account),
-            RelayingSettings(),
+            self.ground.network,
+            self.ground.escrow.domain,
+            self.account,
             self.clock,
-            owner=owner,
-        )
-        self.service = Service(
-            store,
-            network,
-            Indexer(store, self.node, network, contract),
-            self.clock,
-            owner,
-            decider=Deciding(store, limits, guarded),
-            relayer=relayer,
-            channels=[self.recipient],
-            leads=DEFAULT_LEADS,
+            self.watcher,
+            self.recipient,
+            f"machine {self.account}, life {self.lives}",
         )
         return self.service
+
+
+def build(
+    store: Store,
+    node: Node,
+    network: Network,
+    domain: Domain,
+    account: int,
+    clock: Callable[[], int],
+    watcher: Watcher,
+    channel: Channel,
+    owner: str,
+) -> Service:
+    """A service as after a start: whatever it knows, it has from the store."""
+    limits = Limits.parse({}, real_money=False, tokens=network.tokens)
+    guarded = GuardedSigner(
+        store,
+        domain,
+        watcher,  # type: ignore[arg-type]
+        why_not=lambda connection, view, attestation, now: why_not(
+            connection, view, attestation, limits, now
+        ),
+        verify_contract=lambda: verify_contract(node, domain),
+    )
+    guarded.start(clock(), declared_new=True)
+    contract = domain.verifying_contract
+    settings = RelayingSettings()
+    signer = DevSigner(account)
+    return Service(
+        store,
+        network,
+        Indexer(store, node, network, contract),
+        clock,
+        owner,
+        decider=Deciding(store, limits, guarded),
+        relayer=Relayer(store, node, network, contract, signer, settings, clock, owner=owner),
+        channels=[channel],
+        leads=DEFAULT_LEADS,
+    )
 
 
 def arm(killer: Killer | None) -> None:
