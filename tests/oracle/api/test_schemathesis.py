@@ -25,7 +25,7 @@ from milestone_escrow.oracle.evidence.blobs import Folder
 from milestone_escrow.oracle.policies.webhook import Hook
 from milestone_escrow.oracle.store.store import Store
 from tests.oracle.api.test_evidence import PDF, hand_in
-from tests.oracle.api.world import DOMAIN, World, build
+from tests.oracle.api.world import DOMAIN, World, build, seed
 
 FEW = settings(
     max_examples=6,
@@ -42,6 +42,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A service that refuses nobody for asking often, with a place for files."""
     folder = tmp_path_factory.mktemp("service")
     store = Store.open(folder / "oracle.db", DOMAIN)
+    seed(store)
     world = build(
         store,
         rates={"any": Rate(10**9, 1)},

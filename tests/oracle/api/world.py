@@ -23,7 +23,7 @@ from milestone_escrow.chain.networks import network
 from milestone_escrow.documents.signed import SignedAgreement
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.oracle import book
-from milestone_escrow.oracle.api import siwe
+from milestone_escrow.oracle.api import sessions, siwe
 from milestone_escrow.oracle.api.app import create_app
 from milestone_escrow.oracle.api.deps import ApiDeps, ApiSettings
 from milestone_escrow.oracle.api.sessions import hashed
@@ -89,20 +89,22 @@ class World:
         if role == "anonymous":
             return {}
         if role not in self.tokens:
-            self.tokens[role] = self.login(role)["token"]
+            with self.store.transaction() as connection:
+                account = signer(role).address
+                self.tokens[role], _ = sessions.start(connection, account, int(self.clock.now))
         return {"Authorization": f"Bearer {self.tokens[role]}"}
 
     def login(self, role: str, session: str = "token", **headers: str) -> dict[str, Any]:
-        message = self.message(role)
+        message = self.message(role, **headers)
         body = {"message": message, "signature": sign(role, message), "session": session}
         answer = self.client.post("/v1/login", json=body, headers=headers)
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
 
-    def message(self, role: str) -> str:
-        account = signer(role).address
-        answer = self.client.post("/v1/login/nonce", json={"account": account})
+    def message(self, role: str, **headers: str) -> str:
+        account = {"account": signer(role).address}
+        answer = self.client.post("/v1/login/nonce", json=account, headers=headers)
         assert answer.status_code == 200, answer.text
         return str(answer.json()["message"])
 
@@ -242,13 +244,18 @@ def register(store: Store, signed: SignedAgreement) -> None:
 OPERATOR = "escrow_o_the-operators-own-token"
 
 
-def build(store: Store, **changed: Any) -> World:
-    """The service over an empty store, with settings or rooms otherwise than usual."""
-    clock, deal = Clock(), agreement()
+def seed(store: Store) -> None:
+    """The deal, open on chain and with its document."""
+    deal = agreement()
     with store.transaction() as connection:
         open_on_chain(connection, deal)
         set_head(connection)
     register(store, deal)
+
+
+def build(store: Store, **changed: Any) -> World:
+    """The service over a seeded store, with settings or rooms otherwise than usual."""
+    clock, deal = Clock(), agreement()
     names = {known.name for known in dataclasses.fields(ApiSettings)}
     usual: dict[str, Any] = {
         "domain": DOMAIN,
