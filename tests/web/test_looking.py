@@ -58,7 +58,9 @@ def test_a_link_lets_an_auditor_read_and_nothing_else(scene: Stage, visit: Visit
     page, _ = visit("buyer", scene.page(signed))
     page.get_by_label("For whom").fill("Hausbank")
     page.get_by_role("button", name="Make a link").click()
-    link = page.get_by_label("The link, shown this once").input_value()
+    shown = page.get_by_label("The link, shown this once")
+    shown.wait_for()
+    link = shown.input_value()
     auditor, _ = visit(None, link)
     auditor.get_by_role("heading", name="A garden shed").wait_for()
     assert auditor.get_by_role("link", name="Go on").count() == 0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +16,7 @@ from milestone_escrow.documents.when import format_relative, format_time
 from milestone_escrow.oracle.book import AgreementView, MilestoneView
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import Split, Status, held
+from milestone_escrow.sandbox.names import listed
 from milestone_escrow.words import standing as words
 from milestone_escrow.words.standing import NOTHING, Standing
 from milestone_escrow.words.tasks import Task, tasks
@@ -203,7 +204,17 @@ def todos(
         if task.is_needed or (viewer is not None and task.account == viewer)
     ]
     found.sort(key=lambda pair: (pair[0].account != viewer, pair[0].until == 0, pair[0].until))
-    return tuple(_todo(view, task, standing, viewer) for task, standing in found)
+    return tuple(_together(_todo(view, task, standing, viewer) for task, standing in found))
+
+
+def _together(todos: Iterable[Todo]) -> Iterator[Todo]:
+    """What several people may do alike is said once."""
+    grouped: dict[tuple[str, str, str, bool], list[Todo]] = {}
+    for todo in todos:
+        key = (todo.milestone, todo.text, todo.until, todo.is_yours)
+        grouped.setdefault(key, []).append(todo)
+    for alike in grouped.values():
+        yield replace(alike[0], who=listed([todo.who for todo in alike]))
 
 
 def _todo(view: AgreementView, task: Task, standing: Standing, viewer: Address | None) -> Todo:

@@ -35,6 +35,9 @@ _environment = Environment(
     lstrip_blocks=True,
 )
 
+# Jinja's own makes the rest of the sentence small letters.
+_environment.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
+
 
 def page(template: str, viewer: Viewer, status: int = 200, **values: Any) -> HTMLResponse:
     """A template as a page under the page's own policy. `viewer` shows who is signed in."""

@@ -45,7 +45,11 @@ class Stage:
         """A new agreement of this text (each gets a reference of its own), known to the oracle."""
         self.counter += 1
         numbered = text.replace("reference: SHED-7", f"reference: SHED-{self.counter}")
-        signed = SignedAgreement.start(Agreement.loads(numbered).on(self.escrow))
+        return self.drafted(numbered, signed_by=signed_by)
+
+    def drafted(self, text: str, *, signed_by: tuple[str, ...] = ("buyer", "supplier")):  # type: ignore[no-untyped-def]
+        """An agreement of exactly this text, known to the oracle."""
+        signed = SignedAgreement.start(Agreement.drafted(text).on(self.escrow))
         for role in signed_by:
             signed = signed.sign(self.signer(role))
         store = self.instance.service.store
@@ -56,6 +60,11 @@ class Stage:
     def opened(self, text: str) -> SignedAgreement:
         """An agreement that is open and wholly funded, and that the oracle has seen."""
         signed = self.agreement(text)
+        self.open(signed)
+        return signed
+
+    def open(self, signed: SignedAgreement) -> None:
+        """Open it and fund everything."""
         buyer = self.escrow.acting_as(self.signer("buyer"))
         signatures = {
             signed.agreement.people[role]: signed.signatures[role] for role in ("buyer", "supplier")
@@ -63,7 +72,6 @@ class Stage:
         everything = range(len(signed.milestones))
         buyer.open(signed, signatures, everything, how="permit")
         self.seen(lambda: self.view(signed) is not None)
-        return signed
 
     def view(self, signed: SignedAgreement):  # type: ignore[no-untyped-def]
         with self.instance.service.store.reading() as connection:
