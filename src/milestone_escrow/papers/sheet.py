@@ -128,8 +128,8 @@ class Sheet(FPDF):
         self._style(style)
         how = MethodReturnValue.HEIGHT
         height = self.multi_cell(width, style.height, text, dry_run=True, output=how, align=Align.L)
-        assert isinstance(height, float)
-        return height
+        assert isinstance(height, (int, float))
+        return float(height)
 
     def wide(self, text: str, style: Style) -> float:
         """How wide one line comes out."""

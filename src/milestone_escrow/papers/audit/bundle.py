@@ -150,10 +150,12 @@ def read(files: Mapping[str, bytes]) -> Contents:
     """
     manifest = _group(_json(files, MANIFEST))
     head, signers = _group(manifest["head"]), _texts(manifest["contract_signers"])
+    # Names that go into sentences are hexadecimal, nothing that could move a terminal's cursor.
+    versions = [hexed(bytes_of(version)) for version in _texts(manifest["versions"])]
     trusting = _Contracts(frozenset(signers))
     agreements = tuple(
         SignedAgreement.loads(_file(files, f"{_folder(version)}/signed.json"), wallets=trusting)
-        for version in _texts(manifest["versions"])
+        for version in versions
     )
     headers = {
         int(name.split("/")[1].removesuffix(".json")): bytes_of(
