@@ -149,6 +149,11 @@ def test_explains_why_what_is_shown_is_not_signed(at_store: Run, house: House) -
     assert at_store("oracle", "explain", "HOUSE-1", "roof", "--json").json["would_sign"] is False
 
 
+def test_says_of_a_settled_milestone_that_nothing_is_left(at_store: Run, house: House) -> None:
+    house.set_state(0, status=int(Status.SETTLED))
+    assert "It is settled" in at_store("oracle", "explain", "HOUSE-1", "ground").words
+
+
 def test_draws_a_tree_of_ways(at_store: Run) -> None:
     lines = at_store("oracle", "explain", "HOUSE-1", "handover").out.splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("  missing"))

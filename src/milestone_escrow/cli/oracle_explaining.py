@@ -15,7 +15,7 @@ from milestone_escrow.cli.output import bad, bold, dim, good, paragraph, waiting
 from milestone_escrow.documents.when import format_time
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.oracle.policies.finding import Finding, Standing
-from milestone_escrow.protocol.lifecycle import State
+from milestone_escrow.protocol.lifecycle import State, Status
 from milestone_escrow.words import standing as words
 
 if TYPE_CHECKING:
@@ -170,7 +170,9 @@ def _words(finding: Finding, found: Explained) -> str:
 
 
 def _verdict(found: Explained) -> Iterator[str]:
-    if not found.planned.requirements.items:
+    if found.state.status is Status.SETTLED:
+        yield "It is settled: nothing is left to be shown."
+    elif not found.planned.requirements.items:
         yield "The agreement does not say what must be shown: people judge it."
     elif not found.finding.is_met:
         failed = [leaf.text for leaf in found.finding.leaves() if leaf.standing is Standing.FAILED]
