@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from types import MappingProxyType
 
 from sqlalchemy import Connection, select
 
@@ -78,28 +79,34 @@ class Dossier:
         return Stage.SETTLED if returned else Stage.COMPLETE
 
 
-def cases(connection: Connection, keys: Iterable[MilestoneKey]) -> dict[MilestoneKey, Case]:
-    """The milestones that are open on chain, as the store knows them; others are left out."""
+def cases(
+    connection: Connection,
+    keys: Iterable[MilestoneKey],
+    known: Mapping[MilestoneKey, Case] = MappingProxyType({}),
+) -> dict[MilestoneKey, Case]:
+    """The milestones that are open on chain, as the store knows them; others are left out.
+
+    Terms never change, so of those that are `known` only the states are read again.
+    """
     wanted = set(keys)
+    stages = {key: (case.terms, case.milestone) for key, case in known.items()}
+    unknown = {
+        agreement_id for agreement_id, index in wanted if (agreement_id, index) not in stages
+    }
+    columns = (t.agreements.c.agreement_id, t.agreements.c.terms, t.agreements.c.milestones)
+    for ids in _chunks(unknown):
+        opened = select(*columns).where(t.agreements.c.agreement_id.in_(ids))
+        for agreement_id, terms, milestones in connection.execute(opened):
+            read = shapes.read_terms(terms)
+            for index, milestone in enumerate(shapes.read_milestones(milestones)):
+                stages[agreement_id, index] = read, milestone
     found: dict[MilestoneKey, Case] = {}
     for ids in _chunks({agreement_id for agreement_id, _ in wanted}):
-        opened = {
-            row.agreement_id: (
-                shapes.read_terms(row.terms),
-                shapes.read_milestones(row.milestones),
-            )
-            for row in connection.execute(
-                select(t.agreements.c.agreement_id, t.agreements.c.terms, t.agreements.c.milestones)
-                .where(t.agreements.c.agreement_id.in_(ids))
-            )
-        }  # fmt: skip
         rows = connection.execute(select(t.milestones).where(t.milestones.c.agreement_id.in_(ids)))
         for row in rows.mappings():
             key = (row["agreement_id"], row["milestone"])
-            if key in wanted and key[0] in opened:
-                terms, milestones = opened[key[0]]
-                state = shapes.read_state(row)
-                found[key] = Case(*key, terms, milestones[key[1]], state)
+            if key in wanted and key in stages:
+                found[key] = Case(*key, *stages[key], shapes.read_state(row))
     return found
 
 

@@ -77,7 +77,7 @@ def take_many(
     if not any(one.signatures for one in examined):
         return [Outcome(one.digest, None, refused=one.refused) for one in examined]
     with store.transaction() as connection:
-        return record(connection, examined, now, actor=actor)
+        return record(connection, examined, now, actor=actor, known=known)
 
 
 def _by_account(

@@ -6,6 +6,7 @@ What comes from strangers leaves no trace in the store; a verifier's verdict doe
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
@@ -32,13 +33,21 @@ from milestone_escrow.protocol.eip712 import ZERO_HASH, Address
 
 
 def record(
-    connection: Connection, examined: Sequence[Examined], now: int, *, actor: str = "intake"
+    connection: Connection,
+    examined: Sequence[Examined],
+    now: int,
+    *,
+    actor: str = "intake",
+    known: Mapping[MilestoneKey, Case] = MappingProxyType({}),
 ) -> list[Outcome]:
-    """Take in what may be, in the caller's write transaction; one outcome for each, in order."""
+    """Take in what may be, in the caller's write transaction; one outcome for each, in order.
+
+    `known` are milestones that were read before: only their states are read again.
+    """
     # Quorums and conflicts are decided by what is there, so one transaction at a time looks.
     serialize(connection, "attestations")
     keys = {one.key for one in examined if one.signatures}
-    writer = _Writer(cases(connection, keys), dossiers(connection, keys), now, actor)
+    writer = _Writer(cases(connection, keys, known), dossiers(connection, keys), now, actor)
     writer.manifests = _manifests(connection, keys)
     hashes = {one.post.attestation.evidence_hash for one in examined if one.signatures}
     writer.words_known = set(words_behind(connection, hashes))
