@@ -38,7 +38,9 @@ FAMILIES: Mapping[str, Mapping[str, Entry]] = {
     "Decide": {
         "attest": Entry("attest", "attest", "Sign a verdict on a milestone as its verifier."),
         "submit": Entry("review", "submit", "State that a milestone is done."),
-        "dispute": Entry("review", "dispute", "Object to what is about to happen."),
+        "dispute": Entry(
+            "review", "dispute", "Object to what is about to happen, or look at a dispute."
+        ),
         "approve": Entry("consent", "approve", "Let the buyer pay a milestone, or a part of it."),
         "refund": Entry("consent", "refund", "Let the payee give a milestone back."),
         "settle": Entry("consent", "settle", "Split a milestone by agreement of both sides."),

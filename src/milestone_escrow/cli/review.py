@@ -1,4 +1,4 @@
-"""`escrow submit` and `escrow dispute`: both only start a clock."""
+"""`escrow submit` and `escrow dispute`: both only start a clock; and a look at what it runs for."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ class DisputeGroup(click.Group):
 def dispute() -> None:
     """Object to what is about to happen to your disadvantage, or look at a dispute as its arbiter.
 
-    `object` may be left out.
+    The word `object` may be left out: `escrow dispute AGREEMENT MILESTONE --reason TEXT`.
 
     \b
     Examples:
-      escrow dispute PO-2027-0114 packed --reason "Two cartons are wet"
+      escrow dispute object PO-2027-0114 packed --reason "Two cartons are wet"
       escrow dispute show PO-2027-0114 packed
     """
 
@@ -79,8 +79,8 @@ def object_(session: Session, agreement: str, milestone: str, reason: str, paper
 
     \b
     Examples:
-      escrow dispute PO-2027-0114 packed --reason "Two cartons are wet"
-      escrow dispute PO-2027-0114 packed --reason "Photos prove it" --as supplier
+      escrow dispute object PO-2027-0114 packed --reason "Two cartons are wet"
+      escrow dispute object PO-2027-0114 packed --reason "Photos prove it" --as supplier
     """
     from milestone_escrow.cli.reviewing import dispute_milestone
 
