@@ -215,8 +215,11 @@ class Sheet(FPDF):
         self.set_auto_page_break(False)
         for page in range(1, self.pages_count + 1):
             self.page = page
-            # What the page wrote last is not what the library thinks: make it say its type anew.
+            # What was drawn last on this page is not what the library thinks: it must say its type,
+            # its colour and the width of its lines anew.
             self._style(CODE)
+            self.set_draw_color(*ACCENT)
+            self.set_line_width(1)
             self._foot(page)
         return bytes(self.output())
 

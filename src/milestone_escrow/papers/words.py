@@ -46,7 +46,7 @@ def _unfunded(ledger: Ledger, planned: PlannedMilestone) -> Iterator[str]:
         until = f", before {format_time(planned.deadline, agreement.timezone)}"
     yield (
         f"{buyer} pays {agreement.amount(planned.amount)} into the escrow contract on "
-        f"{ledger.network.title}{until}. Please pay nothing outside of it."
+        f"{ledger.network.title}{until}.{_nothing_else(planned)}"
     )
     if planned.is_deposit:
         yield f"It is a deposit: the contract passes it on to {supplier} at once."
@@ -60,8 +60,8 @@ def _waiting(ledger: Ledger, planned: PlannedMilestone, state: State) -> Iterato
     left, funding = agreement.amount(held(milestone, state)), ledger.funding(planned.index)
     since = f", paid in on {format_date(ledger.day(funding.place.time))}" if funding else ""
     yield (
-        f"{left} waits in the escrow contract on {ledger.network.title}{since}. "
-        "Please pay nothing outside of it."
+        f"{left} waits in the escrow contract on {ledger.network.title}{since}."
+        f"{_nothing_else(planned)}"
     )
     steps = silence(ledger.bound.terms, milestone, state)
     at = format_time(steps[0].at, zone) if steps else ""
@@ -76,6 +76,12 @@ def _waiting(ledger: Ledger, planned: PlannedMilestone, state: State) -> Iterato
         yield f"It is disputed: the arbiter may rule until {at}."
     if steps:
         yield _silent(ledger, planned, steps[0])
+
+
+def _nothing_else(planned: PlannedMilestone) -> str:
+    """Paying twice is the mistake to prevent; VAT on top is what the contract does not pay."""
+    on_top = planned.vat is not None and planned.vat.on_top
+    return "" if on_top else " Please pay nothing outside of it."
 
 
 def _conditions(ledger: Ledger, planned: PlannedMilestone) -> str:

@@ -82,6 +82,7 @@ def test_vat_on_top_is_paid_outside_of_the_contract(draft: Draft, printed: Print
     assert "Net 91,200.00 VAT 19 % 17,328.00 Total with VAT 108,528.00" in text
     assert "To the escrow 91,200.00 USDC" in text
     assert "the VAT is paid outside of it" in text
+    assert "pay nothing outside" not in text
 
 
 def test_a_number_of_ones_own_and_a_prefix(draft: Draft, printed: Printed, ledger: Ledger) -> None:
