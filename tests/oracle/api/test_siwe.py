@@ -13,13 +13,13 @@ from milestone_escrow.oracle.api.siwe import (
     Expected,
     SignIn,
     SignInError,
-    digest,
     is_signed,
     parse,
     require_for,
     seconds,
     timestamp,
 )
+from milestone_escrow.protocol.signatures import text_digest
 from tests.oracle.api.world import sign, signer
 
 # The example of the EIP itself.
@@ -216,5 +216,5 @@ def test_a_contract_is_asked_where_no_key_fits() -> None:
     assert is_signed(GOOD, b"a Safe's answer", contract)
     assert not is_signed(GOOD, bytes(65), contract)
     assert [(account, hashed) for account, hashed, _ in asked] == [
-        (GOOD.account, digest(GOOD.text()))
+        (GOOD.account, text_digest(GOOD.text()))
     ] * 2

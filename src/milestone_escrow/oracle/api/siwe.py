@@ -13,12 +13,10 @@ from datetime import datetime, timezone
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
-from eth_hash.auto import keccak
-
 from milestone_escrow.documents.values import checksum_address
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.eip712 import Address
-from milestone_escrow.protocol.signatures import recover
+from milestone_escrow.protocol.signatures import recover, text_digest
 
 MAX_BYTES = 4_000
 # Wallets and servers disagree on the time by this much without anybody's fault.
@@ -184,15 +182,9 @@ def require_for(message: SignIn, expected: Expected, now: int) -> None:
         raise SignInError(f"the message expired at {message.expiration_time}")
 
 
-def digest(text: str) -> bytes:
-    """What a wallet signs of a text (EIP-191, `personal_sign`)."""
-    raw = text.encode()
-    return keccak(b"\x19Ethereum Signed Message:\n" + str(len(raw)).encode() + raw)
-
-
 def is_signed(message: SignIn, signature: bytes, contract: ContractCheck | None = None) -> bool:
     """Whether the account signed: by its key, or as a contract, where one can be asked."""
-    signed = digest(message.text())
+    signed = text_digest(message.text())
     if len(signature) in (64, 65):
         # Some wallets count the recovery bit from 0.
         if len(signature) == 65 and signature[64] < 2:
