@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from math import floor
 
 from milestone_escrow.documents.money import Currency, format_percent, read_percent
 from milestone_escrow.errors import UsageError
@@ -93,4 +94,4 @@ def read_vat(text: str) -> Vat:
 def _half_up(units: Fraction, currency: Currency) -> int:
     """Token units in whole cents."""
     cent = 10 ** max(currency.decimals - 2, 0)
-    return int((units / cent + Fraction(1, 2)) // 1) * cent
+    return floor(units / cent + Fraction(1, 2)) * int(cent)
