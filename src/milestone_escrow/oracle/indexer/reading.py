@@ -169,13 +169,12 @@ class ChainReader:
         own = "0x" + header.hash.hex()
         bits = self._address_bits if logs else 0
         try:
-            for log in logs:
-                if log["blockHash"].lower() != own:
-                    raise DoubtError(
-                        f"a log of block {header.number} is of another block of that number"
-                    )
-                for topic in log["topics"]:
-                    bits |= topic_bits(topic)
+            if any(log["blockHash"].lower() != own for log in logs):
+                raise DoubtError(
+                    f"a log of block {header.number} is of another block of that number"
+                )
+            for topic in {topic for log in logs for topic in log["topics"]}:
+                bits |= topic_bits(topic)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DoubtError(f"the node gives a log that is none ({error})") from None
         if not may_hold(header.bloom, bits):

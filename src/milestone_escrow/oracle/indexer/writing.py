@@ -92,8 +92,7 @@ def undo(connection: Connection, ancestor: int, cursor: Cursor, now: int) -> Non
 def append(connection: Connection, passage: Passage, watched: Watched) -> int:
     """Write the events of a passage, and what they come to; returns how many."""
     ledger = Ledger(connection, everything=watched.everything)
-    events = [found.event for found in passage.events]
-    ledger.load({i for event in events for i in _ids(event)})
+    ledger.load({i for found in passage.events for i in _ids(found.event)})
     kept = _chosen(passage.events, ledger, watched)
     for found in kept:
         ledger.take(found.event)
@@ -168,11 +167,11 @@ def _chosen(found: Sequence[Found], ledger: Ledger, watched: Watched) -> list[Fo
     )
 
 
-def _ids(event: Event) -> set[bytes]:
+def _ids(event: Event) -> tuple[bytes, ...]:
     if isinstance(event, AgreementAmended):
-        return {event.agreement_id, event.replaces}
+        return event.agreement_id, event.replaces
     agreement_id = getattr(event, "agreement_id", None)
-    return set() if agreement_id is None else {agreement_id}
+    return () if agreement_id is None else (agreement_id,)
 
 
 def _milestones(connection: Connection, ids: set[bytes]) -> set[tuple[bytes, int]]:
