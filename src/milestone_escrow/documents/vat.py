@@ -93,5 +93,5 @@ def read_vat(text: str) -> Vat:
 
 def _half_up(units: Fraction, currency: Currency) -> int:
     """Token units in whole cents."""
-    cent = 10 ** max(currency.decimals - 2, 0)
-    return floor(units / cent + Fraction(1, 2)) * int(cent)
+    cent: int = 10 ** max(currency.decimals - 2, 0)
+    return floor(units / cent + Fraction(1, 2)) * cent
