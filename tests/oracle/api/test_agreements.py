@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from milestone_escrow.chain.events import MilestonePaid, PayoutCredited, Place
+from milestone_escrow.oracle.api.limits import Rate
 from milestone_escrow.protocol.lifecycle import State, Status
 from tests.oracle.api.world import (
     FOUNDATION,
@@ -207,6 +208,13 @@ def test_lists_can_be_asked_for_a_status(world: World) -> None:
     assert len(world.get("/v1/agreements", status="submitted").json()["items"]) == 1
     assert not world.get("/v1/agreements", status="release_pending").json()["items"]
     assert world.get("/v1/agreements", status="lost").status_code == 422
+
+
+def test_questions_that_no_index_answers_are_counted(make: Callable[..., World]) -> None:
+    world = make(rates={"search": Rate(1, 0.001)})
+    assert world.get("/v1/agreements", search="0x12").status_code == 200
+    assert world.get("/v1/agreements", party=signer("buyer").address).status_code == 429
+    assert world.get("/v1/agreements").status_code == 200
 
 
 def test_a_search_for_an_id_finds_it_for_everybody(world: World) -> None:

@@ -19,6 +19,7 @@ from milestone_escrow.chain.events import MilestoneFinalized, MilestonePaid, Pla
 from milestone_escrow.oracle.api import changes
 from milestone_escrow.oracle.api.changes import Place as Told
 from milestone_escrow.oracle.api.hub import Hub
+from milestone_escrow.oracle.api.problems import Problem
 from milestone_escrow.oracle.api.viewers import Viewer
 from milestone_escrow.oracle.store import audit
 from milestone_escrow.oracle.store import tables as t
@@ -275,6 +276,24 @@ def test_no_more_streams_than_can_be_served(make: Callable[..., World]) -> None:
     answer = world.get("/v1/stream")
     assert answer.status_code == 503
     assert answer.headers["retry-after"]
+
+
+def test_one_address_does_not_take_all_streams(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("milestone_escrow.oracle.api.hub.PER_CALLER", 1)
+
+    async def story() -> None:
+        hub = Hub(world.deps)
+        async with aclosing(hub.read(ANYBODY, None, None)) as stream:
+            await told(stream, 1)
+            with pytest.raises(Problem) as refused:
+                hub.admit(ANYBODY.caller)
+            assert refused.value.status == 429
+            hub.admit("5.6.7.8")
+        hub.admit(ANYBODY.caller)
+
+    run(story)
 
 
 @pytest.mark.parametrize("bad", ["x", "AAAA", "WyJldmVudHMiLDEsMl0"])

@@ -172,7 +172,7 @@ def open_on_chain(
             terms=shapes.terms_data(terms),
             milestones=shapes.milestones_data(bound.milestones),
             opened_block=block,
-            opened_at=START,
+            opened_at=START + block,
         )
     )
     for index, (milestone, state) in enumerate(zip(bound.milestones, states, strict=True)):

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 
 from fastapi.concurrency import run_in_threadpool
@@ -21,6 +22,7 @@ from milestone_escrow.oracle.api.viewers import Viewer
 logger = logging.getLogger("milestone_escrow.oracle.api")
 
 QUEUE = 1_000
+PER_CALLER = 20
 # Readers come back with their place, so ending a stream costs them nothing; a session that was
 # ended in the meantime costs them the stream.
 LONGEST = 900.0
@@ -39,6 +41,7 @@ class Hub:
     def __init__(self, deps: ApiDeps) -> None:
         self._deps = deps
         self._queues: set[asyncio.Queue[Change | None]] = set()
+        self._callers: Counter[str] = Counter()
         self._task: asyncio.Task[None] | None = None
         self._looking = asyncio.Event()
         self._closed = False
@@ -55,12 +58,19 @@ class Hub:
         """End all streams soon, and let none begin; from any thread, at shutdown."""
         self._closed = True
 
-    def admit(self) -> None:
+    def admit(self, caller: str) -> None:
         """Refuse one reader too many.
 
         Raises:
-            Problem: 503.
+            Problem: 503; or 429, where one address has too many.
         """
+        if self._callers[caller] >= PER_CALLER:
+            raise Problem(
+                429,
+                f"{PER_CALLER} streams are open from here already",
+                hint="close one, or read several agreements from one stream",
+                headers={"Retry-After": "60"},
+            )
         if self._closed or self.readers >= self._deps.settings.max_streams:
             raise Problem(
                 503,
@@ -75,6 +85,7 @@ class Hub:
         """Server-sent events for one reader, from `place` on, or from now on."""
         queue: asyncio.Queue[Change | None] = asyncio.Queue(QUEUE)
         self._queues.add(queue)
+        self._callers[viewer.caller] += 1
         ends = self._ends(viewer)
         try:
             yield f"retry: {RETRY_MS}\n\n"
@@ -93,6 +104,8 @@ class Hub:
                 yield text
         finally:
             self._queues.discard(queue)
+            self._callers[viewer.caller] -= 1
+            self._callers += Counter()  # which drops those at zero
 
     async def _live(
         self,

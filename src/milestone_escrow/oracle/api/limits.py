@@ -34,6 +34,8 @@ RATES: Mapping[str, Rate] = {
     "any": Rate(600, 20),
     "login": Rate(20, 0.2),
     "write": Rate(60, 2),
+    # Questions that no index answers.
+    "search": Rate(60, 1),
     "attest": Rate(1_000, 200),
     "hook": Rate(300, 20),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Literal, get_args
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from milestone_escrow.chain.events import AgreementAmended, PayoutCredited
@@ -41,6 +41,7 @@ from milestone_escrow.oracle.api.viewers import (
     Asking,
     Deps,
     Viewer,
+    buckets_of,
     find,
     require_account,
     stage,
@@ -68,6 +69,7 @@ assert set(get_args(StatusName)) | {"not_open"} == set(get_args(Listed))
 
 @router.get("", summary="List agreements", responses=documented(401, 422), openapi_extra=PUBLIC)
 def list_agreements(
+    request: Request,
     deps: Deps,
     viewer: Asking,
     party: Annotated[
@@ -104,6 +106,8 @@ def list_agreements(
         cursor=cursor,
         limit=limit,
     )
+    if party or search or status == "not_open":
+        buckets_of(request).take("search", viewer.account or viewer.caller)
     if status == "not_open" and not viewer.is_operator and viewer.link is None:
         require_account(viewer)
     with deps.store.reading() as connection:

@@ -61,7 +61,7 @@ async def stream(
     people also evidence, verdicts and signatures. A stream ends after a quarter of an hour;
     browsers come back by themselves and miss nothing."""
     hub: Hub = request.app.state.hub
-    hub.admit()
+    hub.admit(viewer.caller)
     place = Place.read(last_event_id) if last_event_id is not None else None
     only = bytes.fromhex(agreement[2:]) if agreement is not None else None
     return StreamingResponse(
