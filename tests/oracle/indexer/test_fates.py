@@ -10,10 +10,10 @@ from sqlalchemy import insert, select
 
 from milestone_escrow.chain import events as e
 from milestone_escrow.chain.networks import Network
-from milestone_escrow.errors import ChainError
 from milestone_escrow.oracle.indexer import fates
 from milestone_escrow.oracle.indexer.indexer import Indexer
-from milestone_escrow.oracle.indexer.limits import Limits, Watched
+from milestone_escrow.oracle.indexer.limits import Watched
+from milestone_escrow.oracle.indexer.reading import DoubtError
 from milestone_escrow.oracle.store import audit
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
@@ -284,6 +284,14 @@ def test_an_event_of_an_agreement_that_was_never_opened_is_refused(
 ) -> None:
     chain = ScriptedChain()
     mine(chain, [FUNDED])
-    limits = Limits(attempts=1)
-    with pytest.raises(ChainError, match="not opened as far as this node says"):
-        Indexer(store, chain, network, CONTRACT, limits=limits).step(0)
+    with pytest.raises(DoubtError, match="not opened as far as this node says"):
+        Indexer(store, chain, network, CONTRACT).step(0)
+
+
+def test_an_event_of_a_milestone_that_does_not_exist_is_refused(
+    store: Store, network: Network
+) -> None:
+    chain = ScriptedChain()
+    mine(chain, [OPENED, e.MilestoneDisputed(NOWHERE, DEAL, 1, address(2), b"\1" * 32, 777)])
+    with pytest.raises(DoubtError, match="beyond the 1 of its agreement"):
+        Indexer(store, chain, network, CONTRACT).step(0)

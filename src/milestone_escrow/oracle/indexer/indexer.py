@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
 from milestone_escrow.chain.endpoints import Endpoints
 from milestone_escrow.chain.headers import Header
 from milestone_escrow.chain.networks import Network
@@ -104,6 +106,7 @@ class Indexer:
                     with _uncollected():
                         return self._step(node, now)
                 except DoubtError as error:
+                    self._on_chain = False
                     # Once may be the chain moving on; whoever does it again is put aside.
                     if doubt is not None:
                         _distrust(node, error)
@@ -292,12 +295,19 @@ class Indexer:
             if old is not None and ancestor is not None and ancestor < old.number:
                 writing.undo(connection, ancestor, old, now)
                 undone = old.number - ancestor
-            events = writing.append(connection, passage, self._watched)
+            events = self._append(connection, passage)
             writing.advance(connection, passage.headers, cursor, width=self._width.blocks)
             step("index.before_commit")
         step("index.committed")
         _tell(cursor, head, events, undone)
         return Progress(cursor.number, head, cursor.final_number, events, undone)
+
+    def _append(self, connection: Connection, passage: Passage) -> int:
+        try:
+            return writing.append(connection, passage, self._watched)
+        except ChainError as error:
+            # Events that do not follow from those before: the node has left some out.
+            raise DoubtError(error.message, hint=error.hint) from None
 
 
 @contextmanager
