@@ -86,6 +86,8 @@ def test_the_second_verifier_joins_the_first(escrow: Run, oracle: Oracle) -> Non
     assert second.json["status"] == "settled"
     assert sorted(second.json["signed_by"]) == sorted([SURVEYOR.address, CARPENTER.address])
     assert len(second.json["evidence"]) == 2
+    oracle.stop()
+    oracle.instance.service.tick()
     assert stages(oracle) == ["settled"]
 
 

@@ -23,6 +23,8 @@ def show_requirements(session: Session, found: Found | None) -> None:
     """What must be shown, and what it comes to."""
     if found is None:
         return
+    # The whole of one requirement says nothing that this one does not.
+    found = found.items[0] if len(found.items) == 1 else found
     for depth, one in found.lines():
         mark = _SHOWN[one.state](one.state.ljust(7))
         session.say(f"  {mark}  {'  ' * depth}{one.text}")

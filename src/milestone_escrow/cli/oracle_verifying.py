@@ -94,8 +94,7 @@ def at_oracle(
     if wish.verdict is Verdict.RETURNED:
         session.say("  changes nothing on chain: the milestone goes on and can be accepted later")
     else:
-        quorum = standing.milestone.quorum
-        session.say(paragraph(f"once {quorum} have signed it: {_then(standing, collected)}", "  "))
+        session.say(paragraph(_then(standing, collected), "  "))
     facts: dict[str, object] = {
         "milestone": standing.key,
         "oracle": client.origin,
@@ -241,8 +240,8 @@ def _tell(
 ) -> None:
     """How far it is now, and what came of it."""
     returned = collected.attestation.verdict is Verdict.RETURNED
-    count = f"{len(taken.signers)} of {taken.quorum} needed verifiers signed"
-    session.say(f"{good('Signed')}, and the oracle has it: {count}.")
+    count = f": {len(taken.signers)} of {taken.quorum} needed verifiers signed"
+    session.say(f"{good('Signed')}, and the oracle has it{'' if returned else count}.")
     for reason in taken.refused:
         session.say(paragraph(f"{waiting('not taken')}: {reason}"))
     after = standing
@@ -276,13 +275,18 @@ def _wait_for_effect(desk: Desk, standing: Standing, collected: CollectedAttesta
     until = time.monotonic() + _EFFECT
     while True:
         after = desk.standing(standing.key)
-        if after.state != standing.state or time.monotonic() > until:
+        if after.state != standing.state:
+            # Once more, because its events were read before its state.
+            return desk.standing(standing.key)
+        if time.monotonic() > until:
             return after
         time.sleep(0.5)
 
 
 def _then(standing: Standing, collected: CollectedAttestation) -> str:
-    return "; ".join(consequence(standing, collected.attestation))
+    quorum, count = standing.milestone.quorum, len(collected.verifiers)
+    once = "" if count == 1 else f"once {quorum} of {count} verifiers have signed: "
+    return once + "; ".join(consequence(standing, collected.attestation))
 
 
 def _go_on_alone(session: Session, error: EscrowError) -> None:
