@@ -147,7 +147,8 @@ def test_an_account_is_counted_wherever_it_comes_from(make: Callable[..., World]
 
 def test_health_is_told_however_often_it_is_asked(make: Callable[..., World]) -> None:
     world = make(rates={"any": Rate(1, 0.001)})
-    assert [world.get("/healthz").status_code for _ in range(3)] == [200] * 3
+    for probe in ("/healthz", "/readyz"):
+        assert [world.get(probe).status_code for _ in range(3)] == [200] * 3
     assert [world.get("/v1/session").status_code for _ in range(2)] == [200, 429]
 
 

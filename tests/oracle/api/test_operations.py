@@ -26,6 +26,13 @@ def test_it_is_not_ready_without_its_node(make: Callable[..., World]) -> None:
     assert "chain 1" in wrong["text"]
 
 
+def test_its_node_is_not_asked_each_time(make: Callable[..., World]) -> None:
+    asked: list[bool] = []
+    world = make(chain_problem=lambda: asked.append(True) or "")
+    assert [world.get("/readyz").status_code for _ in range(5)] == [200] * 5
+    assert len(asked) < 5
+
+
 def test_it_is_not_ready_when_the_index_lies_behind(make: Callable[..., World]) -> None:
     world = make(network=network("sepolia"), max_lag=600)
     with world.store.transaction() as connection:

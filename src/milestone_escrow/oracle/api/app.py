@@ -61,6 +61,7 @@ def create_app(deps: ApiDeps) -> FastAPI:
     app.state.deps = deps
     app.state.hub = Hub(deps)
     app.state.metrics = Metrics(deps)
+    app.state.node = operations.Remembered(deps.chain_problem)
     app.state.buckets = Buckets(deps.settings.rates, deps.clock)
     for error, handler in _HANDLERS.items():
         app.add_exception_handler(error, handler)

@@ -41,6 +41,9 @@ SECURITY_HEADERS: dict[bytes, bytes] = {
 }
 HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
+# Whoever asks these must be answered even while somebody else asks too much; both are cheap.
+_PROBES = frozenset({"/healthz", "/readyz"})
+
 
 class TooLarge(HTTPException):
     """More of a body has come than is allowed. Of this kind, since the framework reports any other
@@ -118,7 +121,7 @@ class _Request:
             logger.info("request", extra={"fields": self._fields(started)})
 
     async def _pass(self) -> None:
-        if self.scope["path"] not in ("/healthz", "/readyz", "/metrics"):
+        if self.scope["path"] not in _PROBES:
             self.gate.buckets.take("any", self.caller)
         declared = header(self.scope, b"content-length")
         if declared:

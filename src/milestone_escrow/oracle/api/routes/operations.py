@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
+
 from fastapi import APIRouter, Request, Response
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -32,18 +36,36 @@ def healthz() -> Health:
     responses={**documented(), 503: {"model": Readiness, "description": "It cannot, and why"}},
     openapi_extra=OPEN,
 )
-def readyz(deps: Deps) -> Response:
+def readyz(request: Request, deps: Deps) -> Response:
     """The store answers, the node is there and on the right chain, and the index is up to date."""
-    checks = readiness(deps)
+    checks = readiness(deps, request.app.state.node())
     body = Readiness(ready=all(check.ok for check in checks), checks=checks)
     return Response(
         body.model_dump_json(), 200 if body.ready else 503, media_type="application/json"
     )
 
 
-def readiness(deps: ApiDeps) -> list[Check]:
-    """Everything that has to be in order."""
-    problem = deps.chain_problem()
+class Remembered:
+    """An answer that is asked for at most every few seconds, however often it is wanted: what
+    anybody may ask here must not become a flood of questions to the node."""
+
+    def __init__(self, ask: Callable[[], str], seconds: float = 3.0) -> None:
+        self._ask = ask
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._until = 0.0
+        self._answer = ""
+
+    def __call__(self) -> str:
+        with self._lock:
+            if time.monotonic() >= self._until:
+                self._answer = self._ask()
+                self._until = time.monotonic() + self._seconds
+            return self._answer
+
+
+def readiness(deps: ApiDeps, problem: str) -> list[Check]:
+    """Everything that has to be in order; `problem` is the node's, "" where it has none."""
     node = Check(name="node", ok=not problem, text=problem or "on the right chain")
     try:
         with deps.store.reading() as connection:
