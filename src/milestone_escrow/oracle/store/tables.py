@@ -230,6 +230,22 @@ words = Table(
     Column("added_at", _Time, nullable=False),
 )
 
+# What one side has signed or written and another has not answered yet: splits, offers, change orders.
+proposals = Table(
+    "proposals",
+    metadata,
+    _hash("digest", key=True),
+    _hash("agreement_id"),
+    Column("milestone", Integer),
+    # resolution, offer or amendment
+    Column("kind", String(20), nullable=False),
+    Column("data", Json, nullable=False),
+    # By account, as 0x hex.
+    Column("signatures", Json, nullable=False),
+    Column("made_at", _Time, nullable=False),
+    Index(None, "agreement_id"),
+)
+
 decisions = Table(
     "decisions",
     metadata,

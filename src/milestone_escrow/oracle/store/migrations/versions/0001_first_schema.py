@@ -288,6 +288,18 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "proposals",
+        sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("agreement_id", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("milestone", sa.Integer(), nullable=True),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("data", types.Json(), nullable=False),
+        sa.Column("signatures", types.Json(), nullable=False),
+        sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_proposals")),
+    )
+    op.create_index(op.f("ix_proposals_agreement_id"), "proposals", ["agreement_id"], unique=False)
+    op.create_table(
         "reminders",
         sa.Column("key", sa.String(length=200), nullable=False),
         sa.Column("agreement_id", sa.LargeBinary(length=32), nullable=True),
