@@ -1,8 +1,8 @@
 """The signing history of keys as a file, so that a key can move to another machine.
 
 Each decision carries the hash of itself and of the one before it, and the file ends with the last:
-nothing can be left out of the middle, changed, or cut off without being noticed. A digest is always
-computed again from its fields. What comes in is added to what is known; nothing is ever taken away.
+damage and gaps are noticed, though not a file that somebody wrote anew as a whole. A digest is
+always computed again from its fields. What comes in is added to what is known; nothing is ever taken away.
 """
 
 from __future__ import annotations
