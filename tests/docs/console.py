@@ -26,6 +26,7 @@ _SHAPES = (
     (re.compile(r"[\d.]+ gwei\b"), "PRICE"),
     (re.compile(r"\b\d+\.\d{6} [A-Z]{3,4}\b"), "COINS"),
     (re.compile(r"\bblock [\d,]+"), "BLOCK"),
+    (re.compile(r"\b[\d,]+ entries\b"), "ENTRIES"),
 )
 
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from tests.docs.console import ROOT, matches, run, steps
+from tests.oracle.support.postgres import PrivatePostgres
 
 # Played by a test of its own, against a chain that wears Sepolia's clothes.
-ELSEWHERE = {"testnets.md"}
+ELSEWHERE = {"oracle.md", "testnets.md"}
 PAGES = sorted(
     page
     for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
@@ -56,9 +59,43 @@ def _wait_for(record: Path, process: subprocess.Popen[bytes]) -> None:
     pytest.fail(f"no sandbox after {STARTUP_SECONDS} s")
 
 
+@pytest.fixture
+def store(tmp_path: Path, environment: dict[str, str]) -> Iterator[None]:
+    """A database of one's own, which `oracle.md` shares between several instances."""
+    with TemporaryDirectory(prefix="pg-") as folder, PrivatePostgres(Path(folder)) as server:
+        environment["STORE"] = server.database("escrow")
+        yield
+
+
+@pytest.mark.usefixtures("sandbox", "oracles", "store")
+@pytest.mark.parametrize("page", [ROOT / "docs" / "oracle.md"], ids=lambda page: page.name)
+def test_runs_oracles_as_the_page_says(
+    page: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    _play(page, tmp_path, environment)
+
+
+@pytest.fixture
+def oracles(tmp_path: Path) -> Iterator[None]:
+    """Ends whatever the page has left running in the background."""
+    yield
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            environ = (process / "environ").read_bytes()
+            ours = f"HOME={tmp_path / 'home'}".encode() in environ.split(b"\0")
+            if ours and b"oracle" in (process / "cmdline").read_bytes():
+                os.kill(int(process.name), signal.SIGKILL)
+        except OSError:
+            continue
+
+
 @pytest.mark.usefixtures("sandbox")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_prints_what_the_page_says(page: Path, tmp_path: Path, environment: dict[str, str]) -> None:
+    _play(page, tmp_path, environment)
+
+
+def _play(page: Path, tmp_path: Path, environment: dict[str, str]) -> None:
     folder = tmp_path / "work"
     folder.mkdir()
     for step in steps(page):

@@ -8,14 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from milestone_escrow.cli.context import Session
 from milestone_escrow.errors import ChainError, EscrowError
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
-
     from milestone_escrow.oracle.assembly import Instance
     from milestone_escrow.oracle.store.store import Store
     from milestone_escrow.protocol.eip712 import Domain
@@ -80,8 +78,8 @@ def served(instance: Instance, listening: socket.socket) -> Iterator[None]:
         thread.join(10)
 
 
-def application(instance: Instance) -> FastAPI:
-    """The API with the page on it."""
+def application(instance: Instance) -> Any:
+    """The API with the page on it, as an ASGI application."""
     from milestone_escrow.oracle.api.app import create_app
     from milestone_escrow.web.deps import WebDeps
     from milestone_escrow.web.mount import mount
