@@ -29,6 +29,8 @@ from milestone_escrow.protocol.eip712 import Domain, TypedData
 from tests.oracle.simulation.deal import WATCHER, Ground
 from tests.oracle.simulation.proxy import LyingProxy
 
+USUAL = RelayingSettings()
+
 
 class Killed(BaseException):
     """As `kill -9`: nothing after it runs in this process."""
@@ -153,6 +155,7 @@ def build(
     watcher: Watcher,
     channel: Channel,
     owner: str,
+    settings: RelayingSettings = USUAL,
 ) -> Service:
     """A service as after a start: whatever it knows, it has from the store."""
     limits = Limits.parse({}, real_money=False, tokens=network.tokens)
@@ -167,7 +170,6 @@ def build(
     )
     guarded.start(clock(), declared_new=True)
     contract = domain.verifying_contract
-    settings = RelayingSettings()
     signer = DevSigner(account)
     return Service(
         store,

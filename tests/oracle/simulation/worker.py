@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from milestone_escrow import Escrow
+from milestone_escrow.oracle.relaying.settings import RelayingSettings
 from milestone_escrow.oracle.reminders.delivery import Delivery, Mark
 from milestone_escrow.oracle.reminders.notices import Notice
 from milestone_escrow.oracle.reminders.situation import Situation
@@ -20,7 +21,9 @@ from tests.oracle.simulation.instance import Watcher, build
 
 # So many seconds pass for leases and retries in one of the wall's.
 HASTE = 20
-PAUSES = Pauses(follow=0.1, work=0.1, tell=0.2)
+# One thing at a time, so that there is something left for the others.
+SETTINGS = RelayingSettings(joined=1, claimed=1)
+PAUSES = Pauses(follow=0.3, work=0.3, tell=0.5)
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ def main() -> int:
         Watcher(),
         FileChannel(Path(chosen.told)),
         f"process {os.getpid()}",
+        SETTINGS,
     )
     service.pauses = PAUSES
     service.start()
