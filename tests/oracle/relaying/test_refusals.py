@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from milestone_escrow.chain.rpc import RpcError
 from milestone_escrow.chain.structs import OpenedAgreement
 from milestone_escrow.errors import ChainError
@@ -101,6 +103,34 @@ def test_a_node_in_trouble_is_no_refusal(world: World, deal: OpenedAgreement) ->
     broken.answers.clear()
     world.settle(relayer, 4)
     assert world.stages() == ["final"]
+
+
+@pytest.mark.parametrize(
+    ("method", "answer"),
+    [
+        ("eth_estimateGas", {"number": "0x1"}),
+        ("eth_getBalance", None),
+        ("eth_getTransactionCount", "0x"),
+        ("eth_getBlockByNumber", "0x1"),
+        ("eth_getTransactionReceipt", {"transactionHash": "0x" + "00" * 32, "blockNumber": "0x1"}),
+        ("eth_getTransactionReceipt", "0x1"),
+        ("eth_sendRawTransaction", {}),
+    ],
+)
+def test_answers_to_other_questions_are_no_answers(
+    world: World, deal: OpenedAgreement, method: str, answer: object
+) -> None:
+    world.complete(deal, 0)
+    lying = Odd(world.pool, **{method: answer})
+    relayer = world.relayer(node=lying)
+    for _ in range(5):
+        world.turn(relayer, 20)
+        world.pool.mine()
+    assert world.stages() in (["pending"], ["sent"], ["final"])
+    lying.answers.clear()
+    world.settle(relayer, 6)
+    assert world.stages() == ["final"]
+    assert len(world.attempts()) == 1
 
 
 def test_goes_on_where_no_node_answers_at_all(world: World, deal: OpenedAgreement) -> None:

@@ -37,8 +37,6 @@ def look(node: Node, network: Network, sender: Address, now: int) -> Conditions:
     """
     once = _Once(node)
     block = once.request("eth_getBlockByNumber", ["latest", False])
-    if not isinstance(block, dict):
-        raise ChainError("the node has no latest block", hint="name another node with --rpc")
     price, too_dear = None, ""
     base = int(block.get("baseFeePerGas") or "0x0", 16)
     try:

@@ -18,6 +18,7 @@ from milestone_escrow.chain.wording import Wording
 from milestone_escrow.oracle.book import AgreementView
 from milestone_escrow.oracle.relaying.intents import Intent
 from milestone_escrow.oracle.relaying.settings import RelayingSettings
+from milestone_escrow.oracle.relaying.strict import StrictNode
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store, serialize
 from milestone_escrow.protocol.eip712 import Address
@@ -60,6 +61,7 @@ class Desk:
     _told: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.node = StrictNode(self.node)
         if self.settings.max_fee is not None:
             self.network = replace(self.network, max_fee=self.settings.max_fee)
 

@@ -8,12 +8,13 @@ behind has none for what is mined, and a nonce is another's only once that is ce
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from milestone_escrow.errors import ChainError
+from milestone_escrow.chain.rpc import RpcError
 from milestone_escrow.oracle.relaying import intents
 from milestone_escrow.oracle.relaying.conditions import Conditions
 from milestone_escrow.oracle.relaying.desk import Desk, final_number
@@ -60,10 +61,12 @@ class Watching:
         }
         for intent in mine.values():
             own = attempts[intent.id]
-            if intent.stage is Stage.SENT:
-                self._sent(intent, own, sender, conditions, final)
-            else:
-                self._mined(intent, own, sender, conditions, final, hashes)
+            # What a node cannot say about one must not keep the others waiting.
+            with contextlib.suppress(RpcError):
+                if intent.stage is Stage.SENT:
+                    self._sent(intent, own, sender, conditions, final)
+                else:
+                    self._mined(intent, own, sender, conditions, final, hashes)
         self._nonces(sender, mine, conditions)
 
     # Below the chain's count
@@ -85,7 +88,7 @@ class Watching:
         likely = [*reversed(used), *(a for a in attempts if a.sender != sender)]
         found = [(a, r) for a in likely if (r := self._receipt(a)) is not None]
         for attempt, receipt in found:
-            if attempt.intent_id is not None and int(receipt["status"], 16) == 1:
+            if attempt.intent_id == intent.id and int(receipt["status"], 16) == 1:
                 self._came_through(intent, attempt, receipt)
                 return
         if len(used) < len(own):
@@ -153,7 +156,7 @@ class Watching:
                 return
         else:
             block = self._desk.node.request("eth_getBlockByNumber", [hex(mined.block), False])
-            if isinstance(block, dict) and _bytes(block["hash"]) == mined.block_hash:
+            if block and _bytes(block["hash"]) == mined.block_hash:
                 self._final(intent, mined)
                 return
         self._look_again(intent, mined, attempts)
@@ -173,7 +176,9 @@ class Watching:
         desk = self._desk
         for attempt in reversed(attempts):
             receipt = self._receipt(attempt)
-            if receipt is None or attempt.intent_id is None or int(receipt["status"], 16) != 1:
+            if receipt is None or attempt.intent_id != intent.id:
+                continue
+            if int(receipt["status"], 16) != 1:
                 continue
             block, block_hash = int(receipt["blockNumber"], 16), _bytes(receipt["blockHash"])
             if (attempt.hash, block, block_hash) != (mined.hash, mined.block, mined.block_hash):
@@ -284,14 +289,7 @@ class Watching:
 
     def _receipt(self, attempt: Attempt) -> Receipt | None:
         answer = self._desk.node.request("eth_getTransactionReceipt", [attempt.name])
-        if not isinstance(answer, dict) or not answer.get("blockNumber"):
-            return None
-        if str(answer.get("transactionHash")).lower() != attempt.name:
-            raise ChainError(
-                "the node answers with another transaction's receipt",
-                hint="name another node with --rpc",
-            )
-        return answer
+        return answer if answer and answer.get("blockNumber") else None
 
 
 def _followed(connection: Connection) -> dict[int, bytes]:
