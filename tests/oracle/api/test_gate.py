@@ -113,6 +113,11 @@ def test_a_large_body_is_refused_by_what_it_declares_and_by_what_it_is(world: Wo
         assert answer.headers["connection"] == "close"
 
 
+def test_what_the_page_takes_may_be_as_large_as_a_document(world: World) -> None:
+    assert world.client.post("/web/drafts", content=b"x" * 2_000_000).status_code == 404
+    assert world.client.post("/web/drafts", content=b"x" * 7_000_000).status_code == 413
+
+
 @pytest.mark.parametrize("length", ["-1", "abc", "1e3", "9" * 40])
 def test_a_length_that_is_none_is_refused(world: World, length: str) -> None:
     headers = {"Content-Type": "application/json", "Content-Length": length}

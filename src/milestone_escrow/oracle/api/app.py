@@ -104,7 +104,8 @@ def _limits(deps: ApiDeps) -> Callable[[str, str], int]:
     upload = deps.rules.max_size + _ENVELOPE
 
     def limit(method: str, path: str) -> int:
-        if path == "/v1/agreements":
+        # The page takes agreement files and spreadsheets, and bounds each by itself.
+        if path == "/v1/agreements" or path.startswith("/web/"):
             return _DOCUMENT_LIMIT
         return upload if _EVIDENCE.fullmatch(path) else _JSON_LIMIT
 
