@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from milestone_escrow.cli.context import Session
 from milestone_escrow.cli.desk import Desk, look
 from milestone_escrow.cli.oracle_showing import evidence_folder, show_files
-from milestone_escrow.cli.oracle_verifying import find_oracle
+from milestone_escrow.cli.oracle_verifying import find_oracle, sign_in
 from milestone_escrow.cli.output import bold, command, paragraph, table, waiting
 from milestone_escrow.cli.records import recall_words
 from milestone_escrow.cli.signers import choose
@@ -171,16 +171,14 @@ def _say_ruling(session: Session, desk: Desk, standing: Standing) -> None:
 
 def _ask(session: Session, desk: Desk, standing: Standing, url: str | None) -> Told:
     """What an oracle has, where there is one; without a key it is asked for nothing private."""
-    from milestone_escrow.oracle.client import OracleAwayError, OracleRefusedError, TextSigner
+    from milestone_escrow.oracle.client import OracleAwayError, OracleRefusedError
 
     client = find_oracle(session, desk, url)
     if client is None:
         return Told()
     about = (desk.bound.id, standing.planned.index)
     try:
-        signer = _reader(session, desk)
-        if isinstance(signer, TextSigner):
-            client.sign_in(signer, desk.bound.domain.chain_id)
+        sign_in(session, desk, client, _reader(session, desk))
         told = Told(client, client.evidence(*about), client.proposals(*about))
     except (OracleAwayError, OracleRefusedError) as error:
         session.say(paragraph(f"{waiting('Without the oracle')}: {error}"))

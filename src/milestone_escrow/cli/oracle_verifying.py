@@ -130,13 +130,12 @@ def look(session: Session, desk: Desk, standing: Standing, client: OracleClient)
         OracleAwayError: it does not answer.
         OracleStrangeError: what it answers does not fit together.
     """
-    from milestone_escrow.oracle.client import OracleRefusedError, TextSigner
+    from milestone_escrow.oracle.client import OracleRefusedError
 
     about = (desk.bound.id, standing.planned.index)
     session.say(f"  the oracle at {client.origin} has:")
     try:
-        if isinstance(desk.signer, TextSigner):
-            client.sign_in(desk.signer, desk.bound.domain.chain_id)
+        sign_in(session, desk, client, desk.signer)
         listed = client.evidence(*about)
         requirements = _unless_refused(lambda: client.requirements(*about))
         proposed = client.proposals(*about)
@@ -153,6 +152,18 @@ def look(session: Session, desk: Desk, standing: Standing, client: OracleClient)
             session.say(paragraph(f"{names} signed: {verdict_words(said)}", "  "))
     session.say()
     return Seen(listed, proposed, files)
+
+
+def sign_in(session: Session, desk: Desk, client: OracleClient, signer: object) -> None:
+    """Sign in with a key that can; else only what everybody may see is seen."""
+    from milestone_escrow.oracle.client import OracleElsewhereError, TextSigner
+
+    if not isinstance(signer, TextSigner):
+        return
+    try:
+        client.sign_in(signer, desk.bound.domain.chain_id)
+    except OracleElsewhereError as error:
+        session.say(paragraph(f"{waiting('not signed in')}: {error}", "  "))
 
 
 def _unless_refused(ask: Callable[[], Found]) -> Found | None:

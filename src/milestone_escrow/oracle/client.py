@@ -58,6 +58,10 @@ class OracleRefusedError(EscrowError):
         self.kind = kind
 
 
+class OracleElsewhereError(EscrowError):
+    """The oracle says that it is at another address, so nothing is signed for it."""
+
+
 @runtime_checkable
 class TextSigner(Protocol):
     """A key that signs texts for signing in (EIP-191), beside typed data."""
@@ -163,14 +167,14 @@ class OracleClient:
 
         Raises:
             OracleAwayError, OracleRefusedError: as everywhere.
-            EscrowError: it says that it is another oracle, so it could use the signature there.
+            OracleElsewhereError: it calls itself otherwise, and could use the signature there.
         """
         from milestone_escrow.oracle.api.siwe import SignIn, parse
 
         answer = self._ask("POST", "/v1/login/nonce", {"account": signer.address})
         claimed = (answer.get("uri"), answer.get("domain"), answer.get("chain_id"))
         if claimed != (self.origin, urlsplit(self.origin).netloc, chain_id):
-            raise EscrowError(
+            raise OracleElsewhereError(
                 f"the oracle at {self.origin} calls itself {_text(answer.get('uri'), 80)} on chain "
                 f"{_text(str(answer.get('chain_id')), 20)}",
                 hint="use the address that it calls itself, if you trust it",
