@@ -49,11 +49,11 @@ class ScriptedChain:
 
     host = "scripted"
 
-    def __init__(self, *, chain_id: int = CHAIN_ID, first: int = 0) -> None:
+    def __init__(self, *, chain_id: int = CHAIN_ID, first: int = 0, branch: int = 0) -> None:
         self.chain_id = chain_id
         self.blocks: list[Block] = []
         self.first = first
-        self.branch = 0
+        self.branch = branch
         self.mine([])
 
     @property

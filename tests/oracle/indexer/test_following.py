@@ -11,7 +11,7 @@ from milestone_escrow.oracle.indexer.indexer import DeepReorgError, Indexer
 from milestone_escrow.oracle.indexer.limits import Limits
 from milestone_escrow.oracle.store.store import Store
 from tests.oracle.indexer.conftest import CONFIRMATIONS, Told
-from tests.oracle.indexer.scripted import CONTRACT
+from tests.oracle.indexer.scripted import CONTRACT, ScriptedChain
 from tests.oracle.indexer.truth import assert_true, held
 
 Make = Callable[..., Indexer]
@@ -129,6 +129,20 @@ def test_a_fork_below_what_was_final_stops_and_changes_nothing(
     for _ in range(2):
         with pytest.raises(DeepReorgError, match="nothing was changed"):
             indexer.step(0)
+    assert held(store) == before
+
+
+def test_a_chain_that_was_started_anew_is_another_chain(
+    indexer: Indexer, store: Store, told: Told, network: Network, limits: Limits
+) -> None:
+    told.grow(30)
+    indexer.catch_up(0)
+    before = held(store)
+    anew = ScriptedChain(branch=7)
+    anew.mine([])
+    again = Indexer(store, anew, network, CONTRACT, limits=limits)
+    with pytest.raises(DeepReorgError, match="on another chain with the id 31337"):
+        again.step(0)
     assert held(store) == before
 
 

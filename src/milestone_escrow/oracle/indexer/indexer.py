@@ -31,7 +31,8 @@ USUAL = Limits()
 
 
 class DeepReorgError(ChainError):
-    """The chain has another block where the store knows a final one. Nothing was changed."""
+    """The chain has another block where the store knows a final one, or is another chain.
+    Nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class Indexer:
         self._finality = Finality(network, self._reader)
         self._width: Width | None = None
         self._on_chain = False
+        self._genesis: bytes | None = None
 
     def step(self, now: int) -> Progress:
         """Bring the store one bounded bit closer to the chain; `now` is the wall clock.
@@ -106,7 +108,7 @@ class Indexer:
                     with _uncollected():
                         return self._step(node, now)
                 except DoubtError as error:
-                    self._on_chain = False
+                    self._forget_chain()
                     # Once may be the chain moving on; whoever does it again is put aside.
                     if doubt is not None:
                         _distrust(node, error)
@@ -115,7 +117,7 @@ class Indexer:
                     _distrust(node, error)
                     raise
                 except ChainError:
-                    self._on_chain = False
+                    self._forget_chain()
                     raise
         raise doubt or DoubtError("nothing was read")
 
@@ -141,12 +143,14 @@ class Indexer:
         self._require_chain(node)
         with self._store.reading() as connection:
             before = writing.followed(connection)
+            genesis = writing.genesis(connection)
             self._width = self._width or Width(
                 writing.known_width(connection) or self._limits.blocks, self._limits.widest
             )
         head = self._reader.header(node, "latest")
         if head is None:
             raise DoubtError("the node has no latest block")
+        self._require_genesis(node, genesis)
         ancestor = self._ancestor(node, before, head)
         first = self._since if ancestor is None else ancestor + 1
         final = self._finality.number(node, head.number)
@@ -174,6 +178,26 @@ class Indexer:
                 hint="name the right network, or another node with --rpc",
             )
         self._on_chain = True
+
+    def _require_genesis(self, node: Node, known: bytes | None) -> None:
+        """A sandbox that was started anew has the same id, and is another chain."""
+        if self._genesis is not None:
+            return
+        first = self._reader.header(node, 0)
+        if first is None:
+            return  # it keeps no blocks that old
+        if known is not None and first.hash != known:
+            raise DeepReorgError(
+                f"the node is on another chain with the id {self._network.chain_id}: its first "
+                f"block is 0x{first.hash.hex()[:12]}…, the store's 0x{known.hex()[:12]}…",
+                hint="name another node, or start a new store with --store",
+            )
+        self._genesis = first.hash
+
+    def _forget_chain(self) -> None:
+        """Behind the same address there may be another chain the next time."""
+        self._on_chain = False
+        self._genesis = None
 
     def _ancestor(self, node: Node, before: Followed, head: Header) -> int | None:
         """The last block that store and node share; None where the store has none yet."""
@@ -292,6 +316,8 @@ class Indexer:
                 known = (old.number, old.final_number) if old else (None, None)
                 return Progress(known[0], head, known[1])
             step("index.begun")
+            if self._genesis is not None:
+                writing.keep_genesis(connection, self._genesis)
             if old is not None and ancestor is not None and ancestor < old.number:
                 writing.undo(connection, ancestor, old, now)
                 undone = old.number - ancestor

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from milestone_escrow.chain.events import AgreementAmended, AgreementOpened
 from milestone_escrow.protocol.eip712 import Address
 
+# How many answers of one width make a wider question worth a try, after a refusal.
 PATIENCE = 16
 
 
@@ -19,7 +20,7 @@ class Limits:
 
     blocks: int = 256
     widest: int = 10_000
-    thorough: int = 20_000
+    thorough: int = 2_000
     attempts: int = 3
     proves: bool = True
 

@@ -23,9 +23,10 @@ from milestone_escrow.oracle.indexer.reading import Found, Passage
 from milestone_escrow.oracle.store import audit, shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.steps import step
-from milestone_escrow.oracle.store.store import insert_all, upsert
+from milestone_escrow.oracle.store.store import insert_all, insert_new, upsert
 
 WIDTH = "indexer.width"
+GENESIS = "indexer.genesis"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,16 @@ def advance(
     upsert(connection, t.cursor, row, "id")
     step("index.cursor_written")
     upsert(connection, t.meta, {"key": WIDTH, "value": str(width)}, "key")
+
+
+def genesis(connection: Connection) -> bytes | None:
+    """The hash of the first block of the chain that this store follows; None where unknown yet."""
+    text = connection.execute(select(t.meta.c.value).where(t.meta.c.key == GENESIS)).scalar()
+    return bytes.fromhex(text) if text else None
+
+
+def keep_genesis(connection: Connection, block_hash: bytes) -> None:
+    insert_new(connection, t.meta, {"key": GENESIS, "value": block_hash.hex()}, "key")
 
 
 def known_width(connection: Connection) -> int | None:
