@@ -53,6 +53,36 @@ def test_a_lying_node_delays_and_does_not_mislead(
     assert_true(store, told.chain)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_two_lying_nodes_behind_one_door_do_not_mislead_either(
+    store: Store, network: Network, seed: int
+) -> None:
+    told, chance = Told(seed), random.Random(seed)
+    told.grow(3)
+    liars = [Liar(told.chain, seed + turn, 0.1) for turn in (0, 1_000)]
+    clock = [0.0]
+    nodes = Endpoints(liars, network, clock=lambda: clock[0])
+    indexer = Indexer(store, nodes, network, CONTRACT, limits=Limits(blocks=8))
+    for _ in range(15):
+        told.grow(chance.randrange(0, 9))
+        if chance.random() < 0.4:
+            back = chance.randrange(1, min(CONFIRMATIONS, told.chain.head + 1))
+            told.fork(back)
+            told.grow(back)
+        for _ in range(4):
+            clock[0] += 2.0
+            with contextlib.suppress(ChainError):
+                indexer.step(0)
+        _assert_true_where_it_is(store, told)
+    for liar in liars:
+        liar.rate = 0.0
+    clock[0] += 1_000.0
+    told.grow(1)
+    indexer.catch_up(0)
+    assert held(store)["cursor"][0] == told.chain.head
+    assert_true(store, told.chain)
+
+
 def _assert_true_where_it_is(store: Store, told: Told) -> None:
     try:
         number, own = held(store)["cursor"]
