@@ -104,6 +104,18 @@ def _page(session: Session, sandbox: Sandbox, port: int | None) -> Iterator[str]
 def _serve_page(
     session: Session, sandbox: Sandbox, listening: socket.socket, url: str, over: threading.Event
 ) -> None:
+    """Whoever stops the sandbox early need not hear that its page did not come up."""
+    try:
+        with listening:
+            _run_page(session, sandbox, listening, url, over)
+    except EscrowError as error:
+        if not over.is_set():
+            session.say(f"The page cannot be served: {error}")
+
+
+def _run_page(
+    session: Session, sandbox: Sandbox, listening: socket.socket, url: str, over: threading.Event
+) -> None:
     """With a store that lasts as long as the sandbox."""
     from milestone_escrow.chain.client import Escrow
     from milestone_escrow.keys.signers import DevSigner
