@@ -34,7 +34,18 @@ TONES = {
 }
 # The verbs that a wallet performs on the page, as its addresses name them.
 ACTS = frozenset(
-    {"fund", "attest", "submit", "dispute", "rule", "finalize", "approve", "refund", "offer"}
+    {
+        "fund",
+        "attest",
+        "submit",
+        "dispute",
+        "rule",
+        "finalize",
+        "approve",
+        "refund",
+        "offer",
+        "settle",
+    }
 )
 
 
@@ -65,13 +76,27 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposal:
+    """A split or an offer that somebody has signed and that waits for an answer; `takes` is what
+    the button says, "" where this viewer cannot answer it."""
+
+    digest: str
+    verb: str
+    kind: str
+    text: str
+    takes: str
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """What is known of a milestone besides the chain: its evidence, what its requirements come to
-    ("met", "missing" or "failed", and a sentence), and who has signed a verdict that waits."""
+    ("met", "missing" or "failed", and a sentence), who has signed a verdict that waits, and what
+    is proposed."""
 
     files: tuple[File, ...] = ()
     findings: tuple[tuple[str, str], ...] = ()
     signed: tuple[str, ...] = ()
+    proposals: tuple[Proposal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,11 +225,21 @@ def todos(
     found = [
         (task, standing)
         for standing in standings
-        for task in tasks(view.name, standing)
+        for task in (*tasks(view.name, standing), *_splits(view, standing))
         if task.is_needed or (viewer is not None and task.account == viewer)
     ]
     found.sort(key=lambda pair: (pair[0].account != viewer, pair[0].until == 0, pair[0].until))
     return tuple(_together(_todo(view, task, standing, viewer) for task, standing in found))
+
+
+def _splits(view: AgreementView, standing: Standing) -> Iterator[Task]:
+    """Either side may propose to the other how what is held is divided."""
+    if not standing.held:
+        return
+    text = f"propose how {words.amount(standing, standing.held)} is split between the two sides"
+    line = f"escrow settle {view.name} {standing.key}"
+    for account in (standing.terms.buyer, standing.payee):
+        yield Task(standing.key, account, text, "settle", line, 0, is_needed=False)
 
 
 def _together(todos: Iterable[Todo]) -> Iterator[Todo]:

@@ -6,14 +6,18 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
+from milestone_escrow.documents.signed_act import SignedAct
 from milestone_escrow.documents.when import format_time
 from milestone_escrow.oracle.book import AgreementView
 from milestone_escrow.oracle.evidence.listing import Entry, listing
 from milestone_escrow.oracle.policies.evaluate import evaluate
 from milestone_escrow.oracle.policies.gather import gather
+from milestone_escrow.oracle.proposals import offers, splits
 from milestone_escrow.oracle.signing.waiting import Waiting, open_attestations
-from milestone_escrow.protocol.acts import Verdict
-from milestone_escrow.web.deal import File, Shown
+from milestone_escrow.protocol.acts import Resolution, Verdict
+from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
+from milestone_escrow.protocol.receivables import Offer
+from milestone_escrow.web.deal import File, Proposal, Shown
 from milestone_escrow.words.standing import person
 
 _UNITS = ("bytes", "kB", "MB", "GB")
@@ -24,7 +28,13 @@ _SAID = {
 }
 
 
-def shown_of(connection: Connection, view: AgreementView, index: int, now: int) -> Shown:
+def shown_of(
+    connection: Connection,
+    view: AgreementView,
+    index: int,
+    now: int,
+    viewer: Address | None = None,
+) -> Shown:
     """Everything about one milestone, for somebody who may read the agreement."""
     planned = view.views[index].planned
     if planned is None:
@@ -38,6 +48,10 @@ def shown_of(connection: Connection, view: AgreementView, index: int, now: int) 
             sentence
             for waiting in open_attestations(connection, view.id, index)
             for sentence in _signed(view, waiting)
+        ),
+        proposals=(
+            *(_split(view, one, viewer) for one in splits(connection, view, index, now)),
+            *(_offer(view, one, viewer) for one in offers(connection, view, index, now)),
         ),
     )
 
@@ -62,6 +76,55 @@ def _file(view: AgreementView, entry: Entry) -> File:
         when=format_time(entry.added_at, view.signed.agreement.timezone),
         href=f"/v1/evidence/{digest}" if entry.stored else "",
     )
+
+
+def _split(view: AgreementView, signed: SignedAct, viewer: Address | None) -> Proposal:
+    assert view.signed is not None
+    assert isinstance(signed.act, Resolution)
+    act, bound = signed.act, view.signed.bound
+    (by,) = signed.signatures
+    sides = (view.terms.buyer, view.payee(act.milestone))
+    answers = viewer in sides and viewer != by
+    amount, until = bound.agreement.amount, _time(view, act.valid_until)
+    return Proposal(
+        digest=_digest(signed),
+        verb="settle",
+        kind="split",
+        text=f"{person(bound, by)} proposes to settle it: {amount(act.to_payee)} to "
+        f"{person(bound, sides[1])} and {amount(act.to_buyer)} back to {person(bound, sides[0])}; "
+        f"open until {until}",
+        takes="Look at it and accept" if answers else "",
+    )
+
+
+def _offer(view: AgreementView, signed: SignedAct, viewer: Address | None) -> Proposal:
+    assert view.signed is not None
+    assert isinstance(signed.act, Offer)
+    act, bound = signed.act, view.signed.bound
+    (by,) = signed.signatures
+    anyone = act.financier == ZERO_ADDRESS
+    whom = "whoever buys it" if anyone else person(bound, act.financier)
+    deciders = (view.terms.arbiter, *view.terms.verifiers)
+    # Whoever only has a link says with their wallet who they are.
+    may = viewer is None or (anyone and viewer not in deciders) or viewer == act.financier
+    amount, until = bound.agreement.amount, _time(view, act.valid_until)
+    return Proposal(
+        digest=_digest(signed),
+        verb="buy",
+        kind="offer",
+        text=f"{person(bound, by)} sells the {amount(act.held)} that it pays to {whom} for "
+        f"{amount(act.price)}; open until {until}",
+        takes="Look at it and buy" if may and viewer != by else "",
+    )
+
+
+def _digest(signed: SignedAct) -> str:
+    return "0x" + signed.typed_data.digest().hex()
+
+
+def _time(view: AgreementView, moment: int) -> str:
+    assert view.signed is not None
+    return format_time(moment, view.signed.agreement.timezone)
 
 
 def _signed(view: AgreementView, waiting: Waiting) -> Iterator[str]:

@@ -230,7 +230,7 @@ words = Table(
     Column("added_at", _Time, nullable=False),
 )
 
-# What one side has signed or written and another has not answered yet: splits, offers, change orders.
+# What one side has signed or written and another has not answered: splits, offers, change orders.
 proposals = Table(
     "proposals",
     metadata,

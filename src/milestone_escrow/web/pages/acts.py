@@ -17,13 +17,15 @@ from milestone_escrow.oracle.api.viewers import Asking, Viewer
 from milestone_escrow.oracle.book import AgreementView
 from milestone_escrow.papers.contract import contract_pdf
 from milestone_escrow.protocol.lifecycle import held
+from milestone_escrow.web.codes import codes
 from milestone_escrow.web.deps import Web, WebDeps
 from milestone_escrow.web.pages.agreement import find, of
 from milestone_escrow.web.pages.new import pdf
 from milestone_escrow.web.rendering import page
-from milestone_escrow.web.steps import paying
+from milestone_escrow.web.steps import paying, selling
 from milestone_escrow.web.steps.acting import ACTS
 from milestone_escrow.web.steps.attesting import attest
+from milestone_escrow.web.steps.settling import settle
 from milestone_escrow.web.steps.signing import sign_agreement
 from milestone_escrow.web.steps.wish import Step, Table, Wish
 
@@ -33,6 +35,9 @@ STEPS: Mapping[str, Callable[[Table], Step]] = {
     "fund": paying.fund,
     "sign": sign_agreement,
     "attest": attest,
+    "settle": settle,
+    "offer": selling.offer,
+    "buy": selling.buy,
     **ACTS,
 }
 TITLES = {
@@ -45,6 +50,9 @@ TITLES = {
     "approve": "Pay",
     "refund": "Give back",
     "finalize": "Let time decide",
+    "settle": "Settle",
+    "offer": "Sell what it pays",
+    "buy": "Buy what it pays",
 }
 
 Text = Annotated[str, Field(max_length=5_000)]
@@ -165,6 +173,8 @@ def _form(
         for shown, state in zip(deal.stages, view.states, strict=True)
         if not state.status.holds and not state.paid and shown.status.startswith("not funded")
     ]
+    unfunded = unfunded or list(deal.stages) if not deal.is_open else unfunded
+    stages = [one.index for one in unfunded if index is None or one.index == index]
     return page(
         "act.html",
         viewer,
@@ -175,6 +185,10 @@ def _form(
         title=TITLES[verb],
         left=agreement.amount(left),
         symbol=agreement.token_symbol,
-        unfunded=unfunded or list(deal.stages) if not deal.is_open else unfunded,
+        unfunded=unfunded,
+        answers=[one for one in stage.shown.proposals if one.takes and one.verb == verb]
+        if stage
+        else [],
+        codes=codes(web, view, stages, viewer) if verb == "fund" and stages else [],
         network=network_of(web),
     )

@@ -58,7 +58,10 @@ def of(web: WebDeps, view: AgreementView, viewer: Viewer) -> Deal:
         paid = payouts(connection, view.id)
         events = book.events(connection, view.id)
         known = words_behind(connection, hashes(events))
-        shown = {stage.index: shown_of(connection, view, stage.index, now) for stage in view.views}
+        shown = {
+            stage.index: shown_of(connection, view, stage.index, now, viewer.account)
+            for stage in view.views
+        }
     network = web.api.settings.network
     return deal(
         view,

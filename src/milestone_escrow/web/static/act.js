@@ -35,7 +35,7 @@ function show(step, act) {
   for (const line of step.lines) place.append(element("p", line));
   if (step.kind === "done") {
     const back = element("a", "Back to the agreement", "button");
-    back.href = `/a/${form.dataset.agreement}`;
+    back.href = `/a/${form.dataset.agreement}${location.search}`;
     place.append(back);
     return;
   }
@@ -66,7 +66,7 @@ function readable(step) {
 
 async function next(wish) {
   keep(wish);
-  const path = `/web/a/${form.dataset.agreement}/step`;
+  const path = `/web/a/${form.dataset.agreement}/step${location.search}`;
   const { verb, milestone, account: who, fields: typed, signed, held } = wish;
   const step = await ask(path, { verb, milestone, account: who, fields: typed, signed, held });
   if (step.kind === "done") drop();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from milestone_escrow.chain.paying import Way, signs_by_key
@@ -30,7 +31,7 @@ def fund(table: Table) -> Step:
         _require_consents(table)
     needed = sum(table.view.milestones[index].amount for index in chosen)
     title = "Fund" if is_open else "Open and fund"
-    _require_balance(table, needed)
+    require_balance(table, needed)
     way = _way(table, needed)
     if way == "allowance":
         return _by_allowance(table, chosen, needed, title)
@@ -68,35 +69,37 @@ def _way(table: Table, needed: int) -> Way:
                 f"this account cannot pay by {wanted}", hint=f"it can by {', '.join(possible)}"
             )
         return wanted
-    escrow, token = table.web.escrow, _token(table)
+    escrow, token = table.web.escrow, token_of(table)
     if escrow.allowance(token, table.wish.account) >= needed:
         return "allowance"
     return possible[0]
 
 
 def _by_allowance(table: Table, chosen: tuple[int, ...], needed: int, title: str) -> Step:
-    verbs, token = table.web.escrow.prepare_for(table.wish.account), _token(table)
-    if table.web.escrow.allowance(token, table.wish.account) < needed:
-        return send(
-            "allowance",
-            f"Allow {table.amount(needed)}",
-            verbs.allow(token, needed),
-            f"The contract {table.web.escrow.contract} may then take {table.amount(needed)} of "
-            "yours, and only when you fund this agreement.",
-        )
-    return _fund(table, chosen, title, {})
+    allowance = allow(table, needed, "only when you fund this agreement")
+    return allowance or _fund(table, chosen, title, {})
+
+
+def allow(table: Table, needed: int, when: str) -> Step | None:
+    """The transaction that lets the contract take so much, where it may not yet."""
+    escrow, token = table.web.escrow, token_of(table)
+    if escrow.allowance(token, table.wish.account) >= needed:
+        return None
+    return send(
+        "allowance",
+        f"Allow {table.amount(needed)}",
+        escrow.prepare_for(table.wish.account).allow(token, needed),
+        f"The contract {escrow.contract} may then take {table.amount(needed)} of yours, and "
+        f"{when}.",
+    )
 
 
 def _consent(table: Table, way: Way, chosen: tuple[int, ...], needed: int) -> Step:
-    escrow, token = table.web.escrow, table.view.terms.token
-    domain = escrow.token_domain(token, way)
     line = f"It costs nothing; the next step uses it to pay {table.amount(needed)} in."
     if way == "permit":
-        permit = escrow.permit(token, needed, table.wish.account)
-        held = {"value": str(permit.value), "nonce": permit.nonce, "deadline": permit.deadline}
-        return sign(
-            way, f"Permit {table.amount(needed)}", permit.typed_data(domain), line, held=held
-        )
+        return permit(table, needed, line)
+    escrow = table.web.escrow
+    domain = escrow.token_domain(table.view.terms.token, way)
     allowed = escrow.authorization(table.view, chosen, table.wish.account)
     held = {
         "value": str(allowed.value),
@@ -108,31 +111,60 @@ def _consent(table: Table, way: Way, chosen: tuple[int, ...], needed: int) -> St
     return sign(way, title, allowed.typed_data(domain), line, held=held)
 
 
+def permit(table: Table, needed: int, line: str) -> Step:
+    """The signature that lets the contract take so much (EIP-2612)."""
+    escrow, token = table.web.escrow, table.view.terms.token
+    wanted = escrow.permit(token, needed, table.wish.account)
+    held = {"value": str(wanted.value), "nonce": wanted.nonce, "deadline": wanted.deadline}
+    data = wanted.typed_data(escrow.token_domain(token, "permit"))
+    return sign("permit", f"Permit {table.amount(needed)}", data, line, held=held)
+
+
+def signed_permit(table: Table, needed: int) -> SignedPermit:
+    """The permit that the wallet signed, as the page held it.
+
+    Raises:
+        UsageError: it is of another sum, or the page does not know it any more.
+    """
+    held = _held(table, "permit", needed)
+    try:
+        nonce, deadline = int(held["nonce"]), int(held["deadline"])
+    except (KeyError, ValueError, TypeError):
+        raise _forgotten() from None
+    signed = Permit(table.wish.account, table.web.escrow.contract, needed, nonce, deadline)
+    return SignedPermit(signed, table.wish.signed["permit"])
+
+
+def _held(table: Table, way: Way, needed: int) -> Mapping[str, Any]:
+    held = table.wish.held.get(way, {})
+    if str(held.get("value")) != str(needed):
+        raise UsageError("something else was signed than is paid now", hint="start again")
+    return held
+
+
+def _forgotten() -> UsageError:
+    return UsageError("what was signed is not known any more", hint="start again")
+
+
 def _with_signature(
     table: Table, way: Way, chosen: tuple[int, ...], needed: int, title: str
 ) -> Step:
-    held, signature = table.wish.held.get(way, {}), table.wish.signed[way]
-    escrow, account = table.web.escrow, table.wish.account
+    if way == "permit":
+        return _fund(table, chosen, title, {"permit": signed_permit(table, needed)})
+    held, account = _held(table, way, needed), table.wish.account
     try:
-        value = int(held["value"])
-        if value != needed:
-            raise UsageError("something else was signed than is paid now", hint="start again")
-        if way == "permit":
-            permit = Permit(
-                account, escrow.contract, value, int(held["nonce"]), int(held["deadline"])
-            )
-            return _fund(table, chosen, title, {"permit": SignedPermit(permit, signature)})
         allowed = Authorization(
             account,
-            escrow.contract,
-            value,
+            table.web.escrow.contract,
+            needed,
             int(held["valid_after"]),
             int(held["valid_before"]),
             bytes.fromhex(str(held["nonce"])[2:]),
         )
     except (KeyError, ValueError, TypeError):
-        raise UsageError("what was signed is not known any more", hint="start again") from None
-    return _fund(table, chosen, title, {"authorization": SignedAuthorization(allowed, signature)})
+        raise _forgotten() from None
+    signed = SignedAuthorization(allowed, table.wish.signed[way])
+    return _fund(table, chosen, title, {"authorization": signed})
 
 
 def _fund(table: Table, chosen: tuple[int, ...], title: str, by: dict[str, Any]) -> Step:
@@ -174,8 +206,8 @@ def _require_consents(table: Table) -> None:
         )
 
 
-def _require_balance(table: Table, needed: int) -> None:
-    has = table.web.escrow.balance(_token(table), table.wish.account)
+def require_balance(table: Table, needed: int) -> None:
+    has = table.web.escrow.balance(token_of(table), table.wish.account)
     if has < needed:
         raise UsageError(
             f"{table.wish.account} has {table.amount(has)}, and {table.amount(needed)} are needed",
@@ -183,6 +215,6 @@ def _require_balance(table: Table, needed: int) -> None:
         )
 
 
-def _token(table: Table) -> Any:
+def token_of(table: Table) -> Any:
     assert table.view.token is not None
     return table.view.token

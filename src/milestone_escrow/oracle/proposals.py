@@ -1,0 +1,156 @@
+"""What one side has signed or written and another has not answered yet: splits and offers, which
+stand until the milestone changes, and change orders, which collect signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, select
+
+from milestone_escrow.documents.signed_act import ACTS, SignedAct
+from milestone_escrow.documents.signed_change import SignedChange
+from milestone_escrow.errors import EscrowError
+from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.oracle.store.store import upsert
+from milestone_escrow.protocol.acts import Resolution
+from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.protocol.lifecycle import end, held
+from milestone_escrow.protocol.receivables import ASSIGNABLE, Offer
+
+CHANGE = "amendment"
+
+
+def keep(connection: Connection, signed: SignedAct, by: Address, now: int) -> bytes:
+    """Keep a split or an offer whose signatures were checked; returns its digest, its name."""
+    act = signed.act
+    values = {
+        field.name: str(getattr(act, field.name))
+        for field in fields(act)
+        if field.name != "agreement_id"
+    }
+    digest = signed.typed_data.digest()
+    row = _row(digest, act.agreement_id, signed.kind, values, signed.signatures, now)
+    _keep(connection, {**row, "milestone": act.milestone}, by, now)
+    return digest
+
+
+def splits(connection: Connection, view: AgreementView, index: int, now: int) -> list[SignedAct]:
+    """The proposed splits of all that a milestone holds that still stand, the newest first."""
+    return _standing(connection, view, index, Resolution, now)
+
+
+def offers(connection: Connection, view: AgreementView, index: int, now: int) -> list[SignedAct]:
+    """The offers of a milestone's receivable that still stand, the newest first."""
+    return _standing(connection, view, index, Offer, now)
+
+
+def keep_change(connection: Connection, change: SignedChange, by: str, now: int) -> bytes:
+    """Keep a change order with its signatures, which were checked; returns its digest."""
+    digest = change.typed_data.digest()
+    values = {"file": change.dumps()}
+    row = _row(digest, change.old.id, CHANGE, values, change.signatures, now)
+    _keep(connection, {**row, "milestone": None}, by, now)
+    return digest
+
+
+def changes(connection: Connection, agreement_id: bytes) -> dict[bytes, str]:
+    """The files of an agreement's change orders by digest, the newest first."""
+    rows = connection.execute(
+        select(t.proposals)
+        .where(t.proposals.c.agreement_id == agreement_id, t.proposals.c.kind == CHANGE)
+        .order_by(t.proposals.c.made_at.desc(), t.proposals.c.digest)
+    )
+    return {row.digest: row.data["file"] for row in rows}
+
+
+def drop_unsigned_changes(connection: Connection, agreement_id: bytes) -> None:
+    """Forget the change orders that nobody has signed: a newer one is written instead."""
+    where = (t.proposals.c.agreement_id == agreement_id, t.proposals.c.kind == CHANGE)
+    connection.execute(delete(t.proposals).where(*where, t.proposals.c.signatures == {}))
+
+
+def named(found: list[SignedAct], digest: str) -> SignedAct:
+    """The one that its hexadecimal digest names.
+
+    Raises:
+        EscrowError: it does not stand any more.
+    """
+    for one in found:
+        if "0x" + one.typed_data.digest().hex() == digest:
+            return one
+    raise EscrowError(
+        "what was proposed does not stand any more", hint="look at the agreement again"
+    )
+
+
+def _keep(connection: Connection, row: dict[str, Any], by: str, now: int) -> None:
+    upsert(connection, t.proposals, row, "digest")
+    subject = audit.subject_of(row["agreement_id"])
+    digest, signers = "0x" + row["digest"].hex(), sorted(row["signatures"])
+    action = f"{row['kind']}.proposed"
+    audit.record(connection, now, by, action, subject, digest=digest, signed_by=signers)
+
+
+def _row(
+    digest: bytes,
+    agreement_id: bytes,
+    kind: str,
+    data: Mapping[str, str],
+    signatures: Mapping[Address, bytes],
+    now: int,
+) -> dict[str, Any]:
+    return {
+        "digest": digest,
+        "agreement_id": agreement_id,
+        "kind": kind,
+        "data": dict(data),
+        "signatures": {account: "0x" + one.hex() for account, one in signatures.items()},
+        "made_at": now,
+    }
+
+
+def _standing(
+    connection: Connection, view: AgreementView, index: int, kind: type, now: int
+) -> list[SignedAct]:
+    if view.signed is None:
+        return []
+    name = next(name for name, act in ACTS.items() if act is kind)
+    here = (t.proposals.c.agreement_id == view.id, t.proposals.c.milestone == index)
+    rows = connection.execute(
+        select(t.proposals)
+        .where(*here, t.proposals.c.kind == name)
+        .order_by(t.proposals.c.made_at.desc(), t.proposals.c.digest)
+    )
+    found = [_signed(view, row) for row in rows]
+    return [one for one in found if _stands(view, one, now)]
+
+
+def _signed(view: AgreementView, row: Row[Any]) -> SignedAct:
+    assert view.signed is not None
+    kind, data = ACTS[row.kind], row.data
+    values = {
+        field.name: int(data[field.name]) if field.type == "int" else data[field.name]
+        for field in fields(kind)
+        if field.name != "agreement_id"
+    }
+    signatures = {account: bytes.fromhex(one[2:]) for account, one in row.signatures.items()}
+    return SignedAct(view.signed.bound, kind(agreement_id=view.id, **values), {}, signatures)
+
+
+def _stands(view: AgreementView, signed: SignedAct, now: int) -> bool:
+    """Whether the contract would still take it: what has happened since ends it."""
+    act, stage = signed.act, view.views[signed.act.milestone]
+    if act.sequence != stage.state.sequence or now > act.valid_until:
+        return False
+    left = held(stage.milestone, stage.state)
+    if isinstance(act, Offer):
+        sells = view.payee(act.milestone) in signed.signatures and act.held == left
+        open_ = stage.state.status in ASSIGNABLE and now < end(stage.milestone, stage.state)
+        return sells and open_
+    if isinstance(act, Resolution):
+        return stage.state.status.holds and act.to_payee + act.to_buyer == left
+    return False

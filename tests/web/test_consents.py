@@ -1,0 +1,132 @@
+"""What one side signs and the other answers: splits and sales; phones that pay in."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+from milestone_escrow.documents.wallet_links import approve_link
+from milestone_escrow.oracle import proposals
+from milestone_escrow.protocol.acts import Resolution
+from milestone_escrow.protocol.eip712 import ZERO_ADDRESS
+from milestone_escrow.protocol.lifecycle import Status
+from milestone_escrow.protocol.receivables import Offer
+from tests.cli.deal import DEAL
+from tests.web.conftest import Visit
+from tests.web.support.acting import done, go, show, told
+from tests.web.support.stage import Stage
+
+HANDOVER = 3
+USDC = 10**6
+
+
+def test_a_phone_finds_the_link_that_allows_and_the_page_that_pays(
+    scene: Stage, visit: Visit
+) -> None:
+    signed = scene.agreement(DEAL)
+    page, _ = visit("buyer", scene.page(signed, "fund"))
+    page.get_by_text("With a wallet on a phone").click()
+    links = page.locator(".codes a")
+    found = [links.nth(number).get_attribute("href") for number in range(links.count())]
+    token, chain = signed.token.address, scene.escrow.network.chain_id
+    assert found == [
+        approve_link(token, chain, scene.escrow.contract, 10_000 * USDC),
+        scene.page(signed, "fund"),
+    ]
+    codes = page.locator(".codes img")
+    widths = [codes.nth(one).evaluate("(image) => image.naturalWidth") for one in range(2)]
+    assert min(widths) > 100
+    # One milestone's own page asks for its own amount.
+    page.goto(scene.page(signed, HANDOVER, "fund"))
+    page.get_by_text("With a wallet on a phone").click()
+    own = page.locator(".codes a").first.get_attribute("href") or ""
+    assert parse_qs(urlsplit(own).query)["uint256"] == [str(2_000 * USDC)]
+
+
+def test_one_side_proposes_a_split_and_the_other_settles_it(scene: Stage, visit: Visit) -> None:
+    signed = scene.opened(DEAL)
+    watching, _ = visit("buyer", scene.page(signed))
+    supplier, wallet = visit("supplier", scene.page(signed, HANDOVER, "settle"))
+    show(supplier)
+    told(supplier, "the payee can be given 0 to 2,000.00 USDC")
+    supplier.get_by_label("To the payee").fill("1,500.00")
+    show(supplier)
+    supplier.get_by_text("1,500.00 USDC go to Holz & Söhne, 500.00 USDC back to Anna").wait_for()
+    go(supplier, "resolution")
+    supplier.get_by_role("heading", name="Proposed", exact=True).wait_for()
+    view = scene.view(signed)
+    with scene.instance.service.store.reading() as connection:
+        (kept,) = proposals.splits(connection, view, HANDOVER, 0)
+    act = kept.act
+    assert act == Resolution(
+        signed.id, HANDOVER, 1_500 * USDC, 500 * USDC, act.sequence, act.valid_until
+    )
+    # What the wallet was given, field by field and byte by byte, is what Python signs.
+    assert wallet.signed == [act.typed_data(signed.domain).to_json()]
+    # The other side's page learns of it by itself.
+    watching.get_by_text("Holz & Söhne proposes to settle it").wait_for(timeout=30_000)
+    watching.get_by_role("link", name="Look at it and accept").click()
+    show(watching)
+    go(watching)
+    done(watching)
+    state = scene.escrow.states(signed)[HANDOVER]
+    assert state.status is Status.SETTLED
+    scene.seen(lambda: scene.view(signed).states[HANDOVER].status is Status.SETTLED)
+    with scene.instance.service.store.reading() as connection:
+        assert proposals.splits(connection, scene.view(signed), HANDOVER, 0) == []
+
+
+def test_a_split_is_for_the_two_sides_alone(scene: Stage, visit: Visit) -> None:
+    signed = scene.opened(DEAL)
+    arbiter, _ = visit("arbiter", scene.page(signed, HANDOVER, "settle"))
+    arbiter.get_by_label("To the payee").fill("1")
+    show(arbiter)
+    told(arbiter, "is neither the buyer nor the payee")
+
+
+def test_a_financier_buys_by_link_what_the_payee_offers(scene: Stage, visit: Visit) -> None:
+    signed = scene.opened(DEAL)
+    supplier, wallet = visit("supplier", scene.page(signed, HANDOVER, "offer"))
+    supplier.get_by_label("Price").fill("1,900.00")
+    show(supplier)
+    supplier.get_by_role("heading", name="Offer it for 1,900.00 USDC").wait_for()
+    go(supplier, "offer")
+    supplier.get_by_role("heading", name="Offered", exact=True).wait_for()
+    with scene.instance.service.store.reading() as connection:
+        (kept,) = proposals.offers(connection, scene.view(signed), HANDOVER, 0)
+    act = kept.act
+    assert isinstance(act, Offer)
+    assert (act.price, act.held, act.financier) == (1_900 * USDC, 2_000 * USDC, ZERO_ADDRESS)
+    assert wallet.signed == [act.typed_data(signed.domain).to_json()]
+    supplier.goto(scene.page(signed))
+    supplier.get_by_label("For whom").fill("A factor")
+    supplier.get_by_role("button", name="Make a link").click()
+    link = supplier.get_by_label("The link, shown this once")
+    link.wait_for()
+    before = scene.escrow.balance(signed.token, scene.signer("supplier").address)
+    factor, paying = visit("financier", link.input_value(), signed_in=False)
+    factor.get_by_text("Holz & Söhne sells the 2,000.00 USDC that it pays").wait_for()
+    factor.get_by_role("link", name="Look at it and buy").click()
+    show(factor)
+    go(factor, "permit")
+    go(factor)
+    done(factor)
+    assert paying.signed[0]["primaryType"] == "Permit"
+    assert paying.signed[0]["message"]["value"] == str(1_900 * USDC)
+    after = scene.escrow.balance(signed.token, scene.signer("supplier").address)
+    assert after - before == 1_900 * USDC
+    assert scene.escrow.states(signed)[HANDOVER].assignee == scene.signer("financier").address
+
+
+def test_an_offer_to_one_is_for_nobody_else(scene: Stage, visit: Visit) -> None:
+    signed = scene.opened(DEAL)
+    supplier, _ = visit("supplier", scene.page(signed, HANDOVER, "offer"))
+    supplier.get_by_label("Price").fill("2,100.00")
+    show(supplier)
+    told(supplier, "the price can be up to 2,000.00 USDC")
+    supplier.get_by_label("Price").fill("1,800.00")
+    supplier.get_by_label("To which account").fill(scene.signer("financier").address)
+    show(supplier)
+    go(supplier, "offer")
+    supplier.get_by_role("heading", name="Offered", exact=True).wait_for()
+    buyer, _ = visit("buyer", scene.page(signed, HANDOVER, "buy"))
+    buyer.get_by_text("Nothing of this milestone is offered to you now.").wait_for()
