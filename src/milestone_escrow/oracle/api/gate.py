@@ -39,7 +39,7 @@ SECURITY_HEADERS: dict[bytes, bytes] = {
     b"permissions-policy": b"camera=(), geolocation=(), microphone=()",
     b"cache-control": b"no-store",
 }
-HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+HSTS = (b"strict-transport-security", b"max-age=31536000")
 
 # Whoever asks these must be answered even while somebody else asks too much; both are cheap.
 _PROBES = frozenset({"/healthz", "/readyz"})
