@@ -17,22 +17,20 @@ from milestone_escrow.chain.rpc import LimitedError, Node, RpcError
 from milestone_escrow.errors import ChainError, StoreError
 from milestone_escrow.oracle.indexer import writing
 from milestone_escrow.oracle.indexer.finality import Finality
+from milestone_escrow.oracle.indexer.identity import DeepReorgError, Identity
 from milestone_escrow.oracle.indexer.limits import Limits, Watched, Width
+from milestone_escrow.oracle.indexer.position import Cursor, Followed, next_cursor, parent_of
 from milestone_escrow.oracle.indexer.reading import ChainReader, DoubtError, Passage
-from milestone_escrow.oracle.indexer.writing import Cursor, Followed
 from milestone_escrow.oracle.store.steps import step
 from milestone_escrow.oracle.store.store import Store, serialize
 from milestone_escrow.protocol.eip712 import Address, Domain
+
+__all__ = ["DeepReorgError", "Indexer", "Progress"]
 
 log = logging.getLogger("milestone_escrow.oracle.indexer")
 
 EVERYTHING = Watched()
 USUAL = Limits()
-
-
-class DeepReorgError(ChainError):
-    """The chain has another block where the store knows a final one, or is another chain.
-    Nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +88,9 @@ class Indexer:
         self._reader = ChainReader(contract, proves=limits.proves)
         self._finality = Finality(network, self._reader)
         self._width: Width | None = None
-        self._on_chain = False
-        self._genesis: bytes | None = None
+        # Of several endpoints, each is asked for its chain before it is used.
+        alone = not isinstance(node, Endpoints)
+        self._identity = Identity(network, self._reader, asks_id=alone)
 
     def step(self, now: int) -> Progress:
         """Bring the store one bounded bit closer to the chain; `now` is the wall clock.
@@ -108,7 +107,7 @@ class Indexer:
                     with _uncollected():
                         return self._step(node, now)
                 except DoubtError as error:
-                    self._forget_chain()
+                    self._identity.forget()
                     # Once may be the chain moving on; whoever does it again is put aside.
                     if doubt is not None:
                         _distrust(node, error)
@@ -117,7 +116,7 @@ class Indexer:
                     _distrust(node, error)
                     raise
                 except ChainError:
-                    self._forget_chain()
+                    self._identity.forget()
                     raise
         raise doubt or DoubtError("nothing was read")
 
@@ -140,7 +139,6 @@ class Indexer:
             yield self._node
 
     def _step(self, node: Node, now: int) -> Progress:
-        self._require_chain(node)
         with self._store.reading() as connection:
             before = writing.followed(connection)
             genesis = writing.genesis(connection)
@@ -150,54 +148,18 @@ class Indexer:
         head = self._reader.header(node, "latest")
         if head is None:
             raise DoubtError("the node has no latest block")
-        self._require_genesis(node, genesis)
+        self._identity.require(node, genesis)
         ancestor = self._ancestor(node, before, head)
         first = self._since if ancestor is None else ancestor + 1
         final = self._finality.number(node, head.number)
         passage = self._read(node, before, first, head, ancestor, final)
         step("index.read")
-        cursor = self._cursor(before, passage, final)
+        cursor = next_cursor(before, passage, final)
         if cursor is None:
             return Progress(None, head.number, None)
         if cursor == before.cursor:
             return Progress(cursor.number, head.number, cursor.final_number)
         return self._write(before, ancestor, passage, cursor, head.number, now)
-
-    def _require_chain(self, node: Node) -> None:
-        if self._on_chain or isinstance(self._node, Endpoints):
-            return
-        answer = node.request("eth_chainId")
-        try:
-            chain_id = int(answer, 16)
-        except (TypeError, ValueError):
-            raise ChainError("the node does not say which chain it is on") from None
-        if chain_id != self._network.chain_id:
-            raise ChainError(
-                f"the node is on chain {chain_id}, but {self._network.title} is chain "
-                f"{self._network.chain_id}",
-                hint="name the right network, or another node with --rpc",
-            )
-        self._on_chain = True
-
-    def _require_genesis(self, node: Node, known: bytes | None) -> None:
-        """A sandbox that was started anew has the same id, and is another chain."""
-        if self._genesis is not None:
-            return
-        first = self._reader.header(node, 0)
-        if first is None:
-            return  # it keeps no blocks that old
-        if known is not None and first.hash != known:
-            raise DeepReorgError(
-                f"the node is on another chain with the id {self._network.chain_id}: its first "
-                f"block is 0x{first.hash.hex()[:12]}…, the store's 0x{known.hex()[:12]}…",
-                hint="name another node, or start a new store with --store",
-            )
-        self._genesis = first.hash
-
-    def _forget_chain(self) -> None:
-        """Behind the same address there may be another chain the next time."""
-        self._on_chain = False
-        self._genesis = None
 
     def _ancestor(self, node: Node, before: Followed, head: Header) -> int | None:
         """The last block that store and node share; None where the store has none yet."""
@@ -249,7 +211,7 @@ class Indexer:
                 if far:
                     passage = self._reader.ranged(node, first, last)
                 else:
-                    parent = self._parent(before, ancestor)
+                    parent = parent_of(before, ancestor)
                     passage = self._reader.linked(node, first, last, parent)
             except (DoubtError, LimitedError):
                 raise
@@ -261,42 +223,6 @@ class Indexer:
                 raise
             self._width.answered(last - first + 1)
             return passage
-
-    def _parent(self, before: Followed, ancestor: int | None) -> bytes | None:
-        cursor = before.cursor
-        if cursor is None or ancestor is None:
-            return None
-        if ancestor == cursor.number:
-            return cursor.hash
-        return before.blocks.get(ancestor, cursor.final_hash)
-
-    def _cursor(self, before: Followed, passage: Passage, final: int) -> Cursor | None:
-        """Where the passage leads, and what of it is final."""
-        old = before.cursor
-        if passage.headers:
-            end = passage.headers[-1]
-            number, own, at = end.number, end.hash, end.time
-        elif old is not None:
-            number, own, at = old.number, old.hash, old.time
-        else:
-            return None
-        if old is None:
-            first = passage.headers[0]
-            # What lies before the first block that is read is taken as final.
-            lowest = Cursor(number, own, at, first.number, first.hash)
-            if first.number and len(passage.headers) == number - first.number + 1:
-                lowest = Cursor(number, own, at, first.number - 1, first.parent)
-        else:
-            lowest = old
-        final = min(final, number)
-        if final <= lowest.final_number:
-            return Cursor(number, own, at, lowest.final_number, lowest.final_hash)
-        hashes = before.blocks | {header.number: header.hash for header in passage.headers}
-        # Far back only the last header of a range is read.
-        known = max((n for n in hashes if n <= final), default=lowest.final_number)
-        if known <= lowest.final_number:
-            return Cursor(number, own, at, lowest.final_number, lowest.final_hash)
-        return Cursor(number, own, at, known, hashes[known])
 
     def _write(
         self,
@@ -316,8 +242,8 @@ class Indexer:
                 known = (old.number, old.final_number) if old else (None, None)
                 return Progress(known[0], head, known[1])
             step("index.begun")
-            if self._genesis is not None:
-                writing.keep_genesis(connection, self._genesis)
+            if self._identity.genesis is not None:
+                writing.keep_genesis(connection, self._identity.genesis)
             if old is not None and ancestor is not None and ancestor < old.number:
                 writing.undo(connection, ancestor, old, now)
                 undone = old.number - ancestor

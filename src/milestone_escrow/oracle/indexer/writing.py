@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
@@ -19,6 +18,7 @@ from milestone_escrow.chain.headers import Header
 from milestone_escrow.oracle.indexer import fates
 from milestone_escrow.oracle.indexer.ledger import Ledger, chunks, rebuild
 from milestone_escrow.oracle.indexer.limits import Watched
+from milestone_escrow.oracle.indexer.position import Cursor, Followed
 from milestone_escrow.oracle.indexer.reading import Found, Passage
 from milestone_escrow.oracle.store import audit, shapes
 from milestone_escrow.oracle.store import tables as t
@@ -27,25 +27,6 @@ from milestone_escrow.oracle.store.store import insert_all, insert_new, upsert
 
 WIDTH = "indexer.width"
 GENESIS = "indexer.genesis"
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """How far the chain was followed, and which block nothing undoes any more."""
-
-    number: int
-    hash: bytes
-    time: int
-    final_number: int
-    final_hash: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Followed:
-    """The cursor, and the blocks above the last final one (it included) by number."""
-
-    cursor: Cursor | None
-    blocks: dict[int, bytes]
 
 
 def followed(connection: Connection) -> Followed:
