@@ -121,7 +121,7 @@ class Relayer:
         desk = self._desk
         found = look(desk.node, desk.network, desk.sender, desk.now)
         if self._conditions is None or found.nonce != self._conditions.nonce:
-            self._sending.start(found.nonce)
+            self._sending.numbering.start(found.nonce)
         self._conditions = found
         if found.balance < desk.settings.low_balance:
             has, floor = (

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from eth_hash.auto import keccak
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, update
 
-from milestone_escrow.chain.attempts import Attempt as Tried
 from milestone_escrow.chain.broadcast import Signed, broadcast
-from milestone_escrow.chain.fees import Price, coins, data_fee, replacing
+from milestone_escrow.chain.fees import coins, data_fee, replacing
 from milestone_escrow.chain.rpc import RpcError
-from milestone_escrow.chain.transactions import GAS_MARGIN_PERCENT, Prepared
+from milestone_escrow.chain.transactions import GAS_MARGIN_PERCENT
 from milestone_escrow.errors import ChainError, EscrowError
 from milestone_escrow.oracle.relaying import intents, planning
 from milestone_escrow.oracle.relaying.conditions import Conditions
 from milestone_escrow.oracle.relaying.desk import BROADCASTS, Desk
 from milestone_escrow.oracle.relaying.intents import Attempt, Intent, Stage
 from milestone_escrow.oracle.relaying.judging import Prospect
+from milestone_escrow.oracle.relaying.numbering import Call, Numbering
 from milestone_escrow.oracle.relaying.refusing import (
     is_hopeless,
     is_revert,
@@ -29,29 +27,17 @@ from milestone_escrow.oracle.store import audit
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.leases import claim
 from milestone_escrow.oracle.store.steps import step
-from milestone_escrow.oracle.store.store import insert_new, serialize
-from milestone_escrow.protocol.eip712 import Address
 
-# A plain transfer, which is what uses up a nonce at the least cost.
-TRANSFER_GAS = 21_000
 # Seconds until gas or money is asked for again where there was too little.
 SHORT = 15
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
-    to: Address
-    data: bytes
-    gas: int
-
-
 class Sending:
-    """Sends for one account. Nonces come from the store, in the transaction that uses them."""
+    """Sends for one account."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self.holes: frozenset[int] = frozenset()
-        """Nonces below the next one that nothing is stored for, as the last look found them."""
+        self.numbering = Numbering(desk)
 
     def claim(self, connection: Connection) -> list[Intent]:
         """What is due, taken so that no other instance begins with it."""
@@ -93,11 +79,11 @@ class Sending:
         if gas is None:
             return ""
         step("relay.simulated")
-        call = _Call(intent.to, intent.data, gas)
+        call = Call(intent.to, intent.data, gas)
         if not self._can_pay(conditions, gas * conditions.price.max_fee + posted):
             return "the balance does not cover gas"
         try:
-            attempt = self._store(intent, call, conditions.price)
+            attempt = self.numbering.store(intent, call, conditions.price)
         except EscrowError as error:
             desk.alert("unsigned", desk.sender, f"nothing can be signed: {error}")
             return str(error)
@@ -161,97 +147,6 @@ class Sending:
         if stage is Stage.FAILED:
             desk.alert("failed", intent.key, f"{intent.key} cannot be brought on chain: {why}")
 
-    # Nonces and signatures
-
-    def start(self, chain_nonce: int) -> None:
-        """The account's next nonce in the store is never below the chain's."""
-        desk = self._desk
-        with desk.store.transaction() as connection:
-            serialize(connection, f"nonce:{desk.sender}")
-            row = {"sender": desk.sender, "next": chain_nonce}
-            if not insert_new(connection, t.nonces, row, "sender"):
-                connection.execute(
-                    update(t.nonces)
-                    .where(t.nonces.c.sender == desk.sender, t.nonces.c.next < chain_nonce)
-                    .values(next=chain_nonce)
-                )
-
-    def _store(self, intent: Intent | None, call: _Call, price: Price) -> Attempt | None:
-        """Nonce, signature and stage in one transaction; None where the intent is not ours."""
-        desk = self._desk
-        with desk.store.transaction() as connection:
-            serialize(connection, f"nonce:{desk.sender}")
-            if intent is not None and not self._take(connection, intent):
-                return None
-            nonce = self._nonce(connection)
-            attempt = self._sign(intent.id if intent else None, nonce, call, price)
-            intents.keep(connection, attempt)
-            return attempt
-
-    def _take(self, connection: Connection, intent: Intent) -> bool:
-        mine = (t.intents.c.id == intent.id) & (t.intents.c.owner == self._desk.owner)
-        taken = connection.execute(
-            update(t.intents)
-            .where(mine, t.intents.c.state == Stage.PENDING.value)
-            .values(
-                state=Stage.SENT.value,
-                reason="",
-                changed_at=self._desk.now,
-                owner=None,
-                lease_until=0,
-            )
-        )
-        return taken.rowcount == 1
-
-    def _nonce(self, connection: Connection) -> int:
-        """The lowest that nothing is stored for: a hole, else the next one."""
-        sender = self._desk.sender
-        where = t.nonces.c.sender == sender
-        following = int(connection.execute(select(t.nonces.c.next).where(where)).scalar_one())
-        used = set(
-            connection.execute(
-                select(t.attempts.c.nonce).where(
-                    t.attempts.c.sender == sender, t.attempts.c.nonce.in_(self.holes)
-                )
-            ).scalars()
-        )
-        for hole in sorted(self.holes):
-            if hole < following and hole not in used:
-                return hole
-        connection.execute(update(t.nonces).where(where).values(next=following + 1))
-        return following
-
-    def _sign(self, intent_id: int | None, nonce: int, call: _Call, price: Price) -> Attempt:
-        desk = self._desk
-        prepared = Prepared(
-            verb="relay",
-            sender=desk.sender,
-            to=call.to,
-            data=call.data,
-            value=0,
-            gas=call.gas,
-            max_fee_per_gas=price.max_fee,
-            max_priority_fee_per_gas=price.tip,
-            chain_id=desk.network.chain_id,
-            attempt=Tried("relay", desk.sender),
-            legacy=price.legacy,
-        )
-        raw = desk.signer.sign_transaction(prepared.fields(nonce))
-        return Attempt(
-            hash=keccak(raw),
-            intent_id=intent_id,
-            sender=desk.sender,
-            nonce=nonce,
-            raw=raw,
-            gas=call.gas,
-            max_fee=price.max_fee,
-            tip=price.tip,
-            signed_at=desk.now,
-            broadcast_at=None,
-            block=None,
-            block_hash=None,
-        )
-
     # Broadcasts and replacements
 
     def broadcast(self, attempt: Attempt, intent: Intent | None) -> bool:
@@ -291,8 +186,12 @@ class Sending:
         """Use up a nonce that others wait for, with a transfer of nothing to oneself."""
         if conditions.price is None:
             return
-        transfer = _Call(self._desk.sender, b"", TRANSFER_GAS)
-        attempt = self._store(None, transfer, conditions.price)
+        transfer = self._nothing()
+        try:
+            attempt = self.numbering.store(None, transfer, conditions.price)
+        except EscrowError as error:
+            self._desk.alert("unsigned", self._desk.sender, f"nothing can be signed: {error}")
+            return
         assert attempt is not None
         step("relay.signed")
         self.broadcast(attempt, None)
@@ -308,22 +207,31 @@ class Sending:
         except ChainError as error:
             desk.alert("gas_price", old.name, error.message)
             return False
+        purpose: int | None
         try:
             wanted = intent is not None and not is_hopeless(judge_on_chain(desk, intent))
+            if intent is not None and wanted:
+                purpose, call = intent.id, Call(intent.to, intent.data, old.gas)
+            else:
+                purpose, call = None, self._nothing()
+            attempt = self.numbering.store_again(old, purpose, call, price)
         except ChainError:
             return False
-        with desk.store.transaction() as connection:
-            serialize(connection, f"nonce:{desk.sender}")
-            known = intents.from_nonce(connection, old.sender, old.nonce)[old.nonce]
-            if known[-1].hash != old.hash:
-                return False
-            call = _Call(desk.sender, b"", TRANSFER_GAS)
-            if intent is not None and wanted:
-                call = _Call(intent.to, intent.data, max(a.gas for a in known))
-            attempt = self._sign(intent.id if intent and wanted else None, old.nonce, call, price)
-            intents.keep(connection, attempt)
+        except EscrowError as error:
+            desk.alert("unsigned", desk.sender, f"nothing can be signed: {error}")
+            return False
+        if attempt is None:
+            return False
         step("relay.replaced")
         return self.broadcast(attempt, intent)
+
+    def _nothing(self) -> Call:
+        """What uses up a nonce at the least cost. Some accounts have code, and some rollups count
+        the data's price as gas, so it is not the same everywhere."""
+        desk = self._desk
+        request = {"from": desk.sender, "to": desk.sender}
+        estimate = int(desk.node.request("eth_estimateGas", [request]), 16)
+        return Call(desk.sender, b"", estimate + estimate * GAS_MARGIN_PERCENT // 100)
 
     def _can_pay(self, conditions: Conditions, cost: int) -> bool:
         """Whether the balance covers the worst case of all that is under way, and this."""

@@ -260,13 +260,13 @@ class Watching:
     def _fill(self, holes: Sequence[int], highest: int, conditions: Conditions) -> None:
         """A nonce that nothing is stored for: the next intent takes it, unless others wait."""
         desk = self._desk
-        self._sending.holes = frozenset()
+        self._sending.numbering.holes = frozenset()
         if not holes:
             return
         pending = desk.node.request("eth_getTransactionCount", [desk.sender, "pending"])
         # What the node has waiting for them is not ours, but no hole either.
         open_ones = [nonce for nonce in holes if nonce >= int(pending, 16)]
-        self._sending.holes = frozenset(open_ones)
+        self._sending.numbering.holes = frozenset(open_ones)
         for nonce in open_ones:
             if nonce < highest and not self._has_pending():
                 self._sending.fill(conditions)
