@@ -18,6 +18,9 @@ ContractCheck: TypeAlias = Callable[[Address, bytes, bytes], bool]
 """Whether a contract (account) accepts a signature (last) of a digest now, by ERC-1271."""
 
 
+INTAKE = "intake"
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of an attestation that somebody sent.
@@ -57,12 +60,16 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A post whose digest and signers are known, before anything is asked of the store."""
+    """A post whose digest and signers are known, before anything is asked of the store.
+
+    `actor` is who sent it, for the audit log.
+    """
 
     post: Post
     digest: bytes
     signatures: Mapping[Address, bytes] = field(default_factory=dict)
     refused: tuple[Refusal, ...] = ()
+    actor: str = INTAKE
 
     @property
     def key(self) -> MilestoneKey:
@@ -70,16 +77,21 @@ class Examined:
 
 
 def examine(
-    domain: Domain, case: Case | None, post: Post, contract_signs: ContractCheck | None = None
+    domain: Domain,
+    case: Case | None,
+    post: Post,
+    contract_signs: ContractCheck | None = None,
+    *,
+    actor: str = INTAKE,
 ) -> Examined:
     """Whose signatures these really are; touches no store, and the chain only for contracts."""
     attestation = post.attestation
     try:
         digest = attestation.typed_data(domain).digest()
     except TypedDataError as error:
-        return Examined(post, b"", refused=(Refusal("Malformed", error.message),))
+        return Examined(post, b"", refused=(Refusal("Malformed", error.message),), actor=actor)
     if case is None:
-        return Examined(post, digest, refused=(unknown(attestation),))
+        return Examined(post, digest, refused=(unknown(attestation),), actor=actor)
     good: dict[Address, bytes] = {}
     refused: list[Refusal] = []
     for account, signature in post.signatures.items():
@@ -93,7 +105,7 @@ def examine(
         else:
             reason = f"the signature is not by {account} for this attestation"
             refused.append(Refusal("InvalidSignature", reason, account))
-    return Examined(post, digest, good, tuple(refused))
+    return Examined(post, digest, good, tuple(refused), actor)
 
 
 def signed_by_key(account: Address, digest: bytes, signature: bytes) -> bool:

@@ -8,6 +8,7 @@ one commit, and nobody holds the store while the chain is asked.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import TypeAlias
 
 from sqlalchemy import Connection
@@ -15,7 +16,7 @@ from sqlalchemy import Connection
 from milestone_escrow.errors import TypedDataError
 from milestone_escrow.oracle.book import AgreementView
 from milestone_escrow.oracle.signing.counting import cases
-from milestone_escrow.oracle.signing.examining import ContractCheck, Outcome, examine
+from milestone_escrow.oracle.signing.examining import INTAKE, ContractCheck, Outcome, examine
 from milestone_escrow.oracle.signing.recording import record
 from milestone_escrow.oracle.signing.rules import Case
 from milestone_escrow.oracle.signing.wire import Post
@@ -37,7 +38,7 @@ def take(
     *,
     words: Mapping[str, object] | None = None,
     contract_signs: ContractCheck | None = None,
-    actor: str = "intake",
+    actor: str = INTAKE,
 ) -> Outcome:
     """Check one attestation and take in what may be; `connection` must be a write transaction.
 
@@ -61,23 +62,23 @@ def take_many(
     now: int,
     *,
     contract_signs: ContractCheck | None = None,
-    actor: str = "intake",
+    actors: Sequence[str] = (),
 ) -> list[Outcome]:
     """Take in many posts with one commit; one outcome for each, in their order.
 
-    Once it returns, what was taken is durable.
+    `actors` are who sent each, for the audit log. Once it returns, what was taken is durable.
     """
     wanted = {(post.attestation.agreement_id, post.attestation.milestone) for post in posts}
     with store.reading() as connection:
         known = cases(connection, wanted)
     examined = []
-    for post in posts:
+    for post, actor in zip(posts, actors or repeat(INTAKE), strict=False):
         case = known.get((post.attestation.agreement_id, post.attestation.milestone))
-        examined.append(examine(domain, case, post, contract_signs))
+        examined.append(examine(domain, case, post, contract_signs, actor=actor))
     if not any(one.signatures for one in examined):
         return [Outcome(one.digest, None, refused=one.refused) for one in examined]
     with store.transaction() as connection:
-        return record(connection, examined, now, actor=actor, known=known)
+        return record(connection, examined, now, known=known)
 
 
 def _by_account(

@@ -2,7 +2,8 @@
 
 Each decision carries the hash of itself and of the one before it, and the file ends with the last:
 damage and gaps are noticed, though not a file that somebody wrote anew as a whole. A digest is
-always computed again from its fields. What comes in is added to what is known; nothing is ever taken away.
+always computed again from its fields. What comes in is added to what is known; nothing is ever
+taken away.
 """
 
 from __future__ import annotations

@@ -37,12 +37,13 @@ def record(
     examined: Sequence[Examined],
     now: int,
     *,
-    actor: str = "intake",
+    actor: str = "",
     known: Mapping[MilestoneKey, Case] = MappingProxyType({}),
 ) -> list[Outcome]:
     """Take in what may be, in the caller's write transaction; one outcome for each, in order.
 
-    `known` are milestones that were read before: only their states are read again.
+    `actor` is who sent them all, where each does not say. `known` are milestones that were read
+    before: only their states are read again.
     """
     # Quorums and conflicts are decided by what is there, so one transaction at a time looks.
     serialize(connection, "attestations")
@@ -72,7 +73,7 @@ class _Writer:
         self._cases = cases
         self._dossiers = dossiers
         self._now = now
-        self._actor = actor
+        self._everybody = self._actor = actor
         self._new: list[dict[str, object]] = []
         self._signatures: list[dict[str, object]] = []
         self._words: list[dict[str, object]] = []
@@ -84,6 +85,7 @@ class _Writer:
         if case is None or not one.signatures:
             why = one.refused or (unknown(one.post.attestation),)
             return Outcome(one.digest, None, refused=why)
+        self._actor = self._everybody or one.actor
         dossier = self._dossiers[one.key]
         entry = dossier.entries.get(one.digest)
         known = tuple(a for a in one.signatures if entry and a in entry.signatures)

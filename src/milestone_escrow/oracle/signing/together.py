@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from milestone_escrow.oracle.signing.examining import ContractCheck, Outcome
+from milestone_escrow.oracle.signing.examining import INTAKE, ContractCheck, Outcome
 from milestone_escrow.oracle.signing.intake import take_many
 from milestone_escrow.oracle.signing.wire import Post
 from milestone_escrow.oracle.store.store import Store
@@ -23,6 +23,7 @@ AT_ONCE = 500
 @dataclass
 class _Waiting:
     post: Post
+    actor: str
     outcome: Outcome | None = None
     error: BaseException | None = None
     is_done: bool = False
@@ -48,9 +49,12 @@ class SharedIntake:
         self._turn = threading.Condition()
         self._is_writing = False
 
-    def take(self, post: Post) -> Outcome:
-        """Returns once the outcome is durable; raises what writing it raised."""
-        mine = _Waiting(post)
+    def take(self, post: Post, actor: str = INTAKE) -> Outcome:
+        """Returns once the outcome is durable; raises what writing it raised.
+
+        `actor` is who sent it, for the audit log.
+        """
+        mine = _Waiting(post, actor)
         with self._turn:
             self._queue.append(mine)
             while self._is_writing and not mine.is_done:
@@ -75,6 +79,7 @@ class SharedIntake:
                 [one.post for one in batch],
                 self._now(),
                 contract_signs=self._contract_signs,
+                actors=[one.actor for one in batch],
             )
         except BaseException as caught:
             error = caught

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from sqlalchemy import Connection, select
 
 from milestone_escrow.oracle.api import idempotency, problems, rendering
@@ -48,6 +48,7 @@ from milestone_escrow.oracle.signing.counting import (
 )
 from milestone_escrow.oracle.signing.examining import Outcome, examine
 from milestone_escrow.oracle.signing.recording import record
+from milestone_escrow.oracle.signing.together import SharedIntake
 from milestone_escrow.oracle.signing.wire import attestation_data, read_post
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.protocol.acts import Verdict
@@ -57,6 +58,28 @@ router = APIRouter(
     tags=["attestations"],
     route_class=CarefulRoute,
 )
+
+
+def intake_of(request: Request, deps: Deps) -> SharedIntake:
+    """The one intake of this application."""
+    state = request.app.state
+    if not hasattr(state, "intake"):
+
+        def chain_now() -> int:
+            with deps.store.reading() as connection:
+                return deps.chain_now(connection)
+
+        state.intake = SharedIntake(
+            deps.store,
+            deps.settings.domain,
+            chain_now,
+            contract_signs=deps.contract_signature,
+        )
+    found: SharedIntake = state.intake
+    return found
+
+
+Intake: TypeAlias = Annotated[SharedIntake, Depends(intake_of)]
 
 # What a refusal means to HTTP; whatever else is refused does not fit where the milestone stands.
 _STATUSES = {
@@ -82,6 +105,7 @@ _STATUSES = {
 )
 def post_attestation(
     deps: Deps,
+    intake: Intake,
     viewer: Asking,
     agreement_id: AgreementId,
     index: Index,
@@ -94,6 +118,12 @@ def post_attestation(
     attestation = sent.attestation
     if (hexed(attestation.agreement_id), attestation.milestone) != (agreement_id, index):
         raise Problem(422, "the attestation is about another milestone than the path names")
+    if key is None:
+        # Nothing to remember beside it, so it shares a commit with whoever posts meanwhile.
+        answer = _answer(intake.take(sent, viewer.name))
+        if answer.status == 201:
+            deps.wake()
+        return answered(answer)
     place = (attestation.agreement_id, index)
     with deps.store.reading() as connection:
         case = cases(connection, [place]).get(place)
@@ -104,12 +134,7 @@ def post_attestation(
         raise _refused(Outcome(examined.digest, None, refused=examined.refused))
 
     def work(connection: Connection) -> Answer:
-        outcome = record(connection, [examined], chain_now, actor=viewer.name)[0]
-        if not outcome.is_taken or outcome.stage is None:
-            # Not an error: what a verifier was refused stays in the audit log.
-            refusal = _refused(outcome)
-            return Answer(refusal.status, problems.encoded(refusal).decode())
-        return Answer(201 if outcome.added else 200, _taken(outcome).model_dump_json())
+        return _answer(record(connection, [examined], chain_now, actor=viewer.name)[0])
 
     asked = idempotency.fingerprint("POST", agreement_id, index, body.model_dump_json())
     answer = idempotency.once(deps.store, key, viewer.name, asked, deps.now(), work)
@@ -246,6 +271,14 @@ def _received(connection: Connection, agreement_id: bytes, index: int) -> dict[b
         .where(table.milestone == index)
     )
     return {row.digest: row.received_at for row in rows}
+
+
+def _answer(outcome: Outcome) -> Answer:
+    if not outcome.is_taken or outcome.stage is None:
+        # Not an error: what a verifier was refused stays in the audit log.
+        refusal = _refused(outcome)
+        return Answer(refusal.status, problems.encoded(refusal).decode())
+    return Answer(201 if outcome.added else 200, _taken(outcome).model_dump_json())
 
 
 def _taken(outcome: Outcome) -> TakenBody:
