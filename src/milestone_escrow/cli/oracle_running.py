@@ -8,6 +8,8 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,16 +60,18 @@ def run_oracle(session: Session, wanted: Wanted) -> None:
     Raises:
         EscrowError: it cannot start, or cannot go on; the sentence says why.
     """
-    from milestone_escrow.oracle.logs import log_to
+    from milestone_escrow.oracle.logs import logging_to
 
+    as_json = wanted.log_json or session.as_json or not sys.stderr.isatty()
+    with _stopped_by_signals() as stop, logging_to(sys.stderr, as_json=as_json):
+        _run(session, wanted, stop)
+    session.say("The oracle has stopped. Start it again at any time: it goes on from here.")
+
+
+def _run(session: Session, wanted: Wanted, stop: threading.Event) -> None:
     settings = load_settings(session, wanted.config)
     escrow = connect(session, wanted.rpcs, wanted.contract)
     signer, relayer = _keys(session, wanted, escrow)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    as_json = wanted.log_json or session.as_json or not sys.stderr.isatty()
-    log_to(sys.stderr, as_json=as_json)
     store = open_store(session, escrow, wanted.store)
     listening = None if wanted.once else listen(wanted.host, wanted.port)
     try:
@@ -83,7 +87,18 @@ def run_oracle(session: Session, wanted: Wanted) -> None:
         store.close()
     if instance.service.fatal is not None:
         raise instance.service.fatal
-    session.say("The oracle has stopped. Start it again at any time: it goes on from here.")
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[threading.Event]:
+    """An event that Ctrl-C or a polite kill sets, until the block ends."""
+    stop, numbers = threading.Event(), (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
+    try:
+        yield stop
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _register(session: Session, store: Store, escrow: Escrow, names: tuple[str, ...]) -> None:

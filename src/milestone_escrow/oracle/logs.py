@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 ROOT = "milestone_escrow.oracle"
@@ -43,11 +45,18 @@ class Sentences(logging.Formatter):
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
 
-def log_to(stream: TextIO, *, as_json: bool, level: int = logging.INFO) -> None:
-    """Send the oracle's log to a stream; nothing of other libraries' goes there."""
+@contextmanager
+def logging_to(stream: TextIO, *, as_json: bool, level: int = logging.INFO) -> Iterator[None]:
+    """Send the oracle's log to a stream, and nowhere else, until the block ends."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonLines() if as_json else Sentences())
     root = logging.getLogger(ROOT)
-    root.handlers[:] = [handler]
+    before = root.level, root.propagate
+    root.addHandler(handler)
     root.setLevel(level)
     root.propagate = False
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        root.level, root.propagate = before

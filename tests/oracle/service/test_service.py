@@ -1,0 +1,185 @@
+"""The whole service on one chain: evidence in, money out, whatever happens in between."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from milestone_escrow.chain.rpc import Node
+from milestone_escrow.documents.agreement import Agreement
+from milestone_escrow.documents.signed import SignedAgreement
+from milestone_escrow.errors import ChainError, EscrowError
+from milestone_escrow.keys.signers import DevSigner
+from milestone_escrow.oracle import book
+from milestone_escrow.oracle.assembly import Instance, Parts, assemble
+from milestone_escrow.oracle.evidence import handing
+from milestone_escrow.oracle.logs import JsonLines, Sentences
+from milestone_escrow.oracle.settings import Settings
+from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.store.store import Store
+from milestone_escrow.protocol.eip712 import Domain
+from milestone_escrow.protocol.lifecycle import Status
+from milestone_escrow.sandbox.world import World
+from tests.cli.deal import DEAL, START
+
+BUYER, SUPPLIER, SURVEYOR, RELAYER = (DevSigner(number) for number in (1, 2, 3, 18))
+FOUNDATION = 1
+
+Start = Callable[..., Instance]
+
+
+@pytest.fixture
+def world() -> World:
+    world = World.start(START)
+    world.mint(BUYER.address, world.escrow.token("USDC"), 50_000 * 10**6)
+    return world
+
+
+@pytest.fixture
+def signed(world: World) -> SignedAgreement:
+    """A deal, open and funded."""
+    bound = Agreement.loads(DEAL).on(world.escrow)
+    signed = SignedAgreement.start(bound).sign(BUYER).sign(SUPPLIER)
+    signatures = {
+        signer.address: signed.signatures[role]
+        for role, signer in (("buyer", BUYER), ("supplier", SUPPLIER))
+    }
+    world.escrow.acting_as(BUYER).open(signed, signatures, range(4), how="permit")
+    return signed
+
+
+@pytest.fixture
+def start(world: World, open_store: Callable[..., Store], tmp_path: Path) -> Start:
+    """Starts an oracle on the same store, as after a restart."""
+
+    def starts(verifier: DevSigner | None = None, *, new_key: bool = False) -> Instance:
+        escrow = world.escrow
+        store = open_store(domain=Domain(escrow.network.chain_id, escrow.contract))
+        parts = Parts(
+            store,
+            escrow,
+            Settings(),
+            relayer=RELAYER,
+            verifier=verifier,
+            new_key=new_key,
+            evidence=tmp_path / "evidence",
+            clock=lambda: world.chain.time,
+        )
+        return assemble(parts)
+
+    return starts
+
+
+def _register(instance: Instance, signed: SignedAgreement) -> None:
+    with instance.service.store.transaction() as connection:
+        book.register(connection, signed, by="operator", now=START)
+
+
+def _hand_in(instance: Instance, signed: SignedAgreement, account: str) -> None:
+    store = instance.service.store
+    with store.reading() as connection:
+        view = book.agreement(connection, signed.id)
+    assert view is not None
+    assert instance.api.blobs is not None
+    photo = b"\x89PNG\r\n\x1a\n" + bytes(16)
+    handing.add(
+        store, instance.api.blobs, instance.api.rules, view, FOUNDATION, "photos.png", [photo],
+        account, START,
+    )  # fmt: skip
+
+
+def _status(world: World, signed: SignedAgreement) -> Status:
+    return world.escrow.states(signed)[FOUNDATION].status
+
+
+def test_signs_and_releases_what_is_shown(
+    world: World, signed: SignedAgreement, start: Start
+) -> None:
+    trusting = DEAL.replace(
+        "verified_by: surveyor, requires: [photos from supplier]}",
+        "verified_by: surveyor, requires: [photos from supplier], supplier_evidence: is enough}",
+    )
+    bound = Agreement.loads(trusting.replace("SHED-7", "SHED-8")).on(world.escrow)
+    deal = SignedAgreement.start(bound).sign(BUYER).sign(SUPPLIER)
+    signatures = {
+        signer.address: deal.signatures[role]
+        for role, signer in (("buyer", BUYER), ("supplier", SUPPLIER))
+    }
+    world.escrow.acting_as(BUYER).open(deal, signatures, range(4), how="permit")
+    instance = start(SURVEYOR, new_key=True)
+    _register(instance, deal)
+    instance.service.tick()
+    assert _status(world, deal) is Status.FUNDED
+    _hand_in(instance, deal, SUPPLIER.address)
+    instance.service.tick()
+    assert _status(world, deal) is Status.SETTLED
+    # A restart finds all done, and does nothing more.
+    sent = world.chain.head.number
+    start(SURVEYOR).service.tick()
+    assert world.chain.head.number == sent
+    with instance.service.store.reading() as connection:
+        assert audit.verify(connection) is not None
+
+
+def test_does_not_sign_on_the_payees_word_alone(
+    world: World, signed: SignedAgreement, start: Start
+) -> None:
+    instance = start(SURVEYOR, new_key=True)
+    _register(instance, signed)
+    instance.service.tick()
+    _hand_in(instance, signed, SUPPLIER.address)
+    instance.service.tick()
+    assert _status(world, signed) is Status.FUNDED
+
+
+def test_a_key_without_its_history_does_not_start(start: Start) -> None:
+    with pytest.raises(EscrowError, match="--new-key"):
+        start(SURVEYOR)
+
+
+def test_lets_time_decide_what_falls_due(
+    world: World, signed: SignedAgreement, start: Start
+) -> None:
+    instance = start()
+    _register(instance, signed)
+    instance.service.tick()
+    world.chain.warp(400 * 86_400)
+    instance.service.tick()
+    states = world.escrow.states(signed)
+    assert {state.status for state in states} == {Status.SETTLED}
+
+
+def test_a_node_that_does_not_answer_stops_nothing(
+    world: World, signed: SignedAgreement, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance = start()
+    _register(instance, signed)
+
+    def silent(*_: object) -> object:
+        raise ChainError("no node answers")
+
+    with monkeypatch.context() as patched:
+        node: Node = instance.escrow.node
+        patched.setattr(node, "request", silent)
+        with pytest.raises(ChainError):
+            instance.service.follow()
+        instance.service.work()
+        instance.service.tell()
+    instance.service.tick()
+    with instance.service.store.reading() as connection:
+        assert book.agreement(connection, signed.id) is not None
+
+
+def test_log_lines_cannot_be_forged() -> None:
+    record = logging.LogRecord("milestone_escrow.oracle.api", 20, "", 0, "a\nb", (), None)
+    record.fields = {"who": "x\r\x1b[2Jy"}
+    assert "\n" not in Sentences().format(record)
+    assert "\x1b" not in Sentences().format(record)
+    line = JsonLines().format(record)
+    assert io.StringIO(line).read().count("\n") == 0
+    assert json.loads(line)["text"] == "a\nb"
