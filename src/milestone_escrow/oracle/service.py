@@ -23,6 +23,7 @@ from milestone_escrow.oracle.relaying.desk import Alert
 from milestone_escrow.oracle.relaying.relayer import Relayer, Report
 from milestone_escrow.oracle.reminders.delivery import Channel
 from milestone_escrow.oracle.reminders.planner import Planner
+from milestone_escrow.oracle.reminders.planning import alarm
 from milestone_escrow.oracle.reminders.sending import Sent, send_due
 from milestone_escrow.oracle.signing.waiting import expire
 from milestone_escrow.oracle.store.store import Store
@@ -174,6 +175,10 @@ class Service:
         report = self.relayer.step()
         for alert in report.alerts:
             self.on_alert(alert)
+        if report.alerts:
+            wall = self.clock()
+            alarms = [alarm(one.kind, one.subject, one.text, wall) for one in report.alerts]
+            self._planner.tell(alarms, wall)
         return report
 
     def _loop(self, name: str, act: Callable[[], object], pause: float, wakes: bool) -> None:

@@ -267,6 +267,8 @@ class Simulation:
             self.pool.empty(DEPTH)
             self.now = max(self.now, self.chain.time) + 4 * HOUR
             self._healthy_round(0)
+            for one in self.instances:
+                one.run("tell")
 
     def _decided(self) -> bool:
         """Whether everything that was proven or rejected is on its way by the contract."""
@@ -283,7 +285,7 @@ class Simulation:
         self.pool.mine()
         for one in self.instances:
             one.run("follow")
-            one.run("tell")
+        self.random.choice(self.instances).run("tell")
 
     def _look_everywhere(self) -> None:
         for one in self.instances:

@@ -98,12 +98,12 @@ def wanting(
     connection: Connection,
     channels: Sequence[Channel],
     notices: Iterable[Notice],
-    seen: Situation,
+    seen: Situation | None,
 ) -> list[Notice]:
     """Those of the notices for which `enqueue` would have something to do."""
     rows = connection.execute(
         select(t.reminders.c.key, t.reminders.c.state).where(
-            t.reminders.c.agreement_id == seen.agreement_id
+            t.reminders.c.agreement_id == (seen.agreement_id if seen else None)
         )
     )
     states = {row.key: row.state for row in rows}

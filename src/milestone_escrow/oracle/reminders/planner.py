@@ -7,7 +7,7 @@ once and comes to the same rows.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy import Connection, func, select
 
@@ -72,11 +72,18 @@ class Planner:
         self._started, self._final = True, final
         return new
 
-    def tell(self, notices: Iterable[Notice], wall: int) -> int:
-        """Write rows for what is about no agreement, such as the relayer's gas."""
+    def tell(self, notices: Sequence[Notice], wall: int) -> int:
+        """Write rows for what is about no agreement, such as the relayer's gas; how many were new.
+
+        Cheap where they are there already, so an alarm may be told again every second.
+        """
+        with self.store.reading() as connection:
+            new = wanting(connection, self.channels, notices, None)
+        if not new:
+            return 0
         with self.store.transaction() as connection:
             serialize(connection, "audit")
-            return enqueue(connection, self.channels, notices, None, wall)
+            return enqueue(connection, self.channels, new, None, wall)
 
     def _since(self, connection: Connection) -> int | None:
         value = connection.execute(
