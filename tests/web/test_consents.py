@@ -1,8 +1,10 @@
-"""What one side signs and the other answers: splits and sales; phones that pay in."""
+"""What one side signs and another answers: splits, sales, change orders; phones that pay in."""
 
 from __future__ import annotations
 
 from urllib.parse import parse_qs, urlsplit
+
+from playwright.sync_api import Page
 
 from milestone_escrow.documents.wallet_links import approve_link
 from milestone_escrow.oracle import proposals
@@ -130,3 +132,95 @@ def test_an_offer_to_one_is_for_nobody_else(scene: Stage, visit: Visit) -> None:
     supplier.get_by_role("heading", name="Offered", exact=True).wait_for()
     buyer, _ = visit("buyer", scene.page(signed, HANDOVER, "buy"))
     buyer.get_by_text("Nothing of this milestone is offered to you now.").wait_for()
+
+
+def _edit(page: Page, *swaps: tuple[str, str]) -> None:
+    """Change the text on the page, line by line."""
+    area = page.get_by_label("What it changes is shown as you type")
+    text = area.input_value()
+    for old, new in swaps:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    area.fill(text)
+
+
+def _ordered(page: Page) -> str:
+    """Write the change order; where it then is."""
+    page.get_by_role("button", name="Write the change order").click()
+    page.get_by_role("heading", name="Change order", exact=True).wait_for()
+    return page.url
+
+
+def test_both_sides_change_a_date(scene: Stage, visit: Visit) -> None:
+    signed = scene.opened(DEAL)
+    supplier, wallet = visit("supplier", scene.page(signed))
+    supplier.get_by_role("link", name="Change the agreement").click()
+    area = supplier.get_by_label("What it changes is shown as you type")
+    area.fill(area.input_value().replace("due: 2027-05-01", "due: never"))
+    supplier.get_by_text("Line ").wait_for()
+    area.fill(area.input_value().replace("due: never", "due: 2027-05-15"))
+    supplier.get_by_text("milestone walls due: 1 May 2027 → 15 May 2027").wait_for()
+    supplier.get_by_text("9,000.00 USDC moves over from the version before").wait_for()
+    address = _ordered(supplier)
+    show(supplier)
+    go(supplier, "amendment")
+    supplier.get_by_text("Now it waits for Anna Bauer").wait_for()
+    with scene.instance.service.store.reading() as connection:
+        change = proposals.change(connection, signed.id, address.rpartition("/")[2])
+    # What the wallet was given, field by field and byte by byte, is what Python signs.
+    assert wallet.signed == [change.typed_data.to_json()]
+    buyer, _ = visit("buyer", scene.page(signed))
+    buyer.get_by_text("Signed by Holz & Söhne.").wait_for()
+    buyer.get_by_role("link", name="Look at it").click()
+    buyer.get_by_role("cell", name="15 May 2027").wait_for()
+    show(buyer)
+    go(buyer)
+    done(buyer)
+    assert scene.escrow.is_open(change.new.id)
+    scene.seen(lambda: scene.view(change.new) is not None)
+    buyer.goto(scene.page(change.new))
+    buyer.get_by_text("changed the agreement to this version: 9,000.00 USDC moved over").wait_for()
+    buyer.goto(scene.page(signed))
+    buyer.get_by_text("A change order replaced this").wait_for()
+    buyer.get_by_text("closed here, 9,000.00 USDC moved to").wait_for()
+    buyer.goto(address)
+    buyer.get_by_text("This change order has been carried out.").wait_for()
+
+
+def test_the_buyer_pays_in_what_a_dearer_version_needs(scene: Stage, visit: Visit) -> None:
+    signed = scene.opened(DEAL)
+    buyer, wallet = visit("buyer", scene.page(signed, "amend"))
+    _edit(
+        buyer,
+        ("price: 10,000.00 USDC", "price: 10,800.00 USDC"),
+        ("deposit: 10 %", "deposit: 1,000.00"),
+        ("pays: 30 %", "pays: 3,000.00"),
+        ("pays: 40 %", "pays: 4,800.00"),
+        ("pays: 20 %", "pays: 2,000.00"),
+    )
+    address = _ordered(buyer)
+    show(buyer)
+    go(buyer, "amendment")
+    buyer.get_by_text("Now it waits for Holz & Söhne").wait_for()
+    supplier, _ = visit("supplier", address)
+    supplier.get_by_text("800.00 USDC more is paid in by whoever sends it").first.wait_for()
+    show(supplier)
+    go(supplier, "amendment")
+    supplier.get_by_text("Now it waits for Anna Bauer").wait_for()
+    buyer.goto(address)
+    show(buyer)
+    go(buyer, "permit")
+    go(buyer)
+    done(buyer)
+    with scene.instance.service.store.reading() as connection:
+        change = proposals.change(connection, signed.id, address.rpartition("/")[2])
+    assert wallet.signed[0] == change.typed_data.to_json()
+    assert wallet.signed[1]["message"]["value"] == str(800 * USDC)
+    held = [state.status for state in scene.escrow.states(change.new)]
+    assert held == [Status.FUNDED, Status.FUNDED, Status.FUNDED]
+
+
+def test_only_the_agreements_people_change_it(scene: Stage, visit: Visit) -> None:
+    signed = scene.opened(DEAL)
+    page, _ = visit("financier", scene.page(signed, "amend"))
+    assert "sign in first" in page.inner_text("body")

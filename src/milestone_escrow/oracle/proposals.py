@@ -3,6 +3,7 @@ stand until the milestone changes, and change orders, which collect signatures."
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -11,7 +12,7 @@ from sqlalchemy import Connection, Row, delete, select
 
 from milestone_escrow.documents.signed_act import ACTS, SignedAct
 from milestone_escrow.documents.signed_change import SignedChange
-from milestone_escrow.errors import EscrowError
+from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.oracle.book import AgreementView
 from milestone_escrow.oracle.store import audit
 from milestone_escrow.oracle.store import tables as t
@@ -20,6 +21,7 @@ from milestone_escrow.protocol.acts import Resolution
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import end, held
 from milestone_escrow.protocol.receivables import ASSIGNABLE, Offer
+from milestone_escrow.protocol.signatures import Wallets
 
 CHANGE = "amendment"
 
@@ -57,14 +59,35 @@ def keep_change(connection: Connection, change: SignedChange, by: str, now: int)
     return digest
 
 
-def changes(connection: Connection, agreement_id: bytes) -> dict[bytes, str]:
-    """The files of an agreement's change orders by digest, the newest first."""
+def changes(connection: Connection, agreement_id: bytes) -> dict[bytes, tuple[Address, ...]]:
+    """Who has signed each of an agreement's change orders, by digest, the newest first."""
     rows = connection.execute(
-        select(t.proposals)
+        select(t.proposals.c.digest, t.proposals.c.signatures)
         .where(t.proposals.c.agreement_id == agreement_id, t.proposals.c.kind == CHANGE)
         .order_by(t.proposals.c.made_at.desc(), t.proposals.c.digest)
     )
-    return {row.digest: row.data["file"] for row in rows}
+    return {row.digest: tuple(row.signatures) for row in rows}
+
+
+def change(
+    connection: Connection, agreement_id: bytes, digest: str, wallets: Wallets | None = None
+) -> SignedChange:
+    """One change order, by its hexadecimal digest; `wallets` asks about contracts' signatures.
+
+    Raises:
+        UsageError: there is no such one.
+    """
+    wanted = bytes.fromhex(digest[2:]) if re.fullmatch("0x[0-9a-f]{64}", digest) else b""
+    data = connection.execute(
+        select(t.proposals.c.data).where(
+            t.proposals.c.digest == wanted,
+            t.proposals.c.agreement_id == agreement_id,
+            t.proposals.c.kind == CHANGE,
+        )
+    ).scalar_one_or_none()
+    if data is None:
+        raise UsageError("there is no such change order", hint="look at the agreement again")
+    return SignedChange.loads(data["file"], wallets=wallets)
 
 
 def drop_unsigned_changes(connection: Connection, agreement_id: bytes) -> None:

@@ -161,6 +161,7 @@ class Deal:
     may_act: bool
     may_share: bool
     replaced_by: str
+    changes: tuple[tuple[str, str], ...]
     now: str
     people: tuple[tuple[str, str, Address, str], ...]
     sums: Sums
@@ -178,9 +179,11 @@ def deal(
     events: Sequence[Event] = (),
     recall: Recall = lambda _: {},
     shown: Mapping[int, Shown] = MappingProxyType({}),
+    changes: Mapping[bytes, Sequence[Address]] = MappingProxyType({}),
     viewer: Address | None = None,
 ) -> Deal:
-    """What the page of an agreement says to `viewer`; the document must be known."""
+    """What the page of an agreement says to `viewer`; the document must be known. `changes` are
+    the change orders that wait, by digest, with who has signed each."""
     assert view.signed is not None
     agreement, bound = view.signed.agreement, view.signed.bound
     standings = tuple(
@@ -201,6 +204,9 @@ def deal(
         may_act=viewer is not None and viewer in view.people,
         may_share=viewer is not None and viewer in (view.terms.buyer, view.terms.supplier),
         replaced_by="0x" + view.replaced_by.hex() if view.replaced_by else "",
+        changes=tuple(_change(view, digest, signers) for digest, signers in changes.items())
+        if not view.replaced_by
+        else (),
         now=format_time(now, agreement.timezone),
         people=tuple(
             (role, party.name, party.account, network.link("address", party.account))
@@ -230,6 +236,13 @@ def todos(
     ]
     found.sort(key=lambda pair: (pair[0].account != viewer, pair[0].until == 0, pair[0].until))
     return tuple(_together(_todo(view, task, standing, viewer) for task, standing in found))
+
+
+def _change(view: AgreementView, digest: bytes, signers: Sequence[Address]) -> tuple[str, str]:
+    """Where a change order is, and who has signed it."""
+    assert view.signed is not None
+    names = listed([words.person(view.signed.bound, account) for account in signers])
+    return f"/a/0x{view.id.hex()}/amend/0x{digest.hex()}", names or "nobody yet"
 
 
 def _splits(view: AgreementView, standing: Standing) -> Iterator[Task]:

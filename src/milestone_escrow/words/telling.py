@@ -54,7 +54,9 @@ class Teller:
         if isinstance(event, happened.MilestonesFunded):
             return key in [self.agreement.milestones[i].key for i in event.milestones]
         if isinstance(event, happened.AgreementAmended):
-            return key in [self.agreement.milestones[i].key for i in event.closes]
+            # What it closes are milestones of the version before.
+            is_here = event.replaces == self.bound.id
+            return is_here and key in [self.agreement.milestones[i].key for i in event.closes]
         return self.key(event) == key
 
     def key(self, event: Event) -> str | None:
@@ -165,6 +167,9 @@ class Teller:
         return self.name(event.payee), text
 
     def amended(self, event: happened.AgreementAmended) -> tuple[str, str]:
+        if event.replaces != self.bound.id:
+            moved = f"{self.amount(event.carried)} moved over from 0x{event.replaces.hex()[:8]}…"
+            return "both sides", f"changed the agreement to this version: {moved}"
         keys = ", ".join(map(self.milestone, event.closes))
         moved = f"{self.amount(event.carried)} moved to 0x{event.agreement_id.hex()[:8]}…"
         return "both sides", f"changed the agreement: {keys} closed here, {moved}"

@@ -24,6 +24,7 @@ from milestone_escrow.web.pages.new import pdf
 from milestone_escrow.web.rendering import page
 from milestone_escrow.web.steps import paying, selling
 from milestone_escrow.web.steps.acting import ACTS
+from milestone_escrow.web.steps.amending import amend
 from milestone_escrow.web.steps.attesting import attest
 from milestone_escrow.web.steps.settling import settle
 from milestone_escrow.web.steps.signing import sign_agreement
@@ -35,6 +36,7 @@ STEPS: Mapping[str, Callable[[Table], Step]] = {
     "fund": paying.fund,
     "sign": sign_agreement,
     "attest": attest,
+    "amend": amend,
     "settle": settle,
     "offer": selling.offer,
     "buy": selling.buy,
@@ -73,17 +75,17 @@ class WishBody(BaseModel):
 
 @router.get("/a/{agreement_id}/fund")
 def fund(agreement_id: str, web: Web, viewer: Asking) -> HTMLResponse:
-    return _form(web, _with_document(web, agreement_id, viewer), viewer, "fund", None)
+    return _form(web, with_document(web, agreement_id, viewer), viewer, "fund", None)
 
 
 @router.get("/a/{agreement_id}/sign")
 def sign(agreement_id: str, web: Web, viewer: Asking) -> HTMLResponse:
-    return _form(web, _with_document(web, agreement_id, viewer), viewer, "sign", None)
+    return _form(web, with_document(web, agreement_id, viewer), viewer, "sign", None)
 
 
 @router.get("/a/{agreement_id}/contract.pdf")
 def contract(agreement_id: str, web: Web, viewer: Asking) -> Response:
-    view = _with_document(web, agreement_id, viewer)
+    view = with_document(web, agreement_id, viewer)
     assert view.signed is not None
     signed = view.signed
     url = f"{web.api.settings.origin}/a/0x{view.id.hex()}"
@@ -95,8 +97,8 @@ def contract(agreement_id: str, web: Web, viewer: Asking) -> Response:
 
 @router.get("/a/{agreement_id}/{milestone}/{verb}")
 def act(agreement_id: str, milestone: int, verb: str, web: Web, viewer: Asking) -> HTMLResponse:
-    view = _with_document(web, agreement_id, viewer)
-    if verb not in STEPS or not 0 <= milestone < len(view.views):
+    view = with_document(web, agreement_id, viewer)
+    if verb not in TITLES or not 0 <= milestone < len(view.views):
         raise Problem(404, "there is no such page")
     return _form(web, view, viewer, verb, milestone)
 
@@ -104,7 +106,7 @@ def act(agreement_id: str, milestone: int, verb: str, web: Web, viewer: Asking) 
 @router.post("/web/a/{agreement_id}/step")
 def step(agreement_id: str, body: WishBody, web: Web, viewer: Asking) -> JSONResponse:
     """What the wallet is asked next."""
-    view = _with_document(web, agreement_id, viewer)
+    view = with_document(web, agreement_id, viewer)
     if body.verb not in STEPS:
         raise Problem(404, f"the page knows no '{body.verb[:40]}'")
     wish = Wish(
@@ -153,7 +155,12 @@ def network_of(web: WebDeps) -> dict[str, object]:
     return found | ({"blockExplorerUrls": [network.explorer]} if network.explorer else {})
 
 
-def _with_document(web: WebDeps, agreement_id: str, viewer: Viewer) -> AgreementView:
+def with_document(web: WebDeps, agreement_id: str, viewer: Viewer) -> AgreementView:
+    """The agreement with its text, for whoever may read it.
+
+    Raises:
+        Problem: 401 for strangers, 404.
+    """
     view = find(web, agreement_id, viewer)
     if view.signed is None:
         raise Problem(401, "this is for the agreement's own people", hint="sign in first")

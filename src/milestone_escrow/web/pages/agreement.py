@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from milestone_escrow.chain.events import Event
-from milestone_escrow.oracle import book
+from milestone_escrow.chain.events import AgreementAmended, Event
+from milestone_escrow.oracle import book, proposals
 from milestone_escrow.oracle.api import viewers
 from milestone_escrow.oracle.api.problems import Problem
 from milestone_escrow.oracle.api.rendering import payouts
@@ -57,6 +57,11 @@ def of(web: WebDeps, view: AgreementView, viewer: Viewer) -> Deal:
         now = web.api.chain_now(connection)
         paid = payouts(connection, view.id)
         events = book.events(connection, view.id)
+        if view.replaced_by:
+            # The change is written down with the version that it led to, and ended this one.
+            next_ = book.events(connection, view.replaced_by)
+            events += [one for one in next_ if isinstance(one, AgreementAmended)]
+        changes = proposals.changes(connection, view.id)
         known = words_behind(connection, hashes(events))
         shown = {
             stage.index: shown_of(connection, view, stage.index, now, viewer.account)
@@ -71,6 +76,7 @@ def of(web: WebDeps, view: AgreementView, viewer: Viewer) -> Deal:
         events=events,
         recall=lambda digest: known.get(digest, {}),
         shown=shown,
+        changes=changes,
         viewer=viewer.account,
     )
 

@@ -213,6 +213,13 @@ def _finding(finding: Finding) -> dict[str, object]:
     }
 
 
+def trouble_of(error: EscrowError) -> str:
+    """What is wrong with a text, with its line where that is known."""
+    if not isinstance(error, DocumentError):
+        return str(error)
+    return (f"Line {error.line}: " if error.line else "") + _unnamed(error)
+
+
 def _unnamed(error: DocumentError) -> str:
     field = f"{error.field}: " if error.field else ""
     hint = f"; {error.hint}" if error.hint else ""

@@ -1,0 +1,132 @@
+"""Changing an open agreement: each side signs the change order, and the last one sends it."""
+
+from __future__ import annotations
+
+from milestone_escrow.documents.agreement import Agreement
+from milestone_escrow.documents.change_order import ChangeOrder, change_order
+from milestone_escrow.documents.marking import mark_change
+from milestone_escrow.documents.signed import SignedAgreement
+from milestone_escrow.documents.signed_change import SignedChange
+from milestone_escrow.documents.when import format_time
+from milestone_escrow.errors import EscrowError, UsageError
+from milestone_escrow.oracle import book, proposals
+from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.sandbox.names import listed
+from milestone_escrow.web.deps import WebDeps
+from milestone_escrow.web.steps import paying
+from milestone_escrow.web.steps.proposing import VALID_FOR, wallets_of
+from milestone_escrow.web.steps.wish import Step, Table, done, send, sign
+from milestone_escrow.words.standing import person
+
+NAME = "amendment"
+
+
+def written(web: WebDeps, view: AgreementView, text: str) -> tuple[SignedChange, ChangeOrder]:
+    """The change order that a new text comes to, as the chain has the agreement now.
+
+    Raises:
+        DocumentError: the text is no agreement.
+        UsageError: it changes what a change order keeps, or nothing.
+    """
+    old = view.signed
+    assert old is not None
+    # Read as it is first, so that what is wrong is named by the line on which it was written.
+    Agreement.drafted(text)
+    states = web.escrow.states(view)
+    new = Agreement.drafted(mark_change(text, old.bound, states))
+    report = new.check(web.escrow.now())
+    if report.errors:
+        first = report.errors[0]
+        raise UsageError(f"it must not be signed like this: {first.text}", hint=first.fix)
+    if new.network != web.escrow.network.name:
+        raise UsageError(
+            f"the text is made for {new.network}, the agreement is on {web.escrow.network.name}",
+            hint=f"write `network: {web.escrow.network.name}` under payment",
+        )
+    signed = SignedAgreement.start(new.on(web.escrow))
+    until = web.escrow.now() + VALID_FOR
+    order = change_order(old.bound, signed.bound, states, valid_until=until)
+    if not order.difference.changes:
+        raise UsageError("the text says the same as before", hint="change what is to change")
+    return SignedChange.of(old, signed, order), order
+
+
+def order_now(web: WebDeps, view: AgreementView, change: SignedChange) -> ChangeOrder:
+    """A change order that can still be carried out.
+
+    Raises:
+        EscrowError: it has been, it has expired, or something else has happened meanwhile.
+    """
+    assert view.agreement is not None
+    if web.escrow.is_open(change.new.id):
+        raise EscrowError("this change order has been carried out")
+    if web.escrow.now() > change.valid_until:
+        until = format_time(change.valid_until, view.agreement.timezone)
+        raise EscrowError(f"this change order counted until {until}", hint="write it again")
+    try:
+        return change.order(web.escrow.states(view))
+    except UsageError as error:
+        raise EscrowError(
+            f"something has happened since this change order was written: {error.message}",
+            hint="write it again, and sign that one",
+        ) from error
+
+
+def amend(table: Table) -> Step:
+    """Ask for a signature that is missing; the last one sends, unless only the buyer can pay."""
+    digest = table.wish.text("order")
+    with table.web.api.store.reading() as connection:
+        change = proposals.change(connection, table.view.id, digest, wallets_of(table))
+    order = order_now(table.web, table.view, change)
+    account, missing = table.wish.account, _missing(change, order)
+    others = [one for one in missing if one != account]
+    can_pay = not order.money.pulled or account == table.view.terms.buyer
+    if not others and can_pay:
+        return _send(table, change, order)
+    if account not in missing:
+        signed = account in change.signatures
+        said = "has signed this change order already" if signed else "need not sign it"
+        waits = listed([_name(table, one) for one in missing or (table.view.terms.buyer,)])
+        raise UsageError(f"{_name(table, account)} {said}", hint=f"it waits for {waits}")
+    if NAME not in table.wish.signed:
+        lines = (*order.effects(), "Signing costs nothing, and moves nothing by itself.")
+        return sign(NAME, "Sign the change order", change.typed_data, *lines, held={})
+    change = change.add(account, table.wish.signed[NAME], wallets_of(table))
+    api = table.web.api
+    with api.store.transaction() as connection:
+        proposals.keep_change(connection, change, account, api.now())
+    waits = listed([_name(table, one) for one in others or [table.view.terms.buyer]])
+    return done("Signed", f"Now it waits for {waits}, who finds it on the agreement's page.")
+
+
+def _send(table: Table, change: SignedChange, order: ChangeOrder) -> Step:
+    pulled, by = order.money.pulled, None
+    if pulled:
+        paying.require_balance(table, pulled)
+        token, account = paying.token_of(table), table.wish.account
+        if "permit" in table.wish.signed:
+            by = paying.signed_permit(table, pulled)
+        elif table.web.escrow.allowance(token, account) < pulled:
+            if "permit" in paying.ways(table):
+                line = f"It costs nothing; the next step uses it to pay {table.amount(pulled)} in."
+                return paying.permit(table, pulled, line)
+            allowance = paying.allow(table, pulled, "only when you fund or change something here")
+            assert allowance is not None
+            return allowance
+    verbs = table.web.escrow.prepare_for(table.wish.account)
+    prepared = verbs.amend(table.view, order.amendment, change.signatures, permit=by)
+    api = table.web.api
+    with api.store.transaction() as connection:
+        # Its text must be known here before its opening is seen on chain.
+        book.register(connection, change.new, by=table.wish.account, now=api.now())
+    return send("act", "Carry the change out", prepared, *order.effects())
+
+
+def _missing(change: SignedChange, order: ChangeOrder) -> tuple[Address, ...]:
+    return tuple(who for who in dict.fromkeys(order.signers) if who not in change.signatures)
+
+
+def _name(table: Table, account: Address) -> str:
+    assert table.view.signed is not None
+    return person(table.view.signed.bound, account)
