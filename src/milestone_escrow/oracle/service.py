@@ -19,7 +19,6 @@ from milestone_escrow.chain.networks import Network
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.oracle import book
 from milestone_escrow.oracle.indexer.indexer import DeepReorgError, Indexer, Progress
-from milestone_escrow.oracle.relaying.desk import Alert
 from milestone_escrow.oracle.relaying.relayer import Relayer, Report
 from milestone_escrow.oracle.reminders.delivery import Channel
 from milestone_escrow.oracle.reminders.planner import Planner
@@ -75,7 +74,6 @@ class Service:
     channels: Sequence[Channel] = ()
     leads: tuple[int, ...] = ()
     pauses: Pauses = Pauses()
-    on_alert: Callable[[Alert], None] = lambda alert: None
     _stop: threading.Event = field(default_factory=threading.Event, init=False)
     _something: threading.Event = field(default_factory=threading.Event, init=False)
     _threads: list[threading.Thread] = field(default_factory=list, init=False)
@@ -173,8 +171,6 @@ class Service:
         if self.relayer is None:
             return None
         report = self.relayer.step()
-        for alert in report.alerts:
-            self.on_alert(alert)
         if report.alerts:
             wall = self.clock()
             alarms = [alarm(one.kind, one.subject, one.text, wall) for one in report.alerts]

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from milestone_escrow.chain.rpc import RpcError
 from milestone_escrow.documents.values import read_account
+from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.problems import Problem
 from milestone_escrow.oracle.api.viewers import Asking, Viewer
 from milestone_escrow.oracle.book import AgreementView
@@ -30,7 +31,7 @@ from milestone_escrow.web.steps.settling import settle
 from milestone_escrow.web.steps.signing import sign_agreement
 from milestone_escrow.web.steps.wish import Step, Table, Wish
 
-router = APIRouter()
+router = APIRouter(route_class=CarefulRoute)
 
 STEPS: Mapping[str, Callable[[Table], Step]] = {
     "fund": paying.fund,

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from milestone_escrow.chain.events import AgreementAmended, Event
 from milestone_escrow.oracle import book, proposals
 from milestone_escrow.oracle.api import viewers
+from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.problems import Problem
 from milestone_escrow.oracle.api.rendering import payouts
 from milestone_escrow.oracle.api.viewers import Asking, Viewer
@@ -20,7 +21,7 @@ from milestone_escrow.web.deps import Web, WebDeps
 from milestone_escrow.web.rendering import page
 from milestone_escrow.web.showing import shown_of
 
-router = APIRouter()
+router = APIRouter(route_class=CarefulRoute)
 
 
 @router.get("/a/{agreement_id}")

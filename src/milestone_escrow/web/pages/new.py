@@ -19,6 +19,7 @@ from milestone_escrow.documents.spreadsheet import with_milestones
 from milestone_escrow.documents.when import format_date, format_time
 from milestone_escrow.errors import DocumentError, EscrowError, UsageError
 from milestone_escrow.oracle import book, drafts
+from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.problems import Problem
 from milestone_escrow.oracle.api.routes.common import limited
 from milestone_escrow.oracle.api.viewers import Asking, require_account
@@ -27,7 +28,7 @@ from milestone_escrow.papers.contract import contract_pdf
 from milestone_escrow.web.deps import Web, WebDeps
 from milestone_escrow.web.rendering import page
 
-router = APIRouter()
+router = APIRouter(route_class=CarefulRoute)
 
 MAX_SHEET = 2_000_000
 LIMITED = [limited("write")]

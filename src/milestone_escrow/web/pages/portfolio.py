@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 
 from milestone_escrow.oracle import book
+from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.viewers import Asking, Viewer, require_account
 from milestone_escrow.oracle.book import AgreementView
 from milestone_escrow.protocol.lifecycle import held
@@ -19,7 +20,7 @@ from milestone_escrow.web.deps import Web, WebDeps
 from milestone_escrow.web.pages.agreement import of
 from milestone_escrow.web.rendering import page
 
-router = APIRouter()
+router = APIRouter(route_class=CarefulRoute)
 
 MOST = 200
 COLUMNS = (
