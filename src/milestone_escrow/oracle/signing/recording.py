@@ -197,9 +197,11 @@ class _Writer:
                 "evidence": evidence,
             }
             self._acts.append(audit.Act(self._actor, "attestation.taken", subject, data))
-        # A later verdict may take signatures of an earlier one back.
+        # A later verdict may take signatures of an earlier one back, but only its signers' own.
         for other in dossier.entries.values():
             if other.stage not in (Stage.OPEN, Stage.COMPLETE):
+                continue
+            if signatures.keys().isdisjoint(other.signatures):
                 continue
             stage = dossier.stage(case, other)
             if stage is not other.stage:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from milestone_escrow.errors import LifecycleError
 from milestone_escrow.protocol import transitions
@@ -20,7 +21,7 @@ AHEAD = 600
 """Seconds that an attestation may be issued in the future, because clocks differ."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Case:
     """One milestone that can be attested: what was agreed, and where it stands."""
 
@@ -30,7 +31,7 @@ class Case:
     milestone: Milestone
     state: State
 
-    @property
+    @cached_property
     def verifiers(self) -> tuple[Address, ...]:
         return self.terms.verifiers_of(self.milestone)
 
