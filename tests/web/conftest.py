@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from milestone_escrow.protocol.devchain import SANDBOX_CHAIN_ID
 from tests.cli.deal import START
-from tests.web.support.chromium import ARGUMENTS, chromium
+from tests.web.support.chromium import ARGUMENTS, chromium, environment
 from tests.web.support.stage import PEOPLE, Stage, stage
 from tests.web.support.wallet import Wallet
 
@@ -20,7 +20,9 @@ Visit = Callable[..., tuple[Page, Wallet]]
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=str(chromium()), args=ARGUMENTS)
+        launched = playwright.chromium.launch(
+            executable_path=str(chromium()), args=ARGUMENTS, env=environment()
+        )
         yield launched
         launched.close()
 

@@ -13,7 +13,7 @@ from milestone_escrow.documents import examples
 from milestone_escrow.documents.when import read_date, start_of_day
 from milestone_escrow.protocol.devchain import SANDBOX_CHAIN_ID
 from tests.web.support.acting import SHOW
-from tests.web.support.chromium import ARGUMENTS, chromium
+from tests.web.support.chromium import ARGUMENTS, chromium, environment
 from tests.web.support.stage import PEOPLE, Stage, stage
 from tests.web.support.wallet import Wallet
 
@@ -35,7 +35,9 @@ def main() -> None:
         scene.seen(lambda: scene.view(signed).states[1].pending > 0)
         waiting = scene.drafted(text.replace("PO-2027-0114", "PO-2027-0115"))
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=str(chromium()), args=ARGUMENTS)
+            browser = playwright.chromium.launch(
+                executable_path=str(chromium()), args=ARGUMENTS, env=environment()
+            )
             for kind, width in WIDTHS.items():
                 context = browser.new_context(
                     viewport={"width": width, "height": 1300}, color_scheme="light"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tarfile
+from ctypes.util import find_library
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -19,14 +21,37 @@ fs.writeFileSync(process.argv[2], zlib.brotliDecompressSync(fs.readFileSync(proc
 
 def chromium() -> Path:
     """The browser's executable."""
-    version = json.loads((PACKAGE / "package.json").read_text("utf-8"))["version"]
-    there = ROOT / "build" / f"chromium-{version}"
+    there = _folder() / "chromium"
     if not there.is_file():
-        there.parent.mkdir(exist_ok=True)
-        # Tests run in several processes: whoever is done last replaces the same bytes.
-        mine = there.with_name(f"{there.name}.{os.getpid()}")
-        packed = str(PACKAGE / "bin" / "chromium.br")
-        subprocess.run(["node", "-e", _UNPACK, packed, str(mine)], check=True)
+        mine = _unpacked("chromium.br", there)
         mine.chmod(0o755)
         mine.rename(there)
     return there
+
+
+def environment() -> dict[str, str]:
+    """Where the browser finds its libraries: the system's or, where it has none, the package's."""
+    if find_library("nss3"):
+        return dict(os.environ)
+    libraries = _folder() / "libraries"
+    if not (libraries / "lib").is_dir():
+        mine = _unpacked("al2023.tar.br", libraries)
+        with tarfile.open(mine) as packed:
+            packed.extractall(libraries, filter="data")
+        mine.unlink()
+    return {**os.environ, "LD_LIBRARY_PATH": str(libraries / "lib")}
+
+
+def _folder() -> Path:
+    version = json.loads((PACKAGE / "package.json").read_text("utf-8"))["version"]
+    folder = ROOT / "build" / f"chromium-{version}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _unpacked(name: str, place: Path) -> Path:
+    """Tests run in several processes: each unpacks beside the place, and the last one's stays."""
+    mine = place.with_name(f"{place.name}.{os.getpid()}")
+    packed = str(PACKAGE / "bin" / name)
+    subprocess.run(["node", "-e", _UNPACK, packed, str(mine)], check=True)
+    return mine
