@@ -67,6 +67,8 @@ def store(tmp_path: Path, environment: dict[str, str]) -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.usefixtures("sandbox", "oracles", "store")
 @pytest.mark.parametrize("page", [ROOT / "docs" / "oracle.md"], ids=lambda page: page.name)
 def test_runs_oracles_as_the_page_says(
