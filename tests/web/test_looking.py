@@ -15,7 +15,7 @@ from tests.web.support.stage import Stage
 
 ROOT = Path(__file__).resolve().parents[2]
 AXE = (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
-_CHECK = "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
+CHECK = "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
 
 
 def test_evidence_is_handed_in_and_seen_live(scene: Stage, visit: Visit, tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_every_page_is_accessible_and_fits(
     for name, address in addresses.items():
         page.goto(address)
         page.evaluate(AXE)
-        found = page.evaluate(_CHECK)
+        found = page.evaluate(CHECK)
         serious = [one["id"] for one in found if one["impact"] in ("serious", "critical")]
         assert serious == [], f"{name}: {[(one['id'], one['nodes'][0]['html']) for one in found]}"
         overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")

@@ -11,6 +11,7 @@ from milestone_escrow.documents.when import format_time
 from milestone_escrow.documents.written import text_of
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.oracle import proposals
+from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.problems import Problem
 from milestone_escrow.oracle.api.viewers import Asking, Viewer, require_person
 from milestone_escrow.oracle.book import AgreementView
@@ -22,7 +23,7 @@ from milestone_escrow.web.rendering import page
 from milestone_escrow.web.steps.amending import order_now, written
 from milestone_escrow.words.standing import person
 
-router = APIRouter()
+router = APIRouter(route_class=CarefulRoute)
 
 
 @router.get("/a/{agreement_id}/amend")
