@@ -114,6 +114,12 @@ def every_reminder_went_out_once(run: Simulation) -> None:
     )
     notices.subtract(one.body["notice"] for one in got if one.kind == "event.reverted")
     assert max(notices.values(), default=1) <= 1, "the same thing was told under two ids"
+    stand = {(e.place.block, e.place.transaction) for e in run.ground.escrow.events(run.bound)}
+    for one in got:
+        if one.kind.startswith("milestone.") and one.kind not in AT_ONCE:
+            where = one.body["facts"]["chain"]
+            place = (where["block"], where["transaction"])
+            assert place in stand, f"{one.kind} was told of a block that was undone"
     with run.store.reading() as connection:
         rows = connection.execute(select(t.reminders)).all()
         head = book.head(connection)
