@@ -334,7 +334,7 @@ def _tell_of_funding(store: Store, chronicle: Chronicle, channel: MailChannel) -
     chronicle.opened()
     chronicle.finalize_all()
     chronicle.write(store)
-    chronicle.time += 3_601
+    chronicle.time += 7_201
     planner.round(chronicle.time, chronicle.time)
     chronicle.funded(1)
     chronicle.finalize_all()

@@ -71,7 +71,7 @@ def test_what_happened_before_the_first_round_is_not_retold(
 ) -> None:
     chronicle.opened()
     chronicle.finalize_all()
-    chronicle.wait(3_601)
+    chronicle.wait(7_201)
     Desk(store, chronicle, notebook).round()
     assert notebook.kinds == []
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from tests.oracle.simulation.checks import check
 from tests.oracle.simulation.simulation import Simulation
+from tests.oracle.simulation.world import Plan
 
 
 def play(seed: int) -> str:
@@ -26,7 +27,7 @@ def play(seed: int) -> str:
     logging.disable(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix="simulation-") as folder:
         try:
-            Simulation(seed, Path(folder)).run(check)
+            Simulation(Plan.of(seed), Path(folder)).run(check)
         except Exception:
             return traceback.format_exc(limit=-4)
     return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from milestone_escrow.chain.events import MilestoneAttested, MilestonePaid
 from milestone_escrow.oracle import book
@@ -18,7 +18,8 @@ from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.lifecycle import Status
 from tests.oracle.simulation.deal import RELAYERS
-from tests.oracle.simulation.simulation import PROVEN, Simulation
+from tests.oracle.simulation.simulation import Simulation
+from tests.oracle.simulation.world import PROVEN
 
 FROM_CHAIN = (t.events, t.agreements, t.milestones)
 
@@ -125,11 +126,7 @@ def every_reminder_went_out_once(run: Simulation) -> None:
         head = book.head(connection)
         assert head is not None
         seen = situation(connection, run.bound.id, head.final_number)
-        since = int(
-            connection.execute(
-                select(t.meta.c.value).where(t.meta.c.key == "reminders_since")
-            ).scalar_one()
-        )
+        since = told_since(connection)
         logged = Counter(
             entry.data["id"]
             for entry in audit.entries(connection)
@@ -143,6 +140,12 @@ def every_reminder_went_out_once(run: Simulation) -> None:
     told = {row.body["notice"] for row in rows if row.state == "sent"}
     for notice in due(plan(seen, head.time), head.time, since=since):
         assert notice.key in told, f"nobody was told: {notice.subject}"
+
+
+def told_since(connection: Connection) -> int:
+    """From when on what happens is told; earlier is history."""
+    value = select(t.meta.c.value).where(t.meta.c.key == "reminders_since")
+    return int(connection.execute(value).scalar_one())
 
 
 def _rows(store: Store, table: Any) -> list[tuple[Any, ...]]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.oracle.simulation.checks import check
+from tests.oracle.simulation.checks import check, told_since
 from tests.oracle.simulation.instance import Killer
 from tests.oracle.simulation.simulation import Simulation
+from tests.oracle.simulation.world import HOUR, Plan
 
 SEEDS = 200
 
@@ -28,7 +30,7 @@ STEPS = sorted(
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_the_end_is_as_if_nothing_had_happened(seed: int, tmp_path: Path) -> None:
-    Simulation(seed, tmp_path).run(check)
+    Simulation(Plan.of(seed), tmp_path).run(check)
 
 
 @pytest.mark.slow
@@ -36,6 +38,23 @@ def test_the_end_is_as_if_nothing_had_happened(seed: int, tmp_path: Path) -> Non
 def test_killed_at_this_step_four_times_over(step: str, tmp_path: Path) -> None:
     """The first four times that it is reached, whichever instance and life that is."""
     killer = Killer(name=step, deaths=4)
-    Simulation(STEPS.index(step), tmp_path, killer, calm=True).run(check)
+    Simulation(Plan.of(STEPS.index(step)).calmly(), tmp_path, killer).run(check)
     assert killer.killed, "nobody came by this step"
     assert set(killer.killed) == {step}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [7, 13])
+def test_a_clock_that_was_an_hour_fast_at_the_first_start_loses_nothing(
+    seed: int, tmp_path: Path
+) -> None:
+    """The key's history began in the future, so it joined nobody; and nobody heard of the first
+    hour, which was taken for history."""
+
+    def nothing_is_lost(run: Simulation) -> None:
+        check(run)
+        with run.store.reading() as connection:
+            assert told_since(connection) <= run.began
+
+    plan = replace(Plan.of(seed).calmly(), skews=(HOUR,), reference="SIM-LATER")
+    Simulation(plan, tmp_path).run(nothing_is_lost)

@@ -25,8 +25,8 @@ SINCE = "reminders_since"
 UNDOABLE = 7 * 86_400
 """Seconds after which no chain undoes a block any more."""
 
-SKEW = 3_600
-"""By how much the clock of the first round may be fast, without anything being missed."""
+GRACE = 2 * 3_600
+"""What happened so lately before the first round is told: its clock may have been fast."""
 
 CHUNK = 100
 
@@ -53,8 +53,8 @@ class Planner:
     def round(self, now: int, wall: int) -> int:
         """Write the rows of everything that is due; how many were new.
 
-        `now` is the contract's time, `wall` that of the machine. What happened an hour before the
-        store's first round ever, or earlier, is not retold.
+        `now` is the contract's time, `wall` that of the machine. What happened long before the
+        store's first round ever is not retold.
         """
         with self.store.reading() as connection:
             head = book.head(connection)
@@ -63,7 +63,7 @@ class Planner:
             since = self._since(connection)
         if since is None:
             with self.store.transaction() as connection:
-                first = str(now - SKEW)
+                first = str(now - GRACE)
                 insert_new(connection, t.meta, {"key": SINCE, "value": first}, "key")
                 since = self._since(connection) or 0
         new = 0
