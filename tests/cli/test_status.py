@@ -140,6 +140,6 @@ def test_history_has_words_for_every_event():
     from typing import get_args
 
     from milestone_escrow.chain.events import Event
-    from milestone_escrow.cli.telling import SENTENCES
+    from milestone_escrow.words.telling import SENTENCES
 
     assert set(SENTENCES) == set(get_args(Event))
