@@ -17,3 +17,38 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return item.get_closest_marker("slow") is not None, item.nodeid.startswith(LATE)
 
     items.sort(key=lateness)
+
+
+# Here, since of several processes only the first one ends the run, and it reads no other folder's
+# conftest.py.
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the state machine did, all shards together."""
+    if shards := _tallies(terminalreporter):
+        from tests.invariants.together import together
+
+        terminalreporter.section("state machine")
+        for line in together(shards).lines():
+            terminalreporter.write_line(line)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Together the shards must have met everything; one alone cannot be asked to."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or not (shards := _tallies(reporter)):
+        return
+    from tests.invariants.together import missing
+
+    if never := missing(shards):
+        reporter.write_line(f"\nno shard of the state machine met {', '.join(never)}")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _tallies(reporter: pytest.TerminalReporter) -> list[str]:
+    """What each shard that ran has counted, as JSON."""
+    return [
+        str(value)
+        for outcome in ("passed", "failed")
+        for report in reporter.getreports(outcome)
+        for name, value in getattr(report, "user_properties", ())
+        if name == "tally"
+    ]
