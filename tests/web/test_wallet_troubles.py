@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page
 
+from milestone_escrow.chain.codec import interface
 from milestone_escrow.protocol.lifecycle import Status
 from tests.cli.deal import DEAL
 from tests.web.conftest import Visit
@@ -118,3 +119,25 @@ def test_without_a_wallet_the_page_says_so(scene: Stage, visit: Visit) -> None:
     page, _ = visit(None, scene.url + "/portfolio")
     page.get_by_role("button", name="Sign in with wallet").first.click()
     told(page, "No wallet was found in this browser")
+
+
+def test_a_denylisted_account_is_told_that_its_token_refuses(scene: Stage, visit: Visit) -> None:
+    signed = scene.agreement(DEAL)
+    buyer = signed.agreement.people["buyer"]
+    page, wallet = visit("buyer", scene.page(signed, "fund"))
+
+    def deny(denied: bool) -> None:
+        data = interface("TestUSDC").call("setDenylisted", buyer, denied)
+        call = {"from": scene.signer("operator").address, "to": signed.token.address}
+        scene.escrow.node.request("eth_sendTransaction", [{**call, "data": "0x" + data.hex()}])
+
+    deny(True)
+    try:
+        _choose(page, "permit")
+        go(page, "permit")
+        text = told(page, "denylist")
+    finally:
+        deny(False)
+    assert buyer[:8] in text or "buyer" in text
+    sent = [method for method, _ in wallet.asked if method == "eth_sendTransaction"]
+    assert sent == []
