@@ -9,13 +9,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from importlib import import_module
 from typing import Any, NoReturn
 
 import click
 
 from milestone_escrow.cli import boundary
-from milestone_escrow.cli.entry import Entry
+from milestone_escrow.cli.entry import Entry, EntryGroup
 from milestone_escrow.cli.home import wants_colour
 from milestone_escrow.cli.secrets import refuse_secrets
 
@@ -80,19 +79,10 @@ COMMANDS: Mapping[str, Entry] = {
 }
 
 
-class LazyGroup(click.Group):
-    """A group that imports a command only when that command runs."""
+class LazyGroup(EntryGroup):
+    """All commands, by family; a name that is none gets the one that was probably meant."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        entry = COMMANDS.get(cmd_name)
-        if entry is None:
-            return None
-        command = getattr(import_module(f"{__name__}.{entry.module}"), entry.attribute)
-        assert isinstance(command, click.Command)
-        return command
+    entries = COMMANDS
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -1,8 +1,13 @@
-"""A command that is known by name before its module is imported."""
+"""Commands that are known by name before their modules are imported."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
+from typing import ClassVar
+
+import click
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,3 +17,20 @@ class Entry:
     module: str
     attribute: str
     help: str
+
+
+class EntryGroup(click.Group):
+    """A group that imports a command only when that command runs."""
+
+    entries: ClassVar[Mapping[str, Entry]]
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.entries)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = self.entries.get(cmd_name)
+        if entry is None:
+            return None
+        command = getattr(import_module(f"milestone_escrow.cli.{entry.module}"), entry.attribute)
+        assert isinstance(command, click.Command)
+        return command

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 
 import click
 
-from milestone_escrow.cli.entry import Entry
+from milestone_escrow.cli.entry import Entry, EntryGroup
 
 # Every subcommand of its own module: name, where it is, and its line in the help.
 COMMANDS: Mapping[str, Entry] = {
@@ -24,19 +23,10 @@ COMMANDS: Mapping[str, Entry] = {
 }
 
 
-class OracleGroup(click.Group):
-    """A group that imports a subcommand only when it runs: the service is large."""
+class OracleGroup(EntryGroup):
+    """The service's own commands: it is large, so they are imported one by one."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        entry = COMMANDS.get(cmd_name)
-        if entry is None:
-            return None
-        command = getattr(import_module(f"milestone_escrow.cli.{entry.module}"), entry.attribute)
-        assert isinstance(command, click.Command)
-        return command
+    entries = COMMANDS
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         if COMMANDS:
