@@ -11,13 +11,14 @@ from fastapi.responses import HTMLResponse, Response
 
 from milestone_escrow.oracle import book
 from milestone_escrow.oracle.api.careful import CarefulRoute
+from milestone_escrow.oracle.api.rendering import payouts
 from milestone_escrow.oracle.api.viewers import Asking, Viewer, require_account
 from milestone_escrow.oracle.book import AgreementView
 from milestone_escrow.protocol.lifecycle import held
 from milestone_escrow.web.cashflow import Chart, charts
 from milestone_escrow.web.deal import Deal, Todo
+from milestone_escrow.web.deal import deal as deal_of
 from milestone_escrow.web.deps import Web, WebDeps
-from milestone_escrow.web.pages.agreement import of
 from milestone_escrow.web.rendering import page
 
 router = APIRouter(route_class=CarefulRoute)
@@ -93,10 +94,14 @@ def as_csv(web: Web, viewer: Asking) -> Response:
 def _rows(web: WebDeps, viewer: Viewer) -> tuple[tuple[Row, ...], tuple[Chart, ...]]:
     views = _views(web, viewer)
     with web.api.store.reading() as connection:
+        now = web.api.chain_now(connection)
         events = {view.id: book.events(connection, view.id) for view in views}
+        paid = {view.id: payouts(connection, view.id) for view in views}
+    network = web.api.settings.network
     rows = []
     for view in views:
-        deal = of(web, view, viewer)
+        # The list shows no evidence and no history, so neither is looked up.
+        deal = deal_of(view, network, now, paid=paid[view.id], viewer=viewer.account)
         role = view.role_of(viewer.account or "")
         needs = tuple(todo for todo in deal.todos if todo.is_needed and todo.who == "you")
         names = " ".join(name for _, name, _, _ in deal.people)
