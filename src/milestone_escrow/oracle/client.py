@@ -281,7 +281,9 @@ class OracleClient:
             tuple(_text(_mapping(one).get("reason"), 500) for one in _list(answer, "refused")),
         )
 
-    def _ask(self, method: str, path: str, body: object = None) -> Mapping[str, Any]:
+    def _ask(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None
+    ) -> Mapping[str, Any]:
         import requests
 
         try:
