@@ -29,7 +29,8 @@ from milestone_escrow.words.standing import (
 from milestone_escrow.words.telling import Teller
 
 if TYPE_CHECKING:
-    from milestone_escrow.oracle.client import Item, Listed, OracleClient, Proposed
+    from milestone_escrow.oracle.answers import Item, Listed, Proposed
+    from milestone_escrow.oracle.client import OracleClient
 
 
 @dataclass

@@ -14,7 +14,8 @@ from milestone_escrow.protocol.eip712 import ZERO_HASH
 from milestone_escrow.words.standing import Standing, person
 
 if TYPE_CHECKING:
-    from milestone_escrow.oracle.client import Found, Item, Listed, OracleClient
+    from milestone_escrow.oracle.answers import Found, Item, Listed
+    from milestone_escrow.oracle.client import OracleClient
 
 _SHOWN = {"met": good, "missing": waiting, "failed": bad}
 

@@ -22,7 +22,8 @@ from milestone_escrow.words.standing import Standing, person, silence_words, sta
 
 if TYPE_CHECKING:
     from milestone_escrow.cli.attesting import Wish
-    from milestone_escrow.oracle.client import Found, Listed, OracleClient, Proposed, Taken
+    from milestone_escrow.oracle.answers import Found, Listed, Proposed, Taken
+    from milestone_escrow.oracle.client import OracleClient
 
 NO_ORACLE = "none"
 # An oracle sees a block a little after others do.

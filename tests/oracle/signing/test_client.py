@@ -15,14 +15,9 @@ import pytest
 
 from milestone_escrow.documents.evidence import EvidenceFile, Manifest
 from milestone_escrow.errors import EscrowError, UsageError
+from milestone_escrow.oracle.answers import Item, OracleStrangeError
 from milestone_escrow.oracle.api import siwe
-from milestone_escrow.oracle.client import (
-    Item,
-    OracleAwayError,
-    OracleClient,
-    OracleRefusedError,
-    OracleStrangeError,
-)
+from milestone_escrow.oracle.client import OracleAwayError, OracleClient, OracleRefusedError
 from milestone_escrow.oracle.signing.wire import Post, attestation_data, read_post
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.eip712 import ZERO_HASH
