@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eth_hash.auto import keccak
-
 from milestone_escrow.chain.networks import Network
 from milestone_escrow.chain.rpc import Node, RpcError
 from milestone_escrow.errors import ChainError, UsageError
 from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.protocol.hashing import keccak
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from eth_hash.auto import keccak
-
 from milestone_escrow.chain.artifact import load
 from milestone_escrow.errors import ChainError, UsageError
+from milestone_escrow.protocol.hashing import keccak
 
 Parameter: TypeAlias = Mapping[str, Any]
 Values: TypeAlias = dict[str, Any]

@@ -6,8 +6,6 @@ from, and it is valid on every chain that takes transactions without a chain id.
 
 from __future__ import annotations
 
-from eth_hash.auto import keccak
-
 from milestone_escrow.chain.attempts import Attempt
 from milestone_escrow.chain.broadcast import await_receipt
 from milestone_escrow.chain.fees import AS_USUAL, Bid
@@ -15,6 +13,7 @@ from milestone_escrow.chain.networks import DEPLOYER, DEPLOYER_CODE, Network
 from milestone_escrow.chain.rpc import Node, RpcError
 from milestone_escrow.chain.transactions import Transactor
 from milestone_escrow.errors import ChainError, UsageError
+from milestone_escrow.protocol.hashing import keccak
 from milestone_escrow.protocol.signatures import Signer
 
 CREATOR = "0x3fAB184622Dc19b6109349B94811493BF2a45362"

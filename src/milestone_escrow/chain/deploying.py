@@ -12,8 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from eth_hash.auto import keccak
-
 from milestone_escrow.chain.artifact import load
 from milestone_escrow.chain.attempts import Attempt
 from milestone_escrow.chain.broadcast import (
@@ -40,6 +38,7 @@ from milestone_escrow.chain.rpc import Node, RpcError
 from milestone_escrow.chain.transactions import Prepared, Transactor
 from milestone_escrow.errors import ChainError, ContractError
 from milestone_escrow.protocol.eip712 import Address, Domain
+from milestone_escrow.protocol.hashing import keccak
 from milestone_escrow.protocol.signatures import Signer
 
 SALT = bytes(32)

@@ -9,13 +9,12 @@ from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
 
-from eth_hash.auto import keccak
-
 from milestone_escrow.chain.artifact import load
 from milestone_escrow.chain.networks import Network
 from milestone_escrow.chain.rpc import Node
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.eip712 import Address, Domain
+from milestone_escrow.protocol.hashing import keccak
 
 FOLDER = "deployments"
 CONTRACT = "MilestoneEscrow"

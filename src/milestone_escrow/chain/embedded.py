@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from eth_hash.auto import keccak
-
 from milestone_escrow.chain.embedded_records import (
     Call,
     CallResult,
@@ -23,6 +21,7 @@ from milestone_escrow.chain.networks import DEPLOYER, DEPLOYER_CODE
 from milestone_escrow.chain.rpc import RpcError
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.devchain import SANDBOX_ACCOUNTS, SANDBOX_CHAIN_ID
+from milestone_escrow.protocol.hashing import keccak
 
 __all__ = ["Call", "CallResult", "EmbeddedChain", "Log", "MinedBlock", "MinedTransaction"]
 

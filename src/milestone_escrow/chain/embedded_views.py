@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from eth_hash.auto import keccak
-
 from milestone_escrow.chain.embedded_records import Log, MinedBlock, MinedTransaction
+from milestone_escrow.protocol.hashing import keccak
 
 
 def hexed(value: bytes) -> str:

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from eth_hash.auto import keccak
-
 from milestone_escrow.chain.event_words import from_hex, quantity
 from milestone_escrow.errors import ChainError
+from milestone_escrow.protocol.hashing import keccak
 
 BLOOM_BITS = 2048
 KNOWN_TOPICS = 1 << 15

@@ -11,11 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from eth_hash.auto import keccak
-
 from milestone_escrow.chain.rpc import Node
 from milestone_escrow.chain.tokens import answer_of
 from milestone_escrow.protocol.eip712 import ZERO_HASH, Address, Domain, Struct
+from milestone_escrow.protocol.hashing import keccak
 from milestone_escrow.protocol.paying import AUTHORIZATION, PERMIT
 
 Way: TypeAlias = Literal["allowance", "permit", "authorization"]

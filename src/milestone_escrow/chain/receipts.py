@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from eth_hash.auto import keccak
-
 from milestone_escrow.chain.event_words import from_hex, quantity
 from milestone_escrow.chain.headers import Header
 from milestone_escrow.errors import ChainError
+from milestone_escrow.protocol.hashing import keccak
 
 Log: TypeAlias = dict[str, Any]
 Node: TypeAlias = "list[Any]"

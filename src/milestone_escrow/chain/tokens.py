@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from eth_hash.auto import keccak
-
 from milestone_escrow.chain.codec import interface
 from milestone_escrow.chain.rpc import Node, RpcError
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.protocol.hashing import keccak
 from milestone_escrow.protocol.token import Token
 
 # The test token is an ordinary ERC-20 with a mint that anybody may use.

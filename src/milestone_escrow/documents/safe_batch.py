@@ -6,9 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from eth_hash.auto import keccak
-
 from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.protocol.hashing import keccak
 
 _VERSION = "1.0"
 _BUILDER = "1.18.0"

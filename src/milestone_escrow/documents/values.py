@@ -13,8 +13,6 @@ from datetime import date
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
-from eth_hash.auto import keccak
-
 from milestone_escrow.documents.money import read_percent
 from milestone_escrow.documents.source import suggest
 from milestone_escrow.documents.when import (
@@ -26,6 +24,7 @@ from milestone_escrow.documents.when import (
 )
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
+from milestone_escrow.protocol.hashing import keccak
 
 BPS = 10_000
 

@@ -128,7 +128,8 @@ class LedgerSigner:
             KeyFileError: it was declined, or the device signed something else.
         """
         import rlp
-        from eth_hash.auto import keccak
+
+        from milestone_escrow.protocol.hashing import keccak
 
         if not isinstance(transaction.get("chainId"), int):
             raise UsageError("a transaction without a chain id could be replayed on any chain")

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TypeAlias
 
-from eth_hash.auto import keccak
-
 from milestone_escrow.errors import TypedDataError
+from milestone_escrow.protocol.hashing import keccak
 
 Address: TypeAlias = str
 """A 20-byte account as EIP-55 checksummed hex."""

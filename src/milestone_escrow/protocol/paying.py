@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eth_hash.auto import keccak
-
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.eip712 import Address, Domain, Field, Message, Struct, TypedData
+from milestone_escrow.protocol.hashing import keccak
 from milestone_escrow.protocol.terms import Milestone
 
 PERMIT = Struct(

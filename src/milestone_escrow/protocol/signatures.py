@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
 
-from eth_hash.auto import keccak
-
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.eip712 import Address, TypedData
+from milestone_escrow.protocol.hashing import keccak
 
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eth_hash.auto import keccak
-
 from milestone_escrow.errors import TermsError
 from milestone_escrow.protocol.eip712 import (
     ZERO_ADDRESS,
@@ -17,6 +15,7 @@ from milestone_escrow.protocol.eip712 import (
     Struct,
     TypedData,
 )
+from milestone_escrow.protocol.hashing import keccak
 
 DAY = 86_400
 MAX_MILESTONES = 60

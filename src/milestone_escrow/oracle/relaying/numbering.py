@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from eth_hash.auto import keccak
 from sqlalchemy import Connection, select, update
 
 from milestone_escrow.chain.attempts import Attempt as Tried
@@ -20,6 +19,7 @@ from milestone_escrow.oracle.relaying.intents import Attempt, Intent, Stage
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import insert_new, serialize
 from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.protocol.hashing import keccak
 
 
 @dataclass(frozen=True, slots=True)

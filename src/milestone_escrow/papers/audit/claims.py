@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from hashlib import sha256
 
-from eth_hash.auto import keccak
-
 from milestone_escrow.chain.events import (
     AgreementAmended,
     AgreementOpened,
@@ -39,6 +37,7 @@ from milestone_escrow.papers.audit.gather import attestations, listed_files
 from milestone_escrow.papers.audit.story import Verdicts, events_of, verdicts_of
 from milestone_escrow.papers.audit.tries import proven
 from milestone_escrow.papers.audit.walk import Walk
+from milestone_escrow.protocol.hashing import keccak
 
 TRANSFER = keccak(b"Transfer(address,address,uint256)")
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import rlp
-from eth_hash.auto import keccak
 
 from milestone_escrow.errors import ChainError
+from milestone_escrow.protocol.hashing import keccak
 
 # A deposit from the first layer, on rollups of the OP stack.
 DEPOSIT = 0x7E
