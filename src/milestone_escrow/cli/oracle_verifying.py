@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from milestone_escrow.cli.context import Session
 from milestone_escrow.cli.desk import Desk
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from milestone_escrow.oracle.answers import Found, Listed, Proposed, Taken
     from milestone_escrow.oracle.client import OracleClient
 
+_T = TypeVar("_T")
+
 NO_ORACLE = "none"
 # An oracle sees a block a little after others do.
-_BEHIND = frozenset({"no-such-milestone", "wrong-status", "not-found"})
+_BEHIND = frozenset({"no-such-milestone", "wrong-status", "not-found", "offer-void"})
 _PATIENCE = 10
 _EFFECT = 30
 
@@ -228,14 +230,20 @@ def _is_contained(theirs: CollectedAttestation, seen: Seen) -> bool:
 
 
 def _post(client: OracleClient, collected: CollectedAttestation) -> Taken:
-    from milestone_escrow.oracle.client import OracleRefusedError
     from milestone_escrow.oracle.signing.wire import Post
 
     post = Post(collected.attestation, collected.signatures, collected.words)
+    return patiently(lambda: client.post(post))
+
+
+def patiently(ask: Callable[[], _T]) -> _T:
+    """Ask again for a while where the oracle has not seen the latest block yet."""
+    from milestone_escrow.oracle.client import OracleRefusedError
+
     until = time.monotonic() + _PATIENCE
     while True:
         try:
-            return client.post(post)
+            return ask()
         except OracleRefusedError as error:
             if error.kind not in _BEHIND or time.monotonic() > until:
                 raise

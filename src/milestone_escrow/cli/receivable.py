@@ -67,6 +67,11 @@ def check(session: Session, agreement: str, milestone: str | None) -> None:
 @click.option(
     "--valid-for", metavar="TIME", default="7 days", show_default=True, help="How long it stands."
 )
+@click.option(
+    "--oracle",
+    metavar="URL",
+    help="An oracle to give the offer to: it shows it to whoever may buy, and reminds of its end.",
+)
 @sends
 def offer(
     session: Session,
@@ -76,8 +81,10 @@ def offer(
     buyer: str | None,
     output: Path | None,
     valid_for: str,
+    oracle: str | None,
 ) -> None:
-    """Offer a milestone's payout for sale, as its payee. Writes a signed file; nothing is sent.
+    """Offer a milestone's payout for sale, as its payee. Writes a signed file; no transaction is
+    sent.
 
     It shows what that costs as a yearly rate. The offer dies with its date, and as soon as
     anything else happens to the milestone; before that it cannot be taken back.
@@ -86,11 +93,12 @@ def offer(
     Examples:
       escrow receivable offer PO-2027-0114 departed --price 58,500.00
       escrow receivable offer PO-2027-0114 departed --price 97.5% --to 0x9A1c…
+      escrow receivable offer PO-2027-0114 departed --price 97% --oracle https://oracle.example
     """
     from milestone_escrow.cli import selling
 
     paper = Paper(output or Path(f"{milestone}.offer.json"), valid_for)
-    selling.offer(session, agreement, milestone, price, buyer, paper)
+    selling.offer(session, agreement, milestone, price, buyer, paper, oracle)
 
 
 @receivable.command(short_help="Buy what an offer sells.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from milestone_escrow.cli import factoring
 from milestone_escrow.cli.context import Session
@@ -16,8 +17,9 @@ from milestone_escrow.cli.offers import (
     read_offer,
     require_assignable,
 )
+from milestone_escrow.cli.oracle_verifying import find_oracle, patiently
 from milestone_escrow.cli.outcome import show_outcome
-from milestone_escrow.cli.output import bold, command, good, paragraph
+from milestone_escrow.cli.output import bold, command, good, paragraph, waiting
 from milestone_escrow.cli.papers import Paper, require_no_transaction, say_unsigned
 from milestone_escrow.cli.paying import choose_way, permit_for, require_balance
 from milestone_escrow.cli.sending import Intent, carry_out
@@ -31,12 +33,24 @@ from milestone_escrow.protocol.lifecycle import Role
 from milestone_escrow.protocol.receivables import Assignment, Offer
 from milestone_escrow.words.standing import Standing, amount, only, person
 
+if TYPE_CHECKING:
+    from milestone_escrow.oracle.client import OracleClient
 
-def offer(session: Session, name: str, key: str, price: str, to: str | None, paper: Paper) -> None:
-    """The payee signs a price."""
+
+def offer(
+    session: Session,
+    name: str,
+    key: str,
+    price: str,
+    to: str | None,
+    paper: Paper,
+    oracle: str | None = None,
+) -> None:
+    """The payee signs a price; an oracle that is named is given the offer, too."""
     assert paper.file is not None
     require_no_transaction(session)
     desk, standing = _of_payee(session, name, key, "sells it")
+    client = find_oracle(session, desk, oracle) if oracle else None
     financier = _right_holder(session, desk, standing, to) if to else ZERO_ADDRESS
     units = share(standing, price, standing.held)
     target = (desk.bound.id, standing.planned.index)
@@ -62,7 +76,24 @@ def offer(session: Session, name: str, key: str, price: str, to: str | None, pap
     session.say(f"{good('Signed')}, nothing was sent. The offer is in {bold(str(paper.file))};")
     session.say("send it to the financier with the agreement's .signed.json file. They buy it with")
     session.say(f"  {command(f'escrow receivable buy {paper.file}')}")
-    session.emit({"milestone": key, "sent": False, **offered.as_json(found)})
+    posted = {"posted": _give(session, client, signed)} if client else {}
+    session.emit({"milestone": key, "sent": False, **posted, **offered.as_json(found)})
+
+
+def _give(session: Session, client: OracleClient, signed: SignedAct) -> bool:
+    """Hand an offer to an oracle; the file does without where the oracle is away."""
+    from milestone_escrow.oracle.client import OracleAwayError
+
+    try:
+        patiently(lambda: client.offer(signed))
+    except OracleAwayError as error:
+        session.say(paragraph(f"{waiting('Without the oracle')}: {error.message}."))
+        return False
+    session.say(
+        f"The oracle at {client.origin} has it, too: it shows it to whoever may buy, and reminds "
+        "of its end."
+    )
+    return True
 
 
 def _terms(desk: Desk, standing: Standing, found: Assessment, act: Offer) -> list[str]:

@@ -28,10 +28,7 @@ class Envelope:
         Raises:
             DocumentError: the file cannot be read, or is of another kind.
         """
-        found = cls.look(path, kind)
-        if set(found.fields) != expected or found.fields["format"] != "1":
-            raise found.damaged("it holds something else")
-        return found
+        return cls.look(path, kind).only(expected)
 
     @classmethod
     def look(cls, path: Path, kind: str) -> Envelope:
@@ -40,20 +37,40 @@ class Envelope:
         Raises:
             DocumentError: the file cannot be read, or has no fields.
         """
-        empty = cls(path, kind, {})
         try:
             with path.open("rb") as stream:
                 data = stream.read(MAX_FILE + 1)
-            fields = parse_json(data, limit=MAX_FILE)
         except OSError as error:
             raise DocumentError(
                 f"cannot be read ({error.strerror})", file=str(path), hint="check the path"
             ) from error
+        return cls.parse(data, path, kind)
+
+    @classmethod
+    def parse(cls, data: bytes | str, path: Path, kind: str) -> Envelope:
+        """The fields of a file's content; `path` is only what it is called.
+
+        Raises:
+            DocumentError: it has no fields.
+        """
+        empty = cls(path, kind, {})
+        try:
+            fields = parse_json(data, limit=MAX_FILE)
         except ValueError as error:
             raise empty.damaged("it is not JSON") from error
         if not isinstance(fields, dict):
             raise empty.damaged("it holds something else")
         return cls(path, kind, fields)
+
+    def only(self, expected: set[str]) -> Envelope:
+        """Itself, where its fields are exactly the expected ones.
+
+        Raises:
+            DocumentError: it is of another kind.
+        """
+        if set(self.fields) != expected or self.fields["format"] != "1":
+            raise self.damaged("it holds something else")
+        return self
 
     def group(self, name: str) -> dict[str, object]:
         """A field that is itself a group of fields."""

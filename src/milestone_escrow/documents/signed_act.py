@@ -135,7 +135,24 @@ def load_acts(
     Raises:
         DocumentError: it is damaged, forged, or about another agreement.
     """
-    envelope = Envelope.read(path, KIND, FIELDS)
+    return _signed_acts(Envelope.read(path, KIND, FIELDS), bound, wallets)
+
+
+def loads_acts(
+    data: bytes | str,
+    bound: BoundAgreement,
+    wallets: Wallets | None = None,
+    *,
+    file: str = "acts.json",
+) -> tuple[SignedAct, ...]:
+    """Read and verify the content of such a file; see `load_acts`."""
+    envelope = Envelope.parse(data, Path(file), KIND).only(FIELDS)
+    return _signed_acts(envelope, bound, wallets)
+
+
+def _signed_acts(
+    envelope: Envelope, bound: BoundAgreement, wallets: Wallets | None
+) -> tuple[SignedAct, ...]:
     envelope.require(bound)
     entries = envelope.fields["acts"]
     if not isinstance(entries, list) or not entries:

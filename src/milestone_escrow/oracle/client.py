@@ -6,11 +6,13 @@ What it says is read in `answers`; files that it sends are compared with their h
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
+from milestone_escrow.documents.signed_act import SignedAct, dumps_acts
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.oracle.answers import (
     MAX_ANSWER,
@@ -204,6 +206,16 @@ class OracleClient:
         path = f"{_path(attestation.agreement_id, attestation.milestone)}/attestations"
         answer = self._ask("POST", path, post_data(post))
         return read_taken(answer)
+
+    def offer(self, signed: SignedAct) -> None:
+        """Hand in an offer of a receivable, for whoever may buy it.
+
+        Raises:
+            OracleRefusedError: it was not taken; the sentence says why.
+        """
+        act = signed.act
+        path = f"{_path(act.agreement_id, act.milestone)}/offers"
+        self._ask("POST", path, json.loads(dumps_acts([signed])))
 
     def _ask(
         self, method: str, path: str, body: Mapping[str, Any] | None = None

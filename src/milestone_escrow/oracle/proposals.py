@@ -4,15 +4,15 @@ stand until the milestone changes, and change orders, which collect signatures."
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select
 
 from milestone_escrow.documents.signed_act import ACTS, SignedAct
 from milestone_escrow.documents.signed_change import SignedChange
-from milestone_escrow.errors import EscrowError, UsageError
+from milestone_escrow.errors import EscrowError, LifecycleError, UsageError
 from milestone_escrow.oracle.book import AgreementView
 from milestone_escrow.oracle.store import audit
 from milestone_escrow.oracle.store import tables as t
@@ -26,7 +26,7 @@ from milestone_escrow.protocol.signatures import Wallets
 CHANGE = "amendment"
 
 
-def keep(connection: Connection, signed: SignedAct, by: Address, now: int) -> bytes:
+def keep(connection: Connection, signed: SignedAct, by: str, now: int) -> bytes:
     """Keep a split or an offer whose signatures were checked; returns its digest, its name."""
     act = signed.act
     values = {
@@ -48,6 +48,48 @@ def splits(connection: Connection, view: AgreementView, index: int, now: int) ->
 def offers(connection: Connection, view: AgreementView, index: int, now: int) -> list[SignedAct]:
     """The offers of a milestone's receivable that still stand, the newest first."""
     return _standing(connection, view, index, Offer, now)
+
+
+def offers_of(connection: Connection, view: AgreementView) -> Iterator[tuple[int, SignedAct]]:
+    """The offers of an agreement's receivables that nothing has voided since, with when each was
+    handed in; also those that have expired."""
+    for row in _rows(connection, view, Offer):
+        signed = _signed(view, row)
+        if not _overtaken(view, signed):
+            yield row.made_at, signed
+
+
+def take_offer(
+    connection: Connection, view: AgreementView, signed: SignedAct, by: str, now: int
+) -> bool:
+    """Keep an offer whose signatures were checked; whether it was not known already.
+
+    Raises:
+        LifecycleError: the contract would not take it any more; it says why.
+    """
+    if why := why_void(view, signed, now):
+        raise LifecycleError(
+            f"the offer of '{signed.planned.key}' is void: {why}",
+            hint="ask the payee for a new one",
+        )
+    digest = signed.typed_data.digest()
+    known = select(t.proposals.c.digest).where(t.proposals.c.digest == digest)
+    if connection.execute(known).first():
+        return False
+    payee = view.payee(signed.act.milestone)
+    # Who else signed it does not matter to anybody.
+    keep(connection, replace(signed, signatures={payee: signed.signatures[payee]}), by, now)
+    return True
+
+
+def why_void(view: AgreementView, signed: SignedAct, now: int) -> str:
+    """Why the contract would not take a split or an offer any more; empty where it would."""
+    act, stage = signed.act, view.views[signed.act.milestone]
+    if now > act.valid_until:
+        return "it has expired"
+    if isinstance(act, Offer) and now >= end(stage.milestone, stage.state):
+        return "the milestone's time is over"
+    return _overtaken(view, signed)
 
 
 def keep_change(connection: Connection, change: SignedChange, by: str, now: int) -> bytes:
@@ -112,7 +154,7 @@ def named(found: list[SignedAct], digest: str) -> SignedAct:
 
 def _keep(connection: Connection, row: dict[str, Any], by: str, now: int) -> None:
     upsert(connection, t.proposals, row, "digest")
-    subject = audit.subject_of(row["agreement_id"])
+    subject = audit.subject_of(row["agreement_id"], row["milestone"])
     digest, signers = "0x" + row["digest"].hex(), sorted(row["signatures"])
     action = f"{row['kind']}.proposed"
     audit.record(connection, now, by, action, subject, digest=digest, signed_by=signers)
@@ -139,17 +181,25 @@ def _row(
 def _standing(
     connection: Connection, view: AgreementView, index: int, kind: type, now: int
 ) -> list[SignedAct]:
+    found = [_signed(view, row) for row in _rows(connection, view, kind, index)]
+    return [one for one in found if not why_void(view, one, now)]
+
+
+def _rows(
+    connection: Connection, view: AgreementView, kind: type, index: int | None = None
+) -> Sequence[Row[Any]]:
+    """What was proposed, the newest first; nothing where the document is not known."""
     if view.signed is None:
         return []
     name = next(name for name, act in ACTS.items() if act is kind)
-    here = (t.proposals.c.agreement_id == view.id, t.proposals.c.milestone == index)
-    rows = connection.execute(
-        select(t.proposals)
-        .where(*here, t.proposals.c.kind == name)
-        .order_by(t.proposals.c.made_at.desc(), t.proposals.c.digest)
+    query = select(t.proposals).where(
+        t.proposals.c.agreement_id == view.id, t.proposals.c.kind == name
     )
-    found = [_signed(view, row) for row in rows]
-    return [one for one in found if _stands(view, one, now)]
+    if index is not None:
+        query = query.where(t.proposals.c.milestone == index)
+    return connection.execute(
+        query.order_by(t.proposals.c.made_at.desc(), t.proposals.c.digest)
+    ).all()
 
 
 def _signed(view: AgreementView, row: Row[Any]) -> SignedAct:
@@ -164,16 +214,20 @@ def _signed(view: AgreementView, row: Row[Any]) -> SignedAct:
     return SignedAct(view.signed.bound, kind(agreement_id=view.id, **values), {}, signatures)
 
 
-def _stands(view: AgreementView, signed: SignedAct, now: int) -> bool:
-    """Whether the contract would still take it: what has happened since ends it."""
+def _overtaken(view: AgreementView, signed: SignedAct) -> str:
+    """Which part of what was signed is not so any more; empty where nothing has happened."""
     act, stage = signed.act, view.views[signed.act.milestone]
-    if act.sequence != stage.state.sequence or now > act.valid_until:
-        return False
     left = held(stage.milestone, stage.state)
     if isinstance(act, Offer):
-        sells = view.payee(act.milestone) in signed.signatures and act.held == left
-        open_ = stage.state.status in ASSIGNABLE and now < end(stage.milestone, stage.state)
-        return sells and open_
-    if isinstance(act, Resolution):
-        return stage.state.status.holds and act.to_payee + act.to_buyer == left
-    return False
+        payee = view.payee(act.milestone)
+        if payee not in signed.signatures:
+            return f"{payee}, whom the milestone pays, did not sign it"
+        if stage.state.status not in ASSIGNABLE:
+            return "what the milestone pays cannot change hands now"
+        fits = act.held == left
+    else:
+        assert isinstance(act, Resolution)
+        fits = stage.state.status.holds and act.to_payee + act.to_buyer == left
+    if act.sequence != stage.state.sequence or not fits:
+        return "something has happened to the milestone since it was signed"
+    return ""

@@ -1,4 +1,4 @@
-"""Offers of receivables are watched until they expire."""
+"""Offers of receivables are reminded of before they end, as long as nothing has voided them."""
 
 from __future__ import annotations
 
@@ -7,21 +7,17 @@ from dataclasses import replace
 import pytest
 from eth_keys.datatypes import PrivateKey
 
-from milestone_escrow.errors import UsageError
-from milestone_escrow.oracle import book
-from milestone_escrow.oracle.reminders.offers import watch_offer
-from milestone_escrow.protocol.eip712 import ZERO_ADDRESS
+from milestone_escrow.documents.signed_act import SignedAct
+from milestone_escrow.errors import LifecycleError
+from milestone_escrow.oracle import book, proposals
+from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
 from milestone_escrow.protocol.receivables import Offer
-from tests.oracle.reminders.chronicle import DAY, DOMAIN
+from tests.oracle.reminders.chronicle import DAY
 from tests.oracle.reminders.conftest import Desk, Notebook
 
-SUPPLIER = PrivateKey((2).to_bytes(32, "big"))
-STRANGER = PrivateKey((9).to_bytes(32, "big"))
-
-
-def signed(offer: Offer, key: PrivateKey) -> bytes:
-    signature = key.sign_msg_hash(offer.typed_data(DOMAIN).digest()).to_bytes()
-    return bytes([*signature[:64], signature[64] + 27])
+SUPPLIER, STRANGER = (PrivateKey(number.to_bytes(32, "big")) for number in (2, 9))
+FINANCIER: Address = "0x" + "1" * 40
+DEPARTED = 3
 
 
 @pytest.fixture
@@ -31,50 +27,90 @@ def offer(desk: Desk) -> Offer:
     chronicle.opened()
     chronicle.funded(*range(5))
     desk.round()
-    amount = chronicle.bound.milestones[3].amount
-    return Offer(
-        chronicle.bound.id, 3, ZERO_ADDRESS, amount - 10**9, amount, 0, chronicle.time + 3 * DAY
-    )
+    amount = chronicle.bound.milestones[DEPARTED].amount
+    until = chronicle.time + 3 * DAY
+    return Offer(chronicle.bound.id, DEPARTED, ZERO_ADDRESS, amount - 10**9, amount, 0, until)
 
 
-def watch(desk: Desk, offer: Offer, key: PrivateKey = SUPPLIER) -> bytes:
-    bound, now = desk.chronicle.bound, desk.chronicle.time
+def hand_in(desk: Desk, offer: Offer, key: PrivateKey = SUPPLIER) -> bool:
+    signed = SignedAct(desk.chronicle.bound, offer, {}, {})
+    signature = key.sign_msg_hash(signed.typed_data.digest()).to_bytes()
+    by = key.public_key.to_checksum_address()
+    signed = signed.add(by, bytes([*signature[:64], signature[64] + 27]))
     with desk.store.transaction() as connection:
-        view = book.agreement(connection, bound.id)
+        view = book.agreement(connection, offer.agreement_id)
         assert view is not None
-        signature = signed(offer, key)
-        by = bound.terms.supplier
-        return watch_offer(connection, DOMAIN, view, offer, signature, by=by, now=now)
+        now = desk.chronicle.time
+        return proposals.take_offer(connection, view, signed, by, now)
 
 
-def test_reminds_the_payee_a_day_before_an_offer_ends(
+def until_the_last_day(desk: Desk) -> None:
+    desk.chronicle.wait(2 * DAY + 60)
+    desk.round()
+
+
+def test_reminds_the_payee_once_a_day_before_an_offer_ends(
     desk: Desk, notebook: Notebook, offer: Offer
 ) -> None:
-    assert watch(desk, offer) == watch(desk, offer)
+    assert hand_in(desk, offer)
     desk.round()
     assert "offer" not in notebook.kinds
-    desk.chronicle.wait(2 * DAY + 60)
+    until_the_last_day(desk)
+    desk.restart()
     desk.round()
     (text,) = notebook.texts("offer")
     assert text.startswith("Rajwada Exports Pvt Ltd offers what 'departed' pays for 59,000.00 USDC")
 
 
+def test_a_running_planner_notices_an_offer_that_nothing_on_chain_tells_of(
+    desk: Desk, notebook: Notebook, offer: Offer
+) -> None:
+    hand_in(desk, replace(offer, valid_until=desk.chronicle.time + 2 * 3_600))
+    desk.chronicle.wait(3_600 + 60)
+    desk.round()
+    assert notebook.kinds.count("offer") == 1
+
+
+def test_the_same_offer_again_changes_nothing(desk: Desk, offer: Offer) -> None:
+    assert [hand_in(desk, offer), hand_in(desk, offer)] == [True, False]
+
+
 def test_an_offer_that_was_taken_is_not_reminded_of(
     desk: Desk, notebook: Notebook, offer: Offer
 ) -> None:
-    watch(desk, offer)
-    desk.chronicle.assigned(3, "0x" + "1" * 40, offer.price)
-    desk.chronicle.wait(2 * DAY + 60)
+    hand_in(desk, offer)
+    desk.chronicle.assigned(DEPARTED, FINANCIER, offer.price)
+    until_the_last_day(desk)
+    assert "offer" not in notebook.kinds
+
+
+def test_an_offer_is_void_once_anything_else_happens(
+    desk: Desk, notebook: Notebook, offer: Offer
+) -> None:
+    hand_in(desk, offer)
+    desk.chronicle.accepted(DEPARTED, offer.held // 2)
     desk.round()
+    with pytest.raises(LifecycleError, match="something has happened to the milestone since"):
+        hand_in(desk, replace(offer, price=1))
+    until_the_last_day(desk)
     assert "offer" not in notebook.kinds
 
 
 def test_refuses_an_offer_that_the_payee_did_not_sign(desk: Desk, offer: Offer) -> None:
-    with pytest.raises(UsageError, match="no offer by"):
-        watch(desk, offer, STRANGER)
+    with pytest.raises(LifecycleError, match="whom the milestone pays, did not sign it"):
+        hand_in(desk, offer, STRANGER)
 
 
-@pytest.mark.parametrize("change", [{"sequence": 1}, {"held": 1}, {"valid_until": 1}])
-def test_refuses_an_offer_that_is_void(desk: Desk, offer: Offer, change: dict[str, int]) -> None:
-    with pytest.raises(UsageError, match="is void"):
-        watch(desk, replace(offer, **change))  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"sequence": 1}, "something has happened"),
+        ({"held": 1}, "something has happened"),
+        ({"valid_until": 1}, "it has expired"),
+    ],
+)
+def test_refuses_an_offer_that_is_void(
+    desk: Desk, offer: Offer, change: dict[str, int], why: str
+) -> None:
+    with pytest.raises(LifecycleError, match=f"the offer of 'departed' is void: {why}"):
+        hand_in(desk, replace(offer, **change))  # type: ignore[arg-type]

@@ -238,14 +238,13 @@ def test_expiring_signatures_are_told_to_those_who_have_not_signed(running: Chro
     assert found.text.startswith("1 of 2 have signed on 'departed': Hansa Trade Desk.")
 
 
-def test_an_offer_is_reminded_of_until_anything_voids_it(running: Chronicle) -> None:
-    offer = OpenOffer(
-        b"o" * 32, 3, running.time, 58_800_000_000, "0x" + "0" * 40, 0, running.time + 3 * DAY
-    )
+def test_an_offer_is_told_to_both_sides_before_it_ends(running: Chronicle) -> None:
+    people, until = running.bound.agreement.people, running.time + 3 * DAY
+    offer = OpenOffer(b"o" * 32, 3, running.time, 58_800_000_000, people["bank"], until)
     situation = replace(seen(running), offers=(offer,))
-    assert [n.kind for n in plan(situation, running.time) if n.kind == "offer"] == ["offer"]
-    voided = replace(situation, offers=(replace(offer, sequence=1),))
-    assert not [n for n in plan(voided, running.time) if n.kind == "offer"]
+    (found,) = [n for n in plan(situation, running.time) if n.kind == "offer"]
+    assert (found.at, found.until) == (until - DAY, until)
+    assert found.audience == ("supplier", "bank")
 
 
 def test_an_alarm_is_told_once_a_day() -> None:

@@ -222,8 +222,6 @@ def _signatures(seen: Situation, now: int, leads: tuple[int, ...]) -> Iterator[N
 def _offers(seen: Situation, now: int, leads: tuple[int, ...]) -> Iterator[Notice]:
     for offer in seen.offers:
         index = offer.milestone
-        if offer.sequence != seen.states[index].sequence:
-            continue  # whatever has happened since has voided it
         for name, at in moments(offer.valid_until, offer.at, leads):
             yield Notice(
                 "offer",

@@ -40,14 +40,14 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class OpenOffer:
-    """A receivable on offer; `financier` zero = anyone may buy. `price` is token units."""
+    """A receivable on offer that nothing has voided; `financier` zero = anyone may buy. `price` is
+    token units."""
 
     digest: bytes
     milestone: int
     at: int
     price: int
     financier: Address
-    sequence: int
     valid_until: int
 
 

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, or_, select
 
 from milestone_escrow.chain.events import Event
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import book, proposals
+from milestone_escrow.oracle.book import AgreementView
 from milestone_escrow.oracle.reminders.situation import OpenOffer, Returned, Situation, Waiting
 from milestone_escrow.oracle.store import shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.eip712 import Address
-
-OFFER = "offer"
-"""The kind under which `observations` keeps a receivable's offer."""
+from milestone_escrow.protocol.lifecycle import end
+from milestone_escrow.protocol.receivables import Offer
 
 
 def situation(connection: Connection, agreement_id: bytes, final_block: int) -> Situation | None:
@@ -55,7 +55,7 @@ def situation(connection: Connection, agreement_id: bytes, final_block: int) -> 
         document=view.agreement,
         waiting=tuple(waiting),
         returned=tuple(returned),
-        offers=tuple(_offers(connection, agreement_id)),
+        offers=tuple(_offers(connection, view)),
     )
 
 
@@ -86,21 +86,16 @@ def _signers(connection: Connection, agreement_id: bytes) -> dict[bytes, tuple[A
     return found
 
 
-def _offers(connection: Connection, agreement_id: bytes) -> Iterator[OpenOffer]:
-    rows = connection.execute(
-        select(t.observations)
-        .where(t.observations.c.agreement_id == agreement_id)
-        .where(t.observations.c.kind == OFFER)
-        .order_by(t.observations.c.id)
-    )
-    for row in rows:
-        value = row.value
+def _offers(connection: Connection, view: AgreementView) -> Iterator[OpenOffer]:
+    for at, signed in proposals.offers_of(connection, view):
+        offer = signed.act
+        assert isinstance(offer, Offer)
+        stage = view.find(offer.milestone)
         yield OpenOffer(
-            digest=bytes.fromhex(row.name),
-            milestone=row.milestone,
-            at=row.seen_at,
-            price=int(value["price"]),
-            financier=value["financier"],
-            sequence=value["sequence"],
-            valid_until=value["valid_until"],
+            digest=signed.typed_data.digest(),
+            milestone=offer.milestone,
+            at=at,
+            price=offer.price,
+            financier=offer.financier,
+            valid_until=min(offer.valid_until, end(stage.milestone, stage.state)),
         )

@@ -63,4 +63,5 @@ def keep(table: Table, act: Resolution | Offer, name: str) -> None:
     signed = signed.add(table.wish.account, table.wish.signed[name], wallets_of(table))
     api = table.web.api
     with api.store.transaction() as connection:
-        proposals.keep(connection, signed, table.wish.account, api.now())
+        now = api.chain_now(connection)
+        proposals.keep(connection, signed, table.wish.account, now)
