@@ -132,6 +132,7 @@ def assemble(parts: Parts) -> Instance:
             name: Hook(settings.secret(name, hook), hook.window)
             for name, hook in settings.webhooks.items()
         },
+        counters=relayer.collectors if relayer else (),
     )
     return Instance(service, api, escrow)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from sqlalchemy import insert
 
 from milestone_escrow.chain.networks import network
+from milestone_escrow.oracle.relaying.figures import Figures
 from milestone_escrow.oracle.store import tables as t
+from tests.docs.console import ROOT
 from tests.oracle.api.world import NOW, World, set_head
 
 
@@ -99,6 +102,32 @@ def test_figures_tell_the_index_and_the_work(make: Callable[..., World]) -> None
     ):
         assert line in text.replace("5e+17", "5e+017"), line
     assert "BREW" not in text
+
+
+def test_what_the_rest_of_the_process_counts_is_published(make: Callable[..., World]) -> None:
+    relayers = [Figures(), Figures()]
+    relayers[0].alerts.labels("low_gas").inc()
+    relayers[0].stages.labels("final").inc(2)
+    worlds = [make(counters=one.collectors) for one in relayers]
+    first, second = (world.get("/metrics").text.splitlines() for world in worlds)
+    for line in (
+        'escrow_relayer_alerts_total{kind="low_gas"} 1.0',
+        'escrow_relayer_stages_total{stage="final"} 2.0',
+    ):
+        assert line in first
+        assert line not in second
+    assert "escrow_relayer_broadcasts_total 0.0" in first
+
+
+def test_every_figure_is_told_once_and_documented(make: Callable[..., World]) -> None:
+    world = make(balance=lambda: 1, counters=Figures().collectors)
+    world.get("/healthz")
+    lines = world.get("/metrics").text.splitlines()
+    names = [line.split()[2] for line in lines if line.startswith("# TYPE escrow_")]
+    assert len(names) == len(set(names))
+    page = (ROOT / "docs" / "oracle.md").read_text("utf-8")
+    documented = set(re.findall(r"`(escrow_[a-z_]+)`", page.partition("### Figures")[2]))
+    assert {name for name in names if not name.endswith("_created")} == documented
 
 
 def test_each_service_counts_for_itself(make: Callable[..., World]) -> None:

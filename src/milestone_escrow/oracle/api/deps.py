@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from prometheus_client.registry import Collector
 from sqlalchemy import Connection
 
 from milestone_escrow.chain.networks import Network
@@ -58,7 +59,8 @@ class ApiDeps:
     worker that there is something to do; `chain_problem` says why the node cannot be used now, ""
     where it can; `balance` is the relaying account's, in wei, None where it is not known;
     `contract_signature` asks the chain about accounts that are contracts; `hooks` are who may send
-    events, by name; `blobs` is where files of evidence are kept, under these `rules`."""
+    events, by name; `blobs` is where files of evidence are kept, under these `rules`; `counters`
+    are what the rest of the process counts, for Prometheus."""
 
     store: Store
     settings: ApiSettings
@@ -70,6 +72,7 @@ class ApiDeps:
     blobs: Blobs | None = None
     rules: Rules = field(default_factory=Rules)
     hooks: Mapping[str, Hook] = field(default_factory=dict)
+    counters: tuple[Collector, ...] = ()
 
     def now(self) -> int:
         """The wall clock, in whole seconds."""

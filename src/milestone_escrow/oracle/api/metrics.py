@@ -1,11 +1,20 @@
-"""Figures for Prometheus: requests as they come, everything else read from the store when asked."""
+"""Figures for Prometheus: what this process counts as it comes, and what the store says when asked.
+
+Of several instances on one store each counts its own work, and all say the same of the store.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import Column, Select, func, select
@@ -19,7 +28,7 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 class Metrics:
-    """One application's figures, in a registry of its own."""
+    """All figures of one process, in the one registry that it publishes."""
 
     def __init__(self, deps: ApiDeps) -> None:
         self._registry = CollectorRegistry()
@@ -30,12 +39,15 @@ class Metrics:
             registry=self._registry,
         )
         self._seconds = Histogram(
-            "escrow_http_request_seconds",
+            "escrow_http_request_duration_seconds",
             "How long requests took",
             ["route"],
             buckets=_BUCKETS,
             registry=self._registry,
         )
+        ProcessCollector(registry=self._registry)
+        for counter in deps.counters:
+            self._registry.register(counter)
         self._registry.register(_StoreFigures(deps))
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -79,7 +91,7 @@ class _StoreFigures(Collector):
         if head is not None:
             yield _gauge("escrow_head_block", "The newest block indexed", head.number)
             yield _gauge("escrow_final_block", "The newest final block", head.final_number)
-            yield _gauge("escrow_head_time_seconds", "That block's time", head.time)
+            yield _gauge("escrow_head_timestamp_seconds", "That block's time", head.time)
         balance = self._deps.balance()
         if balance is not None:
             yield _gauge("escrow_relayer_balance_wei", "What is left to pay for gas", balance)

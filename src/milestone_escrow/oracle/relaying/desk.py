@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from prometheus_client import Counter
 from sqlalchemy import Connection, select
 
 from milestone_escrow.chain.attempts import Attempt as Tried
@@ -16,6 +15,7 @@ from milestone_escrow.chain.reader import Reader
 from milestone_escrow.chain.rpc import Node
 from milestone_escrow.chain.wording import Wording
 from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.oracle.relaying.figures import Figures
 from milestone_escrow.oracle.relaying.intents import Intent
 from milestone_escrow.oracle.relaying.settings import RelayingSettings
 from milestone_escrow.oracle.relaying.strict import StrictNode
@@ -25,10 +25,6 @@ from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.signatures import Signer
 
 log = logging.getLogger("milestone_escrow.oracle.relaying")
-
-ALERTS = Counter("escrow_relayer_alerts", "What the relayer could not settle by itself", ["kind"])
-MOVES = Counter("escrow_relayer_intents", "Intents that came to a stage", ["stage"])
-BROADCASTS = Counter("escrow_relayer_broadcasts", "Transactions handed to a node")
 
 # The same trouble is told again after this many seconds.
 TOLD_FOR = 600
@@ -58,6 +54,7 @@ class Desk:
     owner: str
     alerts: list[Alert] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
+    figures: Figures = field(default_factory=Figures)
     _told: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -93,13 +90,13 @@ class Desk:
         if told is not None and self.since(told) < TOLD_FOR:
             return
         self._told[(kind, subject)] = self.now
-        ALERTS.labels(kind).inc()
+        self.figures.alerts.labels(kind).inc()
         log.warning(text, extra={"fields": {"kind": kind, "subject": subject}})
 
     def count(self, stage: str, intent: Intent, reason: str = "") -> None:
         """An intent came to a stage."""
         self.counts[stage] = self.counts.get(stage, 0) + 1
-        MOVES.labels(stage).inc()
+        self.figures.stages.labels(stage).inc()
         fields = {"key": intent.key, "stage": stage, "reason": reason}
         log.info("an intent is %s", stage, extra={"fields": fields})
 

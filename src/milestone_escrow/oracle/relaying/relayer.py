@@ -8,6 +8,8 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from prometheus_client.registry import Collector
+
 from milestone_escrow.chain.fees import coins
 from milestone_escrow.chain.networks import Network
 from milestone_escrow.chain.rpc import Node
@@ -73,6 +75,11 @@ class Relayer:
     def balance(self) -> int | None:
         """Wei of it when the node was last asked; None before."""
         return self._conditions.balance if self._conditions else None
+
+    @property
+    def collectors(self) -> tuple[Collector, ...]:
+        """What it has counted since it was made, for Prometheus."""
+        return self._desk.figures.collectors
 
     def step(self) -> Report:
         """Plan, send, watch. Safe to call at any time, as often as wanted, and to be killed in.

@@ -13,7 +13,7 @@ from milestone_escrow.chain.transactions import GAS_MARGIN_PERCENT
 from milestone_escrow.errors import ChainError, EscrowError
 from milestone_escrow.oracle.relaying import intents, planning
 from milestone_escrow.oracle.relaying.conditions import Conditions
-from milestone_escrow.oracle.relaying.desk import BROADCASTS, Desk
+from milestone_escrow.oracle.relaying.desk import Desk
 from milestone_escrow.oracle.relaying.intents import Attempt, Intent, Stage
 from milestone_escrow.oracle.relaying.judging import Prospect
 from milestone_escrow.oracle.relaying.numbering import Call, Numbering
@@ -160,7 +160,7 @@ class Sending:
             desk.alert("refused", attempt.name, str(error))
             return False
         step("relay.broadcast")
-        BROADCASTS.inc()
+        desk.figures.broadcasts.inc()
         with desk.writing() as connection:
             connection.execute(
                 update(t.attempts)
