@@ -16,7 +16,7 @@ from milestone_escrow.errors import EscrowError, LifecycleError, UsageError
 from milestone_escrow.oracle.book import AgreementView
 from milestone_escrow.oracle.store import audit
 from milestone_escrow.oracle.store import tables as t
-from milestone_escrow.oracle.store.store import upsert
+from milestone_escrow.oracle.store.store import serialize, upsert
 from milestone_escrow.protocol.acts import Resolution
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import end, held
@@ -93,8 +93,14 @@ def why_void(view: AgreementView, signed: SignedAct, now: int) -> str:
 
 
 def keep_change(connection: Connection, change: SignedChange, by: str, now: int) -> bytes:
-    """Keep a change order with its signatures, which were checked; returns its digest."""
+    """Keep a change order with its signatures, which were checked, beside those that are here;
+    returns its digest."""
     digest = change.typed_data.digest()
+    # Two who sign at once must not overwrite each other.
+    serialize(connection, "audit")
+    query = select(t.proposals.c.signatures).where(t.proposals.c.digest == digest)
+    known = connection.execute(query).scalar_one_or_none() or {}
+    change = replace(change, signatures={**_raw(known), **change.signatures})
     values = {"file": change.dumps()}
     row = _row(digest, change.old.id, CHANGE, values, change.signatures, now)
     _keep(connection, {**row, "milestone": None}, by, now)
@@ -210,8 +216,12 @@ def _signed(view: AgreementView, row: Row[Any]) -> SignedAct:
         for field in fields(kind)
         if field.name != "agreement_id"
     }
-    signatures = {account: bytes.fromhex(one[2:]) for account, one in row.signatures.items()}
-    return SignedAct(view.signed.bound, kind(agreement_id=view.id, **values), {}, signatures)
+    act = kind(agreement_id=view.id, **values)
+    return SignedAct(view.signed.bound, act, {}, _raw(row.signatures))
+
+
+def _raw(signatures: Mapping[Address, str]) -> dict[Address, bytes]:
+    return {account: bytes.fromhex(one[2:]) for account, one in signatures.items()}
 
 
 def _overtaken(view: AgreementView, signed: SignedAct) -> str:
