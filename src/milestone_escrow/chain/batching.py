@@ -62,16 +62,20 @@ class BatchVerbs(Preparer):
         digest = batch.typed_data(self._reader.domain).digest()
         what = "all milestones of the batch"
         signers, ordered = by_verifier(agreement, batch.signers, what, digest, signatures)
-        items = [
-            (
-                terms_tuple(one.terms),
-                reference_tuple(one, attestation.milestone),
-                attestation_tuple(attestation),
-            )
-            for one, attestation in batch.items
-        ]
-        data = call("attestBatch", items, signers, ordered)
+        data = call("attestBatch", batch_tuples(batch), signers, ordered)
         return self._prepare("attest", agreement, None, data)
+
+
+def batch_tuples(batch: Batch[OpenAgreement]) -> list[tuple[object, ...]]:
+    """`BatchItem[]` for the ABI encoder."""
+    return [
+        (
+            terms_tuple(one.terms),
+            reference_tuple(one, attestation.milestone),
+            attestation_tuple(attestation),
+        )
+        for one, attestation in batch.items
+    ]
 
 
 def one_batch(attested: Attested) -> Batch[OpenAgreement]:

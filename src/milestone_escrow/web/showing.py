@@ -129,8 +129,8 @@ def _time(view: AgreementView, moment: int) -> str:
 
 def _signed(view: AgreementView, waiting: Waiting) -> Iterator[str]:
     assert view.signed is not None
-    names = ", ".join(person(view.signed.bound, account) for account in waiting.signatures)
-    missing = waiting.quorum - len(waiting.signatures)
+    names = ", ".join(person(view.signed.bound, account) for account in waiting.said_by)
+    missing = waiting.quorum - len(waiting.said_by)
     said = _SAID[waiting.attestation.verdict]
     reason = waiting.words.get("reason")
     because = f": “{reason}”" if reason else ""

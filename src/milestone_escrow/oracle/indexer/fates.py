@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
 from milestone_escrow.oracle.indexer.ledger import chunks
+from milestone_escrow.oracle.signing.batches import restage
 from milestone_escrow.oracle.signing.counting import (
     Dossier,
     Entry,
@@ -15,6 +16,7 @@ from milestone_escrow.oracle.signing.counting import (
     Stage,
     cases,
     dossiers,
+    move,
 )
 from milestone_escrow.oracle.signing.rules import Case
 from milestone_escrow.oracle.store import tables as t
@@ -37,14 +39,19 @@ def judge(connection: Connection, keys: Iterable[MilestoneKey]) -> int:
         return 0
     used = _used(connection, {agreement_id for agreement_id, _ in wanted})
     known = cases(connection, wanted)
-    changed = 0
+    changed: list[Entry] = []
+    batched: set[MilestoneKey] = set()
     for key, dossier in dossiers(connection, wanted).items():
         for entry in dossier.entries.values():
             stage, reason = _fate(entry, dossier, known.get(key), used)
             if (stage, reason) != (entry.stage, entry.reason):
-                _move(connection, entry, stage, reason)
-                changed += 1
-    return changed
+                entry.stage, entry.reason = stage, reason
+                changed.append(entry)
+            if entry.batches:
+                batched.add(key)
+    move(connection, changed)
+    # What counts of a batch depends on which of its items can still be decided.
+    return len(changed) + (restage(connection, batched) if batched else 0)
 
 
 def _fate(entry: Entry, dossier: Dossier, case: Case | None, used: Used) -> tuple[Stage, str]:
@@ -101,11 +108,3 @@ def _used(connection: Connection, ids: set[bytes]) -> Used:
 def _said(data: dict[str, Any]) -> tuple[int, int, bytes, int]:
     evidence = bytes.fromhex(data["evidence_hash"][2:])
     return data["verdict"], data["amount"], evidence, data["issued_at"]
-
-
-def _move(connection: Connection, entry: Entry, stage: Stage, reason: str) -> None:
-    connection.execute(
-        update(t.attestations)
-        .where(t.attestations.c.digest == entry.digest)
-        .values(state=stage.value, reason=reason)
-    )

@@ -14,6 +14,7 @@ from milestone_escrow.oracle import book
 from milestone_escrow.oracle.book import AgreementView
 from milestone_escrow.oracle.policies.facts import Event, Facts, File, JsonValue, Look, Statement
 from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.oracle.store.said import said
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
 from milestone_escrow.protocol.lifecycle import Status
@@ -25,20 +26,15 @@ MAX_VERSIONS = 60
 # Built once: with many agreements, writing the statements would take longer than running them.
 _ID: BindParameter[bytes] = bindparam("id")
 _FILES = select(t.evidence).where(t.evidence.c.agreement_id == _ID).order_by(t.evidence.c.id)
-_STATEMENTS = (
-    select(
-        t.attestations.c.milestone,
-        t.attestations.c.verdict,
-        t.attestations.c.amount,
-        t.attestations.c.issued_at,
-        t.attestations.c.valid_until,
-        t.signatures.c.signer,
-        t.signatures.c.received_at,
-    )
-    .join(t.signatures, t.signatures.c.digest == t.attestations.c.digest)
-    .where(t.attestations.c.agreement_id == _ID)
-    .order_by(t.signatures.c.received_at, t.signatures.c.signer, t.attestations.c.digest)
-)
+_STATEMENTS = said(
+    t.attestations.c.agreement_id == _ID,
+    t.attestations.c.digest,
+    t.attestations.c.milestone,
+    t.attestations.c.verdict,
+    t.attestations.c.amount,
+    t.attestations.c.issued_at,
+    t.attestations.c.valid_until,
+).order_by("said_at", "signer", "digest")
 _OBSERVED = (
     select(t.observations).where(t.observations.c.agreement_id == _ID).order_by(t.observations.c.id)
 )
@@ -100,7 +96,7 @@ def _file(row: Row[Any]) -> File:
 def _statement(row: Row[Any]) -> Statement:
     return Statement(
         row.signer, Verdict(row.verdict), row.amount,
-        row.issued_at, row.valid_until, row.received_at,
+        row.issued_at, row.valid_until, row.said_at,
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from milestone_escrow.chain.batching import batch_tuples
 from milestone_escrow.chain.deciding import by_verifier
 from milestone_escrow.chain.preparing import call
 from milestone_escrow.chain.structs import (
@@ -15,6 +16,7 @@ from milestone_escrow.chain.structs import (
 from milestone_escrow.chain.wording import Wording
 from milestone_escrow.protocol.acts import Attestation
 from milestone_escrow.protocol.agreements import OpenAgreement
+from milestone_escrow.protocol.batch import Batch
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.signatures import recover
 
@@ -34,8 +36,7 @@ def attest_call(
     """
     index = milestone_index(agreement, attestation.milestone)
     milestone = agreement.milestones[index]
-    ordered = sorted(signatures, key=lambda who: (not _by_key(digest, who, signatures[who]), who))
-    chosen = {who: signatures[who] for who in ordered[: milestone.quorum]}
+    chosen = _cheapest(digest, signatures, milestone.quorum)
     allowed = agreement.terms.verifiers_of(milestone)
     what = Wording(agreement).milestone(index)
     signers, compacted = by_verifier(agreement, allowed, what, digest, chosen)
@@ -49,6 +50,21 @@ def attest_call(
     )
 
 
+def batch_call(
+    batch: Batch[OpenAgreement], digest: bytes, signatures: Mapping[Address, bytes]
+) -> bytes:
+    """`attestBatch` with as many signatures as its most demanding milestone asks, by account.
+
+    Raises:
+        UsageError: somebody signed who does not verify all of it.
+    """
+    chosen = _cheapest(digest, signatures, batch.quorum)
+    first = batch.items[0][0]
+    what = "all milestones of the batch"
+    signers, compacted = by_verifier(first, batch.signers, what, digest, chosen)
+    return call("attestBatch", batch_tuples(batch), signers, compacted)
+
+
 def finalize_call(agreement: OpenAgreement, milestone: int) -> bytes:
     """`finalize` of one milestone."""
     reference = reference_tuple(agreement, milestone_index(agreement, milestone))
@@ -58,6 +74,13 @@ def finalize_call(agreement: OpenAgreement, milestone: int) -> bytes:
 def together(calls: Sequence[bytes]) -> bytes:
     """Several calls in one transaction: all of them or none."""
     return call("multicall", list(calls))
+
+
+def _cheapest(
+    digest: bytes, signatures: Mapping[Address, bytes], quorum: int
+) -> dict[Address, bytes]:
+    ordered = sorted(signatures, key=lambda who: (not _by_key(digest, who, signatures[who]), who))
+    return {who: signatures[who] for who in ordered[:quorum]}
 
 
 def _by_key(digest: bytes, account: Address, signature: bytes) -> bool:

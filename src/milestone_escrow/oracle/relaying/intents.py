@@ -31,6 +31,9 @@ class Stage(str, Enum):
     FAILED = "failed"
 
 
+BATCH = "batch:"
+"""How the keys of batches begin."""
+
 UNDER_WAY = (Stage.SENT.value, Stage.MINED.value)
 LIVE = (Stage.PENDING.value, *UNDER_WAY)
 
@@ -62,8 +65,13 @@ class Intent:
 
     @property
     def is_joined(self) -> bool:
-        """Whether it is several attestations in one transaction."""
-        return len(self.digests) > 1
+        """Whether it is several quorums in one transaction, which can be sent one by one, too."""
+        return len(self.digests) > 1 and not self.is_batch
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether it is attestations under the same signatures, which only go together."""
+        return self.key.startswith(BATCH)
 
 
 @dataclass(frozen=True, slots=True)

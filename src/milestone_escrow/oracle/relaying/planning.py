@@ -8,10 +8,10 @@ from hashlib import sha256
 
 from sqlalchemy import Connection, exists, or_, select
 
-from milestone_escrow.errors import StoreError, UsageError
-from milestone_escrow.oracle import book
+from milestone_escrow.errors import UsageError
 from milestone_escrow.oracle.book import AgreementView
 from milestone_escrow.oracle.relaying import intents
+from milestone_escrow.oracle.relaying.batches import plan_batches
 from milestone_escrow.oracle.relaying.calls import attest_call, finalize_call, together
 from milestone_escrow.oracle.relaying.intents import LIVE, Intent, Stage
 from milestone_escrow.oracle.relaying.judging import (
@@ -20,6 +20,13 @@ from milestone_escrow.oracle.relaying.judging import (
     judge_attestation,
     judge_finalize,
 )
+from milestone_escrow.oracle.relaying.shared import (
+    AT_ONCE,
+    contract_of,
+    is_open,
+    revive,
+    views_of,
+)
 from milestone_escrow.oracle.store import shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.protocol.acts import Attestation, Verdict
@@ -27,8 +34,6 @@ from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import Status
 
 _DECIDING = (int(Verdict.ACCEPTED), int(Verdict.REJECTED))
-# A plan looks at so many at a time; the rest waits for the next one.
-AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +64,13 @@ def plan(connection: Connection, now_chain: int, now_wall: int, *, joined: int =
     At most `joined` attestations go into one transaction.
     """
     dropped, failed = _retire(connection, now_chain, now_wall)
-    created, revived = _attest(connection, now_chain, now_wall, joined)
-    more = _finalize(connection, now_chain, now_wall)
-    return Planned(created + more[0], revived + more[1], dropped, failed)
+    done = [
+        plan_batches(connection, now_chain, now_wall),
+        _attest(connection, now_chain, now_wall, joined),
+        _finalize(connection, now_chain, now_wall),
+    ]
+    created, revived = (sum(each) for each in zip(*done, strict=True))
+    return Planned(created, revived, dropped, failed)
 
 
 def attest_key(digest: bytes) -> str:
@@ -100,7 +109,7 @@ def known_about(connection: Connection, wanted: Iterable[Intent]) -> Known:
     ready = _ready(connection, [digest for intent in listed for digest in intent.digests])
     ids = [one.attestation.agreement_id for one in ready.values()]
     ids += [intent.agreement_id for intent in listed if intent.agreement_id is not None]
-    return Known(ready, _views(connection, ids))
+    return Known(ready, views_of(connection, ids))
 
 
 def judge(intent: Intent, known: Known, now: int) -> Judgement:
@@ -160,21 +169,24 @@ def _attest(connection: Connection, now_chain: int, now_wall: int, joined: int) 
     complete = connection.execute(
         select(t.attestations.c.digest)
         .where(t.attestations.c.state == "complete", t.attestations.c.verdict.in_(_DECIDING))
+        # Others are complete by a batch alone.
+        .where(exists().where(t.signatures.c.digest == t.attestations.c.digest))
         .order_by(t.attestations.c.issued_at, t.attestations.c.digest)
     ).scalars()
     digests = list(complete)
     if not digests:
         return 0, 0
     known = intents.by_keys(connection, (attest_key(digest) for digest in digests))
-    joint = [one for one in intents.in_stages(connection, LIVE) if one.is_joined]
+    live = intents.in_stages(connection, LIVE)
+    joint = [one for one in live if one.is_joined or one.is_batch]
     busy = {digest for intent in joint for digest in intent.digests}
     todo = [
         digest
         for digest in digests
-        if digest not in busy and _is_open(known.get(attest_key(digest)), now_wall)
+        if digest not in busy and is_open(known.get(attest_key(digest)), now_wall)
     ]
     ready = list(_ready(connection, todo[:AT_ONCE]).values())
-    views = _views(connection, (one.attestation.agreement_id for one in ready))
+    views = views_of(connection, (one.attestation.agreement_id for one in ready))
     fresh: list[tuple[AgreementView, Ready]] = []
     revived = 0
     for one in ready:
@@ -185,8 +197,11 @@ def _attest(connection: Connection, now_chain: int, now_wall: int, joined: int) 
         judged = judge_attestation(view, one.attestation, state, now_chain)
         if judged.prospect is not Prospect.POSSIBLE:
             continue
+        milestone = view.milestones[one.attestation.milestone]
+        if len(_signatures(connection, one.digest)) < milestone.quorum:
+            continue  # it is complete by a batch, and somebody has signed it alone, too
         if one.key in known:
-            revived += _revive(connection, now_wall, known[one.key])
+            revived += revive(connection, now_wall, known[one.key])
         else:
             fresh.append((view, one))
     created = 0
@@ -215,10 +230,10 @@ def _finalize(connection: Connection, now_chain: int, now_wall: int) -> tuple[in
         finalize_key(i, n, sequence, Status(status)): (i, n) for i, n, sequence, status in rows
     }
     known = intents.by_keys(connection, keyed)
-    revived = sum(_revive(connection, now_wall, intent) for intent in known.values())
+    revived = sum(revive(connection, now_wall, intent) for intent in known.values())
     fresh = {key: place for key, place in keyed.items() if key not in known}
     fresh = dict(list(fresh.items())[:AT_ONCE])
-    views = _views(connection, (agreement_id for agreement_id, _ in fresh.values()))
+    views = views_of(connection, (agreement_id for agreement_id, _ in fresh.values()))
     created = 0
     for key, (agreement_id, milestone) in fresh.items():
         created += intents.create(
@@ -226,28 +241,12 @@ def _finalize(connection: Connection, now_chain: int, now_wall: int) -> tuple[in
             now_wall,
             key,
             "finalize",
-            _contract(connection),
+            contract_of(connection),
             finalize_call(views[agreement_id], milestone),
             agreement_id=agreement_id,
             milestone=milestone,
         )
     return created, revived
-
-
-def _revive(connection: Connection, now: int, intent: Intent) -> bool:
-    """Take up again what is possible: a reorganisation has undone it, or it has failed a while ago
-    and may work by now. What fails again and again is taken up ever more rarely."""
-    if not _is_open(intent, now):
-        return False
-    why = "its effect is gone again" if intent.stage is Stage.DROPPED else "it is tried once more"
-    return intents.move(connection, now, intent, Stage.PENDING, why)
-
-
-def _is_open(intent: Intent | None, now: int) -> bool:
-    """Whether there may be something to begin, or to begin again."""
-    if intent is None:
-        return True
-    return intent.stage in (Stage.DROPPED, Stage.FAILED) and intent.not_before <= now
 
 
 def _groups(
@@ -288,7 +287,7 @@ def _create_attest(
         now,
         first.key if alone else _joined_key(digests),
         "attest",
-        _contract(connection),
+        contract_of(connection),
         calls[0] if alone else together(calls),
         agreement_id=view.id if alone else None,
         milestone=first.attestation.milestone if alone else None,
@@ -307,16 +306,3 @@ def _signatures(connection: Connection, digest: bytes) -> dict[Address, bytes]:
         )
     )
     return {row.signer: row.signature for row in rows}
-
-
-def _views(connection: Connection, ids: Iterable[bytes]) -> dict[bytes, AgreementView]:
-    return {view.id: view for view in book.agreements(connection, dict.fromkeys(ids))}
-
-
-def _contract(connection: Connection) -> Address:
-    found = connection.execute(select(t.meta.c.value).where(t.meta.c.key == "contract")).scalar()
-    if found is None:
-        raise StoreError(
-            "the store belongs to no contract yet", hint="start it with `escrow oracle run`"
-        )
-    return str(found)

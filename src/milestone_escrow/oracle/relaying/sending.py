@@ -15,7 +15,7 @@ from milestone_escrow.oracle.relaying import intents, planning
 from milestone_escrow.oracle.relaying.conditions import Conditions
 from milestone_escrow.oracle.relaying.desk import Desk
 from milestone_escrow.oracle.relaying.intents import Attempt, Intent, Stage
-from milestone_escrow.oracle.relaying.judging import Prospect
+from milestone_escrow.oracle.relaying.judging import Judgement, Prospect
 from milestone_escrow.oracle.relaying.numbering import Call, Numbering
 from milestone_escrow.oracle.relaying.refusing import (
     is_hopeless,
@@ -104,12 +104,18 @@ class Sending:
                 raise
             self._refused(intent, sentence(desk, intent, error))
             return None
+        if intent.is_batch:
+            # The contract never refuses what it only skips, so the states are asked, too.
+            judged = judge_on_chain(desk, intent)
+            if judged.prospect is not Prospect.POSSIBLE:
+                self._refused(intent, judged.reason, judged)
+                return None
         return estimate + estimate * GAS_MARGIN_PERCENT // 100
 
-    def _refused(self, intent: Intent, reason: str) -> None:
+    def _refused(self, intent: Intent, reason: str, known: Judgement | None = None) -> None:
         """The contract would refuse it: see whether it is done, can wait, or is lost."""
         desk = self._desk
-        judged = judge_on_chain(desk, intent)
+        judged = known or judge_on_chain(desk, intent)
         if judged.prospect is Prospect.LATER:
             waited = max(0, desk.now - intent.changed_at)
             self._postpone(intent, desk.settings.patience(waited), judged.reason)

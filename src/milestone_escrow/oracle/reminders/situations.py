@@ -12,6 +12,7 @@ from milestone_escrow.oracle.book import AgreementView
 from milestone_escrow.oracle.reminders.situation import OpenOffer, Returned, Situation, Waiting
 from milestone_escrow.oracle.store import shapes
 from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.oracle.store.said import said
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import end
@@ -74,15 +75,13 @@ def _events(
 
 
 def _signers(connection: Connection, agreement_id: bytes) -> dict[bytes, tuple[Address, ...]]:
-    rows = connection.execute(
-        select(t.signatures.c.digest, t.signatures.c.signer)
-        .join(t.attestations, t.attestations.c.digest == t.signatures.c.digest)
-        .where(t.attestations.c.agreement_id == agreement_id)
-        .order_by(t.signatures.c.signer)
-    )
+    about = t.attestations.c.agreement_id == agreement_id
+    rows = connection.execute(said(about, t.attestations.c.digest).order_by("signer"))
     found: dict[bytes, tuple[Address, ...]] = {}
-    for digest, signer in rows:
-        found[digest] = (*found.get(digest, ()), signer)
+    for digest, signer, _ in rows:
+        # Who has signed both alone and in a batch is told of once.
+        if signer not in found.get(digest, ()):
+            found[digest] = (*found.get(digest, ()), signer)
     return found
 
 

@@ -2,6 +2,7 @@
 
 The contract counts a signature of the milestone's verifiers once each. So does this, less those
 that their signer has taken back since: they may still work on chain, but nobody here sends them.
+A signature of a batch says the same of each of its items, but counts for the batch alone.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select, update
 
 from milestone_escrow.oracle.signing.rules import Case, contradicts
 from milestone_escrow.oracle.store import shapes
@@ -38,13 +39,28 @@ class Stage(str, Enum):
 
 @dataclass
 class Entry:
-    """One attestation and who has signed it, all verified."""
+    """One attestation and who has signed it, all verified.
+
+    `batches` are those that hold it, `together` who has signed it in one of them.
+    """
 
     digest: bytes
     attestation: Attestation
     stage: Stage
     reason: str = ""
     signatures: dict[Address, bytes] = field(default_factory=dict)
+    batches: dict[bytes, Stage] = field(default_factory=dict)
+    together: set[Address] = field(default_factory=set)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it may still have its effect."""
+        return self.stage in (Stage.OPEN, Stage.COMPLETE)
+
+    @property
+    def complete_batch(self) -> bytes | None:
+        """A batch that brings it on chain; None where no complete one holds it."""
+        return next((one for one, stage in self.batches.items() if stage is Stage.COMPLETE), None)
 
 
 @dataclass
@@ -54,24 +70,37 @@ class Dossier:
     entries: dict[bytes, Entry] = field(default_factory=dict)
 
     def signed_by(self, account: Address) -> Iterator[Attestation]:
-        """Everything that a verifier has signed about the milestone."""
-        return (e.attestation for e in self.entries.values() if account in e.signatures)
+        """Everything that a verifier has signed about the milestone, alone or in a batch."""
+        return (
+            e.attestation
+            for e in self.entries.values()
+            if account in e.signatures or account in e.together
+        )
 
     def signers(self, entry: Entry, verifiers: Sequence[Address]) -> tuple[Address, ...]:
-        """Whose signatures count, in the contract's order."""
+        """Whose signatures of the attestation alone count, in the contract's order."""
+        return tuple(a for a in verifiers if a in entry.signatures and self.stands(entry, a))
+
+    def said_by(self, entry: Entry, verifiers: Sequence[Address]) -> tuple[Address, ...]:
+        """Whose word it is, however they have signed it."""
         return tuple(
             account
             for account in verifiers
-            if account in entry.signatures
-            and not any(
-                other.issued_at > entry.attestation.issued_at
-                and contradicts(entry.attestation, other)
-                for other in self.signed_by(account)
-            )
+            if (account in entry.signatures or account in entry.together)
+            and self.stands(entry, account)
+        )
+
+    def stands(self, entry: Entry, account: Address) -> bool:
+        """Whether a verifier has not taken it back with a later verdict."""
+        return not any(
+            other.issued_at > entry.attestation.issued_at and contradicts(entry.attestation, other)
+            for other in self.signed_by(account)
         )
 
     def stage(self, case: Case, entry: Entry) -> Stage:
         """OPEN or COMPLETE by the signatures alone; a complete return for rework is SETTLED."""
+        if entry.complete_batch is not None:
+            return Stage.COMPLETE
         count = len(self.signers(entry, case.verifiers))
         if not case.milestone.quorum or count < case.milestone.quorum:
             return Stage.OPEN
@@ -131,7 +160,36 @@ def dossiers(connection: Connection, keys: Iterable[MilestoneKey]) -> dict[Miles
         for digest, signer, signature in connection.execute(signed):
             if digest in by_digest:
                 by_digest[digest].signatures[signer] = signature
+        batched = (
+            select(t.batch_items.c.attestation, t.batches.c.digest, t.batches.c.state)
+            .join(t.batches, t.batches.c.digest == t.batch_items.c.batch)
+            .join(t.attestations, t.attestations.c.digest == t.batch_items.c.attestation)
+            .where(about)
+        )
+        holders: dict[bytes, list[Entry]] = {}
+        for digest, batch, state in connection.execute(batched):
+            if digest in by_digest:
+                by_digest[digest].batches[batch] = Stage(state)
+                holders.setdefault(batch, []).append(by_digest[digest])
+        for chunk in _chunks(holders):
+            together = t.batch_signatures.c
+            signers = select(together.batch, together.signer).where(together.batch.in_(chunk))
+            for batch, signer in connection.execute(signers):
+                for entry in holders[batch]:
+                    entry.together.add(signer)
     return found
+
+
+def move(connection: Connection, entries: Iterable[Entry]) -> None:
+    """Write the stages and reasons of entries that have changed."""
+    rows = [{"b_digest": e.digest, "b_state": e.stage.value, "b_reason": e.reason} for e in entries]
+    if rows:
+        connection.execute(
+            update(t.attestations)
+            .where(t.attestations.c.digest == bindparam("b_digest"))
+            .values(state=bindparam("b_state"), reason=bindparam("b_reason")),
+            rows,
+        )
 
 
 def words_behind(

@@ -20,16 +20,16 @@ allows to be made again, and never leaves one behind that H does not know of.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Row, and_, insert, select
+from sqlalchemy import Connection, Row, exists, insert, select, true
 
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.oracle import book
 from milestone_escrow.oracle.signing.rules import AHEAD, Refusal, contradicts
 from milestone_escrow.oracle.store import audit, shapes
 from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.oracle.store.said import said
 from milestone_escrow.oracle.store.store import insert_new, serialize
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.eip712 import Address
@@ -204,12 +204,18 @@ def keep(connection: Connection, signer: Address, one: Decided) -> bool:
 
 
 def unsigned(connection: Connection, signer: Address) -> tuple[Decided, ...]:
-    """Decisions whose signature is not in the store: a crash came between the two."""
-    made = and_(t.signatures.c.digest == t.decisions.c.digest, t.signatures.c.signer == signer)
+    """Decisions whose signature is not in the store, alone or in a batch: a crash came between."""
+    alone = exists().where(
+        t.signatures.c.digest == t.decisions.c.digest, t.signatures.c.signer == signer
+    )
+    together = exists().where(
+        t.batch_items.c.attestation == t.decisions.c.digest,
+        t.batch_signatures.c.batch == t.batch_items.c.batch,
+        t.batch_signatures.c.signer == signer,
+    )
     rows = connection.execute(
         select(t.decisions)
-        .outerjoin(t.signatures, made)
-        .where(t.decisions.c.signer == signer, t.signatures.c.digest.is_(None))
+        .where(t.decisions.c.signer == signer, ~alone, ~together)
         .order_by(t.decisions.c.id)
     ).all()
     return tuple(map(read_decided, rows))
@@ -253,10 +259,9 @@ def _passed(connection: Connection, agreement_id: bytes, milestone: int) -> int:
 
 def _seen(connection: Connection, signer: Address) -> tuple[Decided, ...]:
     """What verifiers have sent here in the key's name; verified when it was taken in."""
-    rows: Iterable[Row[tuple[object, ...]]] = connection.execute(
-        select(t.attestations, t.signatures.c.received_at.label("decided_at"))
-        .join(t.signatures, t.signatures.c.digest == t.attestations.c.digest)
-        .where(t.signatures.c.signer == signer)
-        .order_by(t.attestations.c.issued_at)
+    rows = connection.execute(
+        said(true(), t.attestations, signer=signer).order_by("issued_at", "said_at")
+    ).mappings()
+    return tuple(
+        Decided(row["digest"], shapes.read_attestation(row), row["said_at"]) for row in rows
     )
-    return tuple(map(read_decided, rows))

@@ -5,14 +5,15 @@ What comes from strangers leaves no trace in the store; a verifier's verdict doe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from types import MappingProxyType
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, insert, select
 
 from milestone_escrow.documents.collected import words_hash, words_of
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.oracle.evidence.manifests import Listed, manifest_files, manifest_hash
+from milestone_escrow.oracle.signing.batches import restage
 from milestone_escrow.oracle.signing.counting import (
     Dossier,
     Entry,
@@ -20,6 +21,7 @@ from milestone_escrow.oracle.signing.counting import (
     Stage,
     cases,
     dossiers,
+    move,
     words_behind,
 )
 from milestone_escrow.oracle.signing.examining import Examined, Outcome, unknown
@@ -45,19 +47,15 @@ def record(
     `actor` is who sent them all, where each does not say. `known` are milestones that were read
     before: only their states are read again.
     """
-    # Quorums and conflicts are decided by what is there, so one transaction at a time looks.
-    serialize(connection, "attestations")
-    keys = {one.key for one in examined if one.signatures}
-    writer = _Writer(cases(connection, keys, known), dossiers(connection, keys), now, actor)
-    writer.manifests = _manifests(connection, keys)
-    hashes = {one.post.attestation.evidence_hash for one in examined if one.signatures}
-    writer.words_known = set(words_behind(connection, hashes))
+    writer = Writer.start(
+        connection, [one for one in examined if one.signatures], now, actor, known
+    )
     outcomes = [writer.take(one) for one in examined]
     writer.write(connection)
     return outcomes
 
 
-class _Writer:
+class Writer:
     """Decides in memory, one post after the other, and writes everything at once."""
 
     manifests: Mapping[MilestoneKey, Mapping[bytes, dict[str, object]]]
@@ -70,8 +68,8 @@ class _Writer:
         now: int,
         actor: str,
     ) -> None:
-        self._cases = cases
-        self._dossiers = dossiers
+        self.cases = cases
+        self.dossiers = dossiers
         self._now = now
         self._everybody = self._actor = actor
         self._new: list[dict[str, object]] = []
@@ -80,21 +78,40 @@ class _Writer:
         self._moved: dict[bytes, Entry] = {}
         self._acts: list[audit.Act] = []
 
+    @classmethod
+    def start(
+        cls,
+        connection: Connection,
+        examined: Sequence[Examined],
+        now: int,
+        actor: str,
+        known: Mapping[MilestoneKey, Case] = MappingProxyType({}),
+    ) -> Writer:
+        """With all that is there about the milestones of these posts; see `record`."""
+        # Quorums and conflicts are decided by what is there, so one transaction at a time looks.
+        serialize(connection, "attestations")
+        keys = {one.key for one in examined}
+        writer = cls(cases(connection, keys, known), dossiers(connection, keys), now, actor)
+        writer.manifests = _manifests(connection, keys)
+        hashes = {one.post.attestation.evidence_hash for one in examined}
+        writer.words_known = set(words_behind(connection, hashes))
+        return writer
+
     def take(self, one: Examined) -> Outcome:
-        case = self._cases.get(one.key)
+        case = self.cases.get(one.key)
         if case is None or not one.signatures:
             why = one.refused or (unknown(one.post.attestation),)
             return Outcome(one.digest, None, refused=why)
         self._actor = self._everybody or one.actor
-        dossier = self._dossiers[one.key]
+        dossier = self.dossiers[one.key]
         entry = dossier.entries.get(one.digest)
         known = tuple(a for a in one.signatures if entry and a in entry.signatures)
         fresh = [account for account in one.signatures if account not in known]
         refused = list(one.refused)
         allowed = self._allowed(case, dossier, one.post, fresh, refused) if fresh else []
-        evidence = self._evidence(one.post, remember=bool(allowed))
+        evidence = self.evidence(one.post, remember=bool(allowed))
         if allowed:
-            entry = entry or self._begin(dossier, one)
+            entry = entry or self.begin(dossier, one)
             self._sign(dossier, case, entry, {a: one.signatures[a] for a in allowed}, evidence)
         signers = dossier.signers(entry, case.verifiers) if entry else ()
         return Outcome(
@@ -108,7 +125,8 @@ class _Writer:
             evidence,
         )
 
-    def write(self, connection: Connection) -> None:
+    def write(self, connection: Connection, more: Callable[[], None] = lambda: None) -> None:
+        """Everything that was decided; `more` is written once the attestations are there."""
         for table, rows in (
             (t.words, self._words),
             (t.attestations, self._new),
@@ -116,9 +134,18 @@ class _Writer:
         ):
             if rows:
                 connection.execute(insert(table), rows)
+        more()
         move(connection, self._moved.values())
         if self._acts:
             audit.record_all(connection, self._now, self._acts)
+        in_batches = {
+            key
+            for key, dossier in self.dossiers.items()
+            if any(entry.batches or entry.together for entry in dossier.entries.values())
+        }
+        if in_batches:
+            # Whether a batch is complete shows in all of its items, wherever they are.
+            restage(connection, in_batches, self._now, self._actor)
 
     def _allowed(
         self,
@@ -129,11 +156,11 @@ class _Writer:
         refused: list[Refusal],
     ) -> list[Address]:
         attestation = post.attestation
-        whole = _bad_words(post) or refused_by_contract(case, attestation, self._now)
+        whole = bad_words(post) or refused_by_contract(case, attestation, self._now)
         if whole is not None:
             refused.append(whole)
             for account in accounts:
-                self._log_refusal(attestation, account, whole)
+                self.log_refusal(attestation, account, whole)
             return []
         allowed = []
         for account in accounts:
@@ -142,10 +169,11 @@ class _Writer:
                 allowed.append(account)
             else:
                 refused.append(why)
-                self._log_refusal(attestation, account, why)
+                self.log_refusal(attestation, account, why)
         return allowed
 
-    def _begin(self, dossier: Dossier, one: Examined) -> Entry:
+    def begin(self, dossier: Dossier, one: Examined) -> Entry:
+        """A row for an attestation that nobody has sent before."""
         attestation = one.post.attestation
         reason = ""
         if attestation.verdict is Verdict.RETURNED:
@@ -177,8 +205,6 @@ class _Writer:
         signatures: Mapping[Address, bytes],
         evidence: str,
     ) -> None:
-        attestation = entry.attestation
-        subject = audit.subject_of(attestation.agreement_id, attestation.milestone)
         for account, signature in signatures.items():
             entry.signatures[account] = signature
             self._signatures.append(
@@ -189,19 +215,33 @@ class _Writer:
                     "received_at": self._now,
                 }
             )
+        self.said(dossier, case, entry, signatures.keys(), evidence)
+
+    def said(
+        self,
+        dossier: Dossier,
+        case: Case,
+        entry: Entry,
+        accounts: Set[Address],
+        evidence: str,
+        **how: str,
+    ) -> None:
+        """Verifiers have signed this; `how` is noted in the log."""
+        attestation = entry.attestation
+        subject = audit.subject_of(attestation.agreement_id, attestation.milestone)
+        for account in accounts:
             data = {
                 "digest": "0x" + entry.digest.hex(),
                 "signer": account,
                 "verdict": attestation.verdict.name.lower(),
                 "amount": str(attestation.amount),
                 "evidence": evidence,
+                **how,
             }
             self._acts.append(audit.Act(self._actor, "attestation.taken", subject, data))
         # A later verdict may take signatures of an earlier one back, but only its signers' own.
         for other in dossier.entries.values():
-            if other.stage not in (Stage.OPEN, Stage.COMPLETE):
-                continue
-            if signatures.keys().isdisjoint(other.signatures):
+            if not other.is_live or accounts.isdisjoint(other.signatures):
                 continue
             stage = dossier.stage(case, other)
             if stage is not other.stage:
@@ -212,7 +252,8 @@ class _Writer:
                     audit.Act(self._actor, f"attestation.{stage.value}", subject, data)
                 )
 
-    def _evidence(self, post: Post, *, remember: bool) -> str:
+    def evidence(self, post: Post, *, remember: bool) -> str:
+        """What its evidence hash is here; see `Outcome`."""
         wanted = post.attestation.evidence_hash
         if wanted == ZERO_HASH:
             return "none"
@@ -226,22 +267,11 @@ class _Writer:
             return "manifest"
         return "words" if words or wanted in self.words_known else "unknown"
 
-    def _log_refusal(self, attestation: Attestation, account: Address, why: Refusal) -> None:
+    def log_refusal(self, attestation: Attestation, account: Address, why: Refusal) -> None:
+        """What a verifier was refused stays in the audit log."""
         subject = audit.subject_of(attestation.agreement_id, attestation.milestone)
         data = {"signer": account, "error": why.error, "reason": why.reason}
         self._acts.append(audit.Act(self._actor, "attestation.refused", subject, data))
-
-
-def move(connection: Connection, entries: Iterable[Entry]) -> None:
-    """Write the stages and reasons of entries that have changed."""
-    rows = [{"b_digest": e.digest, "b_state": e.stage.value, "b_reason": e.reason} for e in entries]
-    if rows:
-        connection.execute(
-            update(t.attestations)
-            .where(t.attestations.c.digest == bindparam("b_digest"))
-            .values(state=bindparam("b_state"), reason=bindparam("b_reason")),
-            rows,
-        )
 
 
 def _manifests(
@@ -261,7 +291,7 @@ def _manifests(
     return found
 
 
-def _bad_words(post: Post) -> Refusal | None:
+def bad_words(post: Post) -> Refusal | None:
     """Words that were sent along must be what was signed."""
     if not post.words:
         return None

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, and_, select, update
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.oracle import book
 from milestone_escrow.oracle.relaying.calls import attest_call
+from milestone_escrow.oracle.signing.batches import restage
 from milestone_escrow.oracle.signing.counting import (
     Dossier,
     Entry,
@@ -34,8 +35,9 @@ EXPIRED = "it has expired"
 class Waiting:
     """One attestation, whose signatures count, and who may still sign; all in contract order.
 
-    `words` are what its evidence hash commits to, as far as that is known here. `reason` says why
-    it is dead or, of a return for rework, what is missing.
+    `said_by` are those who have signed it, alone or in one of its `batches`. `words` are what its
+    evidence hash commits to, as far as that is known here. `reason` says why it is dead or, of a
+    return for rework, what is missing.
     """
 
     digest: bytes
@@ -46,6 +48,8 @@ class Waiting:
     quorum: int
     reason: str
     words: Mapping[str, object]
+    said_by: tuple[Address, ...]
+    batches: tuple[bytes, ...]
 
     @property
     def is_complete(self) -> bool:
@@ -134,6 +138,7 @@ def expire(connection: Connection, now: int) -> tuple[bytes, ...]:
         for row in rows
     ]
     audit.record_all(connection, now, acts)
+    restage(connection, {(row.agreement_id, row.milestone) for row in rows}, now, ACTOR)
     return tuple(row.digest for row in rows)
 
 
@@ -160,4 +165,6 @@ def _each(
             case.milestone.quorum,
             entry.reason,
             words.get(entry.attestation.evidence_hash, {}),
+            dossier.said_by(entry, case.verifiers),
+            tuple(sorted(entry.batches)),
         )

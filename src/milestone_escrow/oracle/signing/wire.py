@@ -60,7 +60,7 @@ def post_data(post: Post) -> dict[str, object]:
     """What a client sends."""
     return {
         "attestation": attestation_data(post.attestation),
-        "signatures": {account: "0x" + s.hex() for account, s in post.signatures.items()},
+        "signatures": signatures_data(post.signatures),
         **({"words": dict(post.words)} if post.words else {}),
     }
 
@@ -72,14 +72,28 @@ def read_post(body: object) -> Post:
         UsageError: it does not have exactly this form.
     """
     fields = read_fields(body, "the body", {"attestation", "signatures"}, {"words"})
-    signatures = _mapping(fields["signatures"], "signatures")
-    if not 1 <= len(signatures) <= MAX_SIGNATURES:
-        raise UsageError(f"{len(signatures)} signatures, allowed are 1 to {MAX_SIGNATURES}")
     return Post(
         read_attestation(fields["attestation"]),
-        {read_account(account): _signature(value) for account, value in signatures.items()},
-        _mapping(fields.get("words", {}), "words"),
+        read_signatures(fields["signatures"]),
+        read_mapping(fields.get("words", {}), "words"),
     )
+
+
+def signatures_data(signatures: Mapping[Address, bytes]) -> dict[str, str]:
+    """Signatures by account, as 0x and hex."""
+    return {account: "0x" + signature.hex() for account, signature in signatures.items()}
+
+
+def read_signatures(value: object) -> dict[Address, bytes]:
+    """Signatures by account; at least one.
+
+    Raises:
+        UsageError: there are none, or too many, or one is none.
+    """
+    found = read_mapping(value, "signatures")
+    if not 1 <= len(found) <= MAX_SIGNATURES:
+        raise UsageError(f"{len(found)} signatures, allowed are 1 to {MAX_SIGNATURES}")
+    return {read_account(account): _signature(one) for account, one in found.items()}
 
 
 def read_attestation(data: object) -> Attestation:
@@ -157,7 +171,7 @@ def read_fields(
     value: object, name: str, required: Set[str], allowed: Set[str] = frozenset()
 ) -> Mapping[str, object]:
     """An object with all of the fields `required`, and none that are not `allowed` either."""
-    found = _mapping(value, name)
+    found = read_mapping(value, name)
     missing, unknown = required - set(found), set(found) - required - allowed
     if missing or unknown:
         raise UsageError(
@@ -166,7 +180,8 @@ def read_fields(
     return found
 
 
-def _mapping(value: object, name: str) -> Mapping[str, object]:
+def read_mapping(value: object, name: str) -> Mapping[str, object]:
+    """An object, whatever it holds."""
     if not isinstance(value, Mapping) or any(not isinstance(key, str) for key in value):
         raise UsageError(f"{name} is not an object")
     return value

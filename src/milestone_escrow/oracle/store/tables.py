@@ -221,6 +221,38 @@ signatures = Table(
     Column("received_at", _Time, nullable=False),
 )
 
+# Attestations under one signature of each verifier; each of them has its own row above, too.
+batches = Table(
+    "batches",
+    metadata,
+    _hash("digest", key=True),
+    # The smallest of its items': until then all of them can be used.
+    Column("valid_until", _Time, nullable=False),
+    Column("received_at", _Time, nullable=False),
+    # open, complete, settled or dead
+    Column("state", String(10), nullable=False),
+    Index(None, "state"),
+)
+
+batch_items = Table(
+    "batch_items",
+    metadata,
+    Column("batch", LargeBinary(32), ForeignKey("batches.digest"), primary_key=True),
+    # In the order in which they are signed, from 0.
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("attestation", LargeBinary(32), ForeignKey("attestations.digest"), nullable=False),
+    Index(None, "attestation"),
+)
+
+batch_signatures = Table(
+    "batch_signatures",
+    metadata,
+    Column("batch", LargeBinary(32), ForeignKey("batches.digest"), primary_key=True),
+    _account("signer", key=True),
+    Column("signature", LargeBinary, nullable=False),
+    Column("received_at", _Time, nullable=False),
+)
+
 # What a hash that was signed or sent commits to, in people's words: files, and the reason if any.
 words = Table(
     "words",

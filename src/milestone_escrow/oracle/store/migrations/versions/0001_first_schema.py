@@ -396,3 +396,37 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("digest", "signer", name=op.f("pk_signatures")),
     )
+    op.create_table(
+        "batches",
+        sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("valid_until", sa.BigInteger(), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_batches")),
+    )
+    op.create_index(op.f("ix_batches_state"), "batches", ["state"], unique=False)
+    op.create_table(
+        "batch_items",
+        sa.Column("batch", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("attestation", sa.LargeBinary(length=32), nullable=False),
+        sa.ForeignKeyConstraint(["batch"], ["batches.digest"], name=op.f("fk_batch_items_batch")),
+        sa.ForeignKeyConstraint(
+            ["attestation"], ["attestations.digest"], name=op.f("fk_batch_items_attestation")
+        ),
+        sa.PrimaryKeyConstraint("batch", "position", name=op.f("pk_batch_items")),
+    )
+    op.create_index(
+        op.f("ix_batch_items_attestation"), "batch_items", ["attestation"], unique=False
+    )
+    op.create_table(
+        "batch_signatures",
+        sa.Column("batch", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("signer", sa.String(length=42), nullable=False),
+        sa.Column("signature", sa.LargeBinary(), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["batch"], ["batches.digest"], name=op.f("fk_batch_signatures_batch")
+        ),
+        sa.PrimaryKeyConstraint("batch", "signer", name=op.f("pk_batch_signatures")),
+    )
