@@ -59,6 +59,23 @@ def test_doctor_names_a_setting_that_is_none(
     assert "did you mean 'limits'" in done.words
 
 
+def test_doctor_checks_the_operators_token(
+    escrow: Run, opened: Path, world: World, home: Path
+) -> None:
+    (home / "oracle.toml").write_text('[api]\noperator_token_file = "operator.token"\n')
+    token = home / "operator.token"
+    token.write_text("too short")
+    token.chmod(0o600)
+    done = escrow("oracle", "doctor")
+    assert done.status == 1
+    assert "'operator_token_file' needs at least 32 letters, digits or signs" in done.words
+    assert "too short" not in done.out
+    token.write_text("0123456789abcdef" * 2)
+    done = escrow("oracle", "doctor")
+    assert done.status == 0
+    assert "the operator's token opens everything" in done.words
+
+
 def test_the_log_is_whole_until_somebody_changes_it(
     escrow: Run, opened: Path, world: World, home: Path
 ) -> None:

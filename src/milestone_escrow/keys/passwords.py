@@ -35,8 +35,8 @@ def find_password(name: str, *, file: Path | None = None, ask: Ask | None = None
     return ask(name)
 
 
-def read_password_file(path: Path) -> str:
-    """The first line of a file that only its owner can read.
+def read_password_file(path: Path, what: str = "password file") -> str:
+    """The first line of a file that only its owner can read; errors call it `what`.
 
     Raises:
         KeyFileError: others can read it, or nobody can.
@@ -48,13 +48,13 @@ def read_password_file(path: Path) -> str:
             text = stream.readline().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not text"
-        raise KeyFileError(f"the password file {path} cannot be read ({reason})") from None
+        raise KeyFileError(f"the {what} {path} cannot be read ({reason})") from None
     if os.name == "posix" and mode & 0o077:
         raise KeyFileError(
-            f"the password file {path} can be read by others", hint=f"run `chmod 600 {path}`"
+            f"the {what} {path} can be read by others", hint=f"run `chmod 600 {path}`"
         )
     if not text:
-        raise KeyFileError(f"the password file {path} is empty", hint="write it on the first line")
+        raise KeyFileError(f"the {what} {path} is empty", hint="write it on the first line")
     return text
 
 

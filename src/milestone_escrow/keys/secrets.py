@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
 from milestone_escrow.errors import KeyFileError
 from milestone_escrow.keys.passwords import read_password_file
+
+_TOKEN = re.compile(r"[!-~]{32,}")
 
 
 class Secret:
@@ -29,7 +33,7 @@ class Secret:
         Raises:
             KeyFileError: others can read it, or nobody can.
         """
-        return cls(name, read_password_file(path))
+        return cls(name, read_password_file(path, f"file of '{name}',"))
 
     @classmethod
     def from_environment(cls, name: str, variable: str, environment: Mapping[str, str]) -> Secret:
@@ -49,6 +53,19 @@ class Secret:
     def reveal(self) -> str:
         """The secret itself: use it, do not keep it."""
         return self.__value
+
+    def hashed(self) -> bytes:
+        """SHA-256 of a token, which is enough to know it again when somebody shows it.
+
+        Raises:
+            KeyFileError: it could be guessed, or no header can carry it.
+        """
+        if not _TOKEN.fullmatch(self.__value):
+            raise KeyFileError(
+                f"'{self.name}' needs at least 32 letters, digits or signs, and no spaces",
+                hint="make one with `openssl rand -hex 32`",
+            )
+        return hashlib.sha256(self.__value.encode()).digest()
 
     def __repr__(self) -> str:
         return f"Secret({self.name})"

@@ -221,5 +221,6 @@ def _api_settings(parts: Parts) -> ApiSettings:
         origin=api.public_url or parts.origin or usual.origin,
         trusted_proxies=api.trusted_proxies,
         session_seconds=api.session,
+        operator_token=parts.settings.operator_token(),
         rates=rates(api.requests_per_minute),
     )

@@ -132,9 +132,11 @@ class Http(_Section):
 
 
 class Api(_Section):
-    """`public_url` is what people type; `trusted_proxies` may say who a request came from."""
+    """`public_url` is what people type; `trusted_proxies` may say who a request came from;
+    `operator_token_file` (relative to oracle.toml) holds what lets the operator read everything."""
 
     public_url: str | None = None
+    operator_token_file: Path | None = None
     trusted_proxies: tuple[str, ...] = ()
     session: Seconds = 12 * 3_600
     requests_per_minute: int = Field(default=600, ge=1)
@@ -213,6 +215,15 @@ class Settings(_Section):
         if source.secret_file is not None:
             return Secret.from_file(name, self.folder / source.secret_file)
         return Secret.from_environment(name, str(source.secret_env), self.environment)
+
+    def operator_token(self) -> bytes:
+        """SHA-256 of the operator's token; empty where there is none.
+
+        Raises:
+            KeyFileError: its file is not there, others can read it, or it could be guessed.
+        """
+        file = self.api.operator_token_file
+        return Secret.from_file("operator_token_file", self.folder / file).hashed() if file else b""
 
 
 def _sentence(error: ValidationError, path: Path) -> UsageError:

@@ -122,7 +122,7 @@ def test_signing_out_everywhere_ends_all_of_the_accounts_sessions(world: World) 
 
 @pytest.mark.parametrize(
     "header",
-    ["Bearer nonsense", "Bearer ", "Basic YTpi", "Bearer escrow_l_x", "Bearer escrow_o_x", "x"],
+    ["Bearer nonsense", "Bearer ", "Basic YTpi", "Bearer escrow_l_x", "Bearer escrow_s_x", "x"],
 )
 def test_a_wrong_token_is_refused_and_not_ignored(world: World, header: str) -> None:
     answer = world.client.get("/v1/agreements", headers={"Authorization": header})

@@ -240,7 +240,7 @@ def register(store: Store, signed: SignedAgreement) -> None:
         book.register(connection, signed, by="operator", now=NOW)
 
 
-OPERATOR = "escrow_o_the-operators-own-token"
+OPERATOR = "the-operators-own-token-of-32-characters"
 
 
 def seed(store: Store) -> None:

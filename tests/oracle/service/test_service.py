@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 
 from milestone_escrow.chain.rpc import Node
 from milestone_escrow.documents.agreement import Agreement
@@ -16,6 +17,7 @@ from milestone_escrow.documents.signed import SignedAgreement
 from milestone_escrow.errors import ChainError, EscrowError
 from milestone_escrow.keys.signers import DevSigner
 from milestone_escrow.oracle import book
+from milestone_escrow.oracle.api.app import create_app
 from milestone_escrow.oracle.assembly import Instance, Parts, assemble
 from milestone_escrow.oracle.evidence import handing
 from milestone_escrow.oracle.logs import JsonLines, Sentences
@@ -57,13 +59,18 @@ def signed(world: World) -> SignedAgreement:
 def start(world: World, open_store: Callable[..., Store], tmp_path: Path) -> Start:
     """Starts an oracle on the same store, as after a restart."""
 
-    def starts(verifier: DevSigner | None = None, *, new_key: bool = False) -> Instance:
+    def starts(
+        verifier: DevSigner | None = None,
+        *,
+        new_key: bool = False,
+        settings: Settings = Settings(),  # noqa: B008 - frozen
+    ) -> Instance:
         escrow = world.escrow
         store = open_store(domain=Domain(escrow.network.chain_id, escrow.contract))
         parts = Parts(
             store,
             escrow,
-            Settings(),
+            settings,
             relayer=RELAYER,
             verifier=verifier,
             new_key=new_key,
@@ -183,3 +190,20 @@ def test_log_lines_cannot_be_forged() -> None:
     line = JsonLines().format(record)
     assert io.StringIO(line).read().count("\n") == 0
     assert json.loads(line)["text"] == "a\nb"
+
+
+def test_the_operators_token_is_read_from_its_file_and_never_logged(
+    signed: SignedAgreement, start: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    token, file = "0123456789abcdef" * 2, tmp_path / "operator.token"
+    file.write_text(token)
+    file.chmod(0o600)
+    caplog.set_level(logging.DEBUG)
+    tree = {"api": {"operator_token_file": file.name}}
+    instance = start(settings=Settings.read(tree, tmp_path / "oracle.toml"))
+    instance.service.tick()
+    with TestClient(create_app(instance.api)) as client:
+        for shown, status in ((token, 200), (token[:-1] + "x", 401)):
+            headers = {"Authorization": f"Bearer {shown}"}
+            assert client.get("/v1/session", headers=headers).status_code == status
+    assert token not in caplog.text + repr(instance)

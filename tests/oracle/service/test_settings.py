@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 from pathlib import Path
 
@@ -127,6 +128,49 @@ def test_takes_a_secret_from_the_environment(file: Path) -> None:
 def test_a_secret_has_one_source() -> None:
     with pytest.raises(UsageError, match="one of secret_file and secret_env"):
         Settings().secret("carrier", Webhook())
+
+
+def token_in(folder: Path, text: str, mode: int = 0o600) -> Settings:
+    path = folder / "operator.token"
+    path.write_text(text)
+    path.chmod(mode)
+    return Settings.read({"api": {"operator_token_file": "operator.token"}}, folder / "oracle.toml")
+
+
+def test_only_the_hash_of_the_operators_token_is_kept(tmp_path: Path) -> None:
+    token = "0123456789abcdef" * 2
+    settings = token_in(tmp_path, token + "\n")
+    assert settings.operator_token() == hashlib.sha256(token.encode()).digest()
+    assert token not in repr(settings)
+    assert Settings().operator_token() == b""
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "complaint"),
+    [
+        ("x" * 31, 0o600, "needs at least 32 letters, digits or signs"),
+        ("x" * 20 + " " + "x" * 20, 0o600, "and no spaces; make one with `openssl rand -hex 32`"),
+        ("x" * 32, 0o640, r"operator.token can be read by others; run `chmod 600"),
+        ("", 0o600, "is empty"),
+    ],
+)
+def test_refuses_a_token_that_is_not_safe(
+    tmp_path: Path, text: str, mode: int, complaint: str
+) -> None:
+    with pytest.raises(KeyFileError, match=complaint) as refused:
+        token_in(tmp_path, text, mode).operator_token()
+    assert "operator_token_file" in str(refused.value)
+    assert "xxx" not in str(refused.value)
+
+
+def test_says_that_the_file_of_the_token_is_missing(tmp_path: Path) -> None:
+    token_in(tmp_path, "x" * 32)
+    (tmp_path / "operator.token").unlink()
+    settings = Settings.read(
+        {"api": {"operator_token_file": "operator.token"}}, tmp_path / "oracle.toml"
+    )
+    with pytest.raises(KeyFileError, match=r"operator.token cannot be read"):
+        settings.operator_token()
 
 
 def test_an_empty_secret_is_none() -> None:

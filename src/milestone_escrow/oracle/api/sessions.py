@@ -16,7 +16,6 @@ NONCE_SECONDS = 600
 SESSION_SECONDS = 12 * 3600
 SESSION_PREFIX = "escrow_s_"
 LINK_PREFIX = "escrow_l_"
-OPERATOR_PREFIX = "escrow_o_"
 
 _ALPHABET = string.ascii_letters + string.digits
 

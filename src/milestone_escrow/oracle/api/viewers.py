@@ -104,12 +104,11 @@ def _identified(request: Request) -> Viewer:
 
 
 def _by_token(request: Request, anonymous: Viewer, token: str) -> Viewer | None:
+    operator = deps_of(request).settings.operator_token
+    if operator and hmac.compare_digest(operator, sessions.hashed(token)):
+        return replace(anonymous, is_operator=True)
     if token.startswith(sessions.LINK_PREFIX):
         return _by_link(request, anonymous, token)
-    if token.startswith(sessions.OPERATOR_PREFIX):
-        known = deps_of(request).settings.operator_token
-        matches = bool(known) and hmac.compare_digest(known, sessions.hashed(token))
-        return replace(anonymous, is_operator=True) if matches else None
     return _by_session(request, anonymous, token)
 
 
