@@ -23,6 +23,7 @@ from milestone_escrow.oracle.api.problems import Complaint, Problem
 from milestone_escrow.oracle.api.routes import (
     agreements,
     attestations,
+    batches,
     evidence,
     hooks,
     links,
@@ -41,6 +42,7 @@ _ROOMS = (
     agreements,
     evidence,
     attestations,
+    batches,
     offers,
     requirements,
     hooks,

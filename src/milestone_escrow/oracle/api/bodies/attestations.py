@@ -67,7 +67,9 @@ class TakenBody(Body):
 
 class AttestationBody(Body):
     """One attestation. `missing` is how many signatures the quorum still lacks, `waiting_for`
-    whose could complete it. `reason` and `words` are for the agreement's own people."""
+    whose could complete it. Who has signed it in one of its `batches` is among the `signers`, but
+    only the batch's own quorum counts these. `reason` and `words` are for the agreement's own
+    people."""
 
     digest: Hash
     attestation: AttestationFields
@@ -79,6 +81,7 @@ class AttestationBody(Body):
     received_at: Moment
     reason: str | None
     words: dict[str, Any] | None
+    batches: list[Hash] = Field(description="Digests of those that hold it; see /v1/batches")
     calldata: str | None = Field(description="Where its calldata is, once the quorum is complete")
 
 

@@ -35,6 +35,7 @@ from milestone_escrow.oracle.api.routes.common import (
     Index,
     answered,
     limited,
+    refusal,
 )
 from milestone_escrow.oracle.api.viewers import Asking, Deps, find, stage, visible
 from milestone_escrow.oracle.book import AgreementView
@@ -80,15 +81,6 @@ def intake_of(request: Request, deps: Deps) -> SharedIntake:
 
 
 Intake: TypeAlias = Annotated[SharedIntake, Depends(intake_of)]
-
-# What a refusal means to HTTP; whatever else is refused does not fit where the milestone stands.
-_STATUSES = {
-    "Malformed": 422,
-    "WordsDoNotFit": 422,
-    "InvalidSignature": 422,
-    "SignerNotAllowed": 403,
-    "NoSuchMilestone": 404,
-}
 
 
 @router.post(
@@ -241,15 +233,18 @@ def _body(
     milestone = view.milestones[attestation.milestone]
     verifiers = view.terms.verifiers_of(milestone)
     counted = dossier.signers(entry, verifiers)
-    missing = max(0, milestone.quorum - len(counted))
+    batch = entry.complete_batch
+    missing = 0 if batch is not None else max(0, milestone.quorum - len(counted))
     digest, path = hexed(entry.digest), f"/v1/agreements/{hexed(view.id)}/milestones/"
-    sendable = not missing and attestation.verdict is not Verdict.RETURNED
+    calldata = None
+    if len(counted) >= milestone.quorum and attestation.verdict is not Verdict.RETURNED:
+        calldata = f"{path}{attestation.milestone}/attestations/{digest}/calldata"
     return AttestationBody(
         digest=digest,
         attestation=AttestationFields.model_validate(attestation_data(attestation)),
         amount=rendering.money(attestation.amount, view, deps.settings.network),
         state=entry.stage.value,
-        signers=[rendering.person(view, account) for account in counted],
+        signers=[rendering.person(view, account) for account in dossier.said_by(entry, verifiers)],
         missing=missing,
         waiting_for=[rendering.person(view, a) for a in verifiers if a not in counted]
         if missing
@@ -257,9 +252,8 @@ def _body(
         received_at=moment(received),
         reason=entry.reason or None if may_read else None,
         words=words or None,
-        calldata=f"{path}{attestation.milestone}/attestations/{digest}/calldata"
-        if sendable
-        else None,
+        batches=[hexed(one) for one in sorted(entry.batches)],
+        calldata=calldata,
     )
 
 
@@ -302,11 +296,4 @@ def _taken(outcome: Outcome) -> TakenBody:
 
 
 def _refused(outcome: Outcome) -> Problem:
-    first = outcome.refused[0]
-    status = _STATUSES.get(first.error, 409)
-    return Problem(status, outcome.reason, kind=_kind(first.error))
-
-
-def _kind(error: str) -> str:
-    """ "SignerNotAllowed" as "signer-not-allowed"."""
-    return "".join(f"-{c.lower()}" if c.isupper() else c for c in error).strip("-")
+    return refusal(outcome.refused[0].error, outcome.reason)

@@ -46,6 +46,23 @@ PUBLIC: dict[str, Any] = {"security": [{}, _BEARER, _COOKIE, _LINK]}
 READERS: dict[str, Any] = {"security": [_BEARER, _COOKIE, _LINK]}
 PEOPLE: dict[str, Any] = {"security": [_BEARER, _COOKIE]}
 
+# What a refused signature means to HTTP; whatever else is refused does not fit where it stands.
+_STATUSES = {
+    "Malformed": 422,
+    "WordsDoNotFit": 422,
+    "InvalidSignature": 422,
+    "NotOneBatch": 422,
+    "TooLarge": 422,
+    "SignerNotAllowed": 403,
+    "NoSuchMilestone": 404,
+}
+
+
+def refusal(error: str, reason: str) -> Problem:
+    """Why signatures were not taken, by the name of the error."""
+    kind = "".join(f"-{c.lower()}" if c.isupper() else c for c in error).strip("-")
+    return Problem(_STATUSES.get(error, 409), reason, kind=kind)
+
 
 def signed_in(viewer: Annotated[Viewer, Depends(viewer_of)]) -> Viewer:
     """Whoever asks, who must be signed in or the operator."""
