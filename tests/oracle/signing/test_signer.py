@@ -428,6 +428,21 @@ def test_a_clock_that_is_ahead_of_an_idle_chain_does_not_stop_a_new_key(
     assert accept(signer, deal, NOW + 10 * DAY) is Stage.OPEN
 
 
+def test_nothing_is_too_old_for_a_key_that_never_signed(store: Store, deal: Deal) -> None:
+    """It joins what others proposed before it was declared new: it cannot have contradicted that."""
+    theirs = deal.attestation(issued_at=NOW - 5 * DAY)
+    with store.transaction() as connection:
+        take(connection, DOMAIN, deal.view(store), theirs, sign(theirs, SURVEYOR), NOW)
+    signer = guarded(store)
+    signer.start(NOW, declared_new=True)
+    assert accept(signer, deal) is Stage.COMPLETE
+    # From then on time moves on for it, as for every key, and to be declared again changes nothing.
+    signer.start(NOW, declared_new=True)
+    with pytest.raises(NotSignedError) as caught:
+        signer.sign(deal.attestation(issued_at=NOW - 6 * DAY), NOW)
+    assert caught.value.refusal.error == "ConflictingVerdict"
+
+
 def race(*acts: Callable[[], object]) -> list[object]:
     """All at once; what each came to."""
     found: list[object] = [None] * len(acts)

@@ -109,7 +109,9 @@ def forbidden(history: History, attestation: Attestation, now: int) -> Refusal |
 def begin(connection: Connection, signer: Address, now: int, *, declared_new: bool = False) -> None:
     """Let a key sign here: its history is known, or somebody says that it has none.
 
-    What verifiers have sent here in its name becomes its history then, whatever was said.
+    A key that never signed has contradicted nothing, however old, so its history begins at 0 and
+    not `now`, which is only when that was said: it may join what was proposed before. What
+    verifiers have sent here in its name becomes its history then, whatever was said.
 
     Raises:
         EscrowError: nothing is known of it, and nobody says that it is new.
