@@ -429,7 +429,7 @@ def test_a_clock_that_is_ahead_of_an_idle_chain_does_not_stop_a_new_key(
 
 
 def test_nothing_is_too_old_for_a_key_that_never_signed(store: Store, deal: Deal) -> None:
-    """It joins what others proposed before it was declared new: it cannot have contradicted that."""
+    """It joins what was proposed before it was declared new: it cannot have contradicted that."""
     theirs = deal.attestation(issued_at=NOW - 5 * DAY)
     with store.transaction() as connection:
         take(connection, DOMAIN, deal.view(store), theirs, sign(theirs, SURVEYOR), NOW)
