@@ -120,3 +120,46 @@ def test_the_word_object_may_be_left_out(
     result = escrow("dispute", *arguments)
     assert result.status == 0, result.err
     assert "dispute SHED-7" in result.words
+
+
+def forget_words(home: Path) -> None:
+    """As on another machine, which knows nothing of what was sent from this one."""
+    for path in (home / "words").glob("*.json"):
+        path.unlink()
+
+
+def test_a_reason_that_is_given_to_an_oracle_is_read_elsewhere(
+    escrow: Run, oracle: Oracle, home: Path
+) -> None:
+    shown = ("dispute", "show", "SHED-7", "handover", "--oracle", oracle.url, "--as", "arbiter")
+    assert escrow("submit", "SHED-7", "handover", "--yes").status == 0
+    oracle.go()
+    result = escrow("dispute", "SHED-7", "handover", "--reason", "No keys", "--as", "buyer",
+                    "--oracle", oracle.url, "--yes")  # fmt: skip
+    assert result.status == 0, result.err
+    assert f"The oracle at {oracle.url} has the reason" in result.words
+    forget_words(home)
+    assert "“No keys”" in escrow(*shown).words
+    result = escrow("rule", "SHED-7", "handover", "--to-supplier", "all", "--reason", "He has them",
+                    "--as", "arbiter", "--oracle", oracle.url, "--yes")  # fmt: skip
+    assert f"The oracle at {oracle.url} has the reason" in result.words
+    forget_words(home)
+    assert "“He has them”" in escrow(*shown).words
+
+
+def test_a_dispute_stands_where_the_oracle_is_away(escrow: Run, opened: Path) -> None:
+    assert escrow("submit", "SHED-7", "handover", "--yes").status == 0
+    line = ("dispute", "SHED-7", "handover", "--reason", "No keys", "--as", "buyer", "--yes")
+    result = escrow(*line, "--oracle", "http://127.0.0.1:9")
+    assert result.status == 0, result.err
+    assert "The reason was not handed in: the oracle at http://127.0.0.1:9" in result.words
+
+
+def test_an_oracle_and_a_file_exclude_each_other(
+    escrow: Run, opened: Path, unchanged: Unchanged
+) -> None:
+    line = ("dispute", "SHED-7", "walls", "--reason", "No", "--sign-only", "dispute.json")
+    with unchanged():
+        result = escrow(*line, "--oracle", "https://oracle.example")
+    assert result.status == 2
+    assert "leave one of the two out" in result.err

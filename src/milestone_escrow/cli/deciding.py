@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from milestone_escrow.cli.context import Session
 from milestone_escrow.cli.deeds import Deed, do, once
 from milestone_escrow.cli.desk import Desk, look, milestone_index, take_up
+from milestone_escrow.cli.giving import give_reason, require_sent
+from milestone_escrow.cli.oracle_verifying import find_oracle
 from milestone_escrow.cli.outcome import show_outcome
 from milestone_escrow.cli.papers import Paper
 from milestone_escrow.cli.sending import Intent, body, carry_out
@@ -31,8 +33,10 @@ def rule_on(
     to_buyer: str | None,
     reason: str,
     paper: Paper,
+    oracle: str | None = None,
 ) -> None:
-    """The arbiter's split."""
+    """The arbiter's split; an oracle tells both sides why."""
+    require_sent(paper, oracle)
     desk, standing = take_up(
         session, name, key, Verb.RULE, Role.ARBITER, doing="ruled on", does="rules on it"
     )
@@ -45,7 +49,9 @@ def rule_on(
         prepare=lambda verbs: verbs.rule(desk.bound, key, *parts),
         words=reason_words(reason),
     )
-    do(session, desk, "rule", [deed], paper)
+    client = find_oracle(session, desk, oracle) if oracle else None
+    if do(session, desk, "rule", [deed], paper) and client:
+        give_reason(session, desk, client, standing, reason)
 
 
 def finalize_milestones(session: Session, name: str, key: str | None, everything: bool) -> None:

@@ -54,15 +54,15 @@ def once(standing: Standing, paper: Paper) -> tuple[int, int]:
     return standing.state.sequence, standing.now + seconds(paper)
 
 
-def do(session: Session, desk: Desk, verb: str, deeds: Sequence[Deed], paper: Paper) -> None:
-    """Send them in one transaction, or sign them to the paper's file."""
-    if paper.file:
-        _sign(session, desk, verb, deeds, paper)
-    else:
-        _send(session, desk, verb, deeds)
+def do(session: Session, desk: Desk, verb: str, deeds: Sequence[Deed], paper: Paper) -> bool:
+    """Send them in one transaction, or sign them to the paper's file; whether they were sent."""
+    if not paper.file:
+        return _send(session, desk, verb, deeds)
+    _sign(session, desk, verb, deeds, paper)
+    return False
 
 
-def _send(session: Session, desk: Desk, verb: str, deeds: Sequence[Deed]) -> None:
+def _send(session: Session, desk: Desk, verb: str, deeds: Sequence[Deed]) -> bool:
     intent = Intent(
         doing=desk.doing(verb),
         will=_effects(desk, deeds),
@@ -73,6 +73,7 @@ def _send(session: Session, desk: Desk, verb: str, deeds: Sequence[Deed]) -> Non
     if receipts:
         remember(session, [deed.signed for deed in deeds])
     show_outcome(session, desk, intent, receipts, [deed.standing.key for deed in deeds])
+    return bool(receipts)
 
 
 def _sign(session: Session, desk: Desk, verb: str, deeds: Sequence[Deed], paper: Paper) -> None:

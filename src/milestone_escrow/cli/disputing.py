@@ -14,6 +14,7 @@ from milestone_escrow.cli.output import bold, command, paragraph, table, waiting
 from milestone_escrow.cli.records import recall_words
 from milestone_escrow.cli.signers import choose
 from milestone_escrow.documents.collected import CollectedAttestation, words_hash
+from milestone_escrow.documents.signed_act import reason_words
 from milestone_escrow.documents.when import format_time
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.lifecycle import DISPUTED, Role, Verb
@@ -172,6 +173,7 @@ def _say_ruling(session: Session, desk: Desk, standing: Standing) -> None:
 
 def _ask(session: Session, desk: Desk, standing: Standing, url: str | None) -> Told:
     """What an oracle has, where there is one; without a key it is asked for nothing private."""
+    from milestone_escrow.oracle.answers import plain
     from milestone_escrow.oracle.client import OracleAwayError, OracleRefusedError
 
     client = find_oracle(session, desk, url)
@@ -181,6 +183,8 @@ def _ask(session: Session, desk: Desk, standing: Standing, url: str | None) -> T
     try:
         sign_in(session, desk, client, _reader(session, desk))
         told = Told(client, client.evidence(*about), client.proposals(*about))
+        for digest, reason in client.reasons(*about).items():
+            told.words[digest] = reason_words(plain(reason, 10_000))
     except (OracleAwayError, OracleRefusedError) as error:
         session.say(paragraph(f"{waiting('Without the oracle')}: {error}"))
         session.say()

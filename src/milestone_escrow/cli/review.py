@@ -69,13 +69,26 @@ def dispute() -> None:
 @click.argument("agreement")
 @click.argument("milestone")
 @click.option("--reason", required=True, metavar="TEXT", help="What is wrong, in a sentence.")
+@click.option(
+    "--oracle",
+    metavar="URL",
+    help="The oracle to give the reason to, so that all sides can read it.",
+)
 @sends
 @on_paper
-def object_(session: Session, agreement: str, milestone: str, reason: str, paper: Paper) -> None:
+def object_(
+    session: Session,
+    agreement: str,
+    milestone: str,
+    reason: str,
+    oracle: str | None,
+    paper: Paper,
+) -> None:
     """Object to what is about to happen to your disadvantage; the arbiter then decides.
 
     The buyer objects to a submission, a progress payment or an acceptance, the payee to a
-    rejection or a looming refund. The reason is not sent, only its hash: tell it to the others.
+    rejection or a looming refund. The reason is not sent, only its hash: tell it to the others,
+    or let an oracle do that.
 
     \b
     Examples:
@@ -84,7 +97,7 @@ def object_(session: Session, agreement: str, milestone: str, reason: str, paper
     """
     from milestone_escrow.cli.reviewing import dispute_milestone
 
-    dispute_milestone(session, agreement, milestone, reason, paper)
+    dispute_milestone(session, agreement, milestone, reason, paper, oracle)
 
 
 @dispute.command("show", short_help="Show both sides of a dispute.")

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from milestone_escrow.cli.context import Session
 from milestone_escrow.cli.deeds import Deed, do, once
 from milestone_escrow.cli.desk import look, take_up
+from milestone_escrow.cli.giving import give_reason, require_sent
+from milestone_escrow.cli.oracle_verifying import find_oracle
 from milestone_escrow.cli.papers import Paper
 from milestone_escrow.documents.collected import words_hash, words_of
 from milestone_escrow.documents.evidence import manifest
@@ -35,8 +37,11 @@ def submit_milestone(
     do(session, desk, "submit", [deed], paper)
 
 
-def dispute_milestone(session: Session, name: str, key: str, reason: str, paper: Paper) -> None:
-    """Whoever the milestone is about to go against objects."""
+def dispute_milestone(
+    session: Session, name: str, key: str, reason: str, paper: Paper, oracle: str | None = None
+) -> None:
+    """Whoever the milestone is about to go against objects; an oracle tells the others why."""
+    require_sent(paper, oracle)
     if not reason.strip():
         raise UsageError("the reason is empty", hint="say in a sentence what is wrong")
     looked = look(session, name, key)
@@ -54,4 +59,6 @@ def dispute_milestone(session: Session, name: str, key: str, reason: str, paper:
         prepare=lambda verbs: verbs.dispute(desk.bound, key, digest),
         words=reason_words(reason),
     )
-    do(session, desk, "dispute", [deed], paper)
+    client = find_oracle(session, desk, oracle) if oracle else None
+    if do(session, desk, "dispute", [deed], paper) and client:
+        give_reason(session, desk, client, standing, reason)

@@ -16,6 +16,11 @@ from milestone_escrow.errors import UsageError
 @click.option("--to-supplier", metavar="PART", help="60%, 12,000.00, rest.")
 @click.option("--to-buyer", metavar="PART", help="40%, 8,000.00, rest.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why, in a sentence.")
+@click.option(
+    "--oracle",
+    metavar="URL",
+    help="The oracle to give the reason to, so that all sides can read it.",
+)
 @sends
 @on_paper
 def rule(
@@ -25,12 +30,13 @@ def rule(
     to_supplier: str | None,
     to_buyer: str | None,
     reason: str,
+    oracle: str | None,
     paper: Paper,
 ) -> None:
     """Decide a dispute as the arbiter: who gets how much of what is held. Final.
 
     What neither side gets stays with the milestone, which then waits for proof as before.
-    The reason is not sent, only its hash: tell it to both sides.
+    The reason is not sent, only its hash: tell it to both sides, or let an oracle do that.
 
     \b
     Examples:
@@ -41,4 +47,4 @@ def rule(
 
     if not reason.strip():
         raise UsageError("the reason is empty", hint="say in a sentence why")
-    rule_on(session, agreement, milestone, to_supplier, to_buyer, reason, paper)
+    rule_on(session, agreement, milestone, to_supplier, to_buyer, reason, paper, oracle)

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from milestone_escrow.documents.evidence import EvidenceFile, Manifest
 from milestone_escrow.documents.hostile import parse_json
+from milestone_escrow.documents.signed_act import reason_hash
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.oracle.signing.wire import (
     read_account,
@@ -210,3 +211,14 @@ def strange(why: str) -> OracleStrangeError:
         f"the oracle's answer cannot be used: {why}",
         hint="do not rely on it; `--oracle none` goes on without it",
     )
+def read_reason(value: object) -> str:
+    """The text behind a hash on chain, whole and unchanged; empty where it is not known."""
+    entry = mapping(value)
+    text, digest = entry.get("reason") or "", entry.get("reason_hash")
+    if not isinstance(text, str) or len(text) > 10_000:
+        raise strange("a reason is no text")
+    if text and reason_hash(text) != read(lambda: read_hash(digest, "reason_hash")):
+        raise strange("a reason is not what its hash says")
+    return text
+
+

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
-from milestone_escrow.documents.signed_act import SignedAct, dumps_acts
+from milestone_escrow.documents.signed_act import SignedAct, dumps_acts, reason_hash
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.oracle.answers import (
     MAX_ANSWER,
@@ -30,6 +30,7 @@ from milestone_escrow.oracle.answers import (
     read_found,
     read_item,
     read_proposed,
+    read_reason,
     read_taken,
     strange,
 )
@@ -216,6 +217,24 @@ class OracleClient:
         act = signed.act
         path = f"{_path(act.agreement_id, act.milestone)}/offers"
         self._ask("POST", path, json.loads(dumps_acts([signed])))
+
+    def reasons(self, agreement_id: bytes, milestone: int) -> Mapping[bytes, str]:
+        """The reasons of a milestone's disputes and rulings by their hashes on chain.
+
+        Raises:
+            OracleStrangeError: a text is not what its hash says.
+        """
+        answer = self._ask("GET", f"{_path(agreement_id, milestone)}/reasons")
+        found = (read_reason(entry) for entry in entries(answer, "items"))
+        return {reason_hash(text): text for text in found if text}
+
+    def give_reason(self, agreement_id: bytes, milestone: int, reason: str) -> None:
+        """Hand in why a milestone was disputed or ruled on, once that is on chain.
+
+        Raises:
+            OracleRefusedError: it was not taken; the sentence says why.
+        """
+        self._ask("POST", f"{_path(agreement_id, milestone)}/reasons", {"reason": reason})
 
     def _ask(
         self, method: str, path: str, body: Mapping[str, Any] | None = None

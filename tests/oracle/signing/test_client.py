@@ -309,3 +309,19 @@ def test_refuses_addresses_that_are_none(url: str) -> None:
     with pytest.raises(UsageError) as caught:
         OracleClient(url)
     assert "secret" not in str(caught.value)
+
+
+def test_a_reason_is_what_its_hash_says(fake: Fake, client: OracleClient) -> None:
+    digest = hashlib.sha256(b"It leaks").hexdigest()
+    item = {"act": "dispute", "reason_hash": "0x" + digest, "reason": "It leaks"}
+    unknown = {**item, "reason_hash": "0x" + "1" * 64, "reason": None}
+    fake.answers[f"{PATH}/reasons"] = (200, {"items": [item, unknown]})
+    assert client.reasons(ID, 1) == {bytes.fromhex(digest): "It leaks"}
+    for lie in (
+        {**item, "reason": "It is fine"},
+        {**item, "reason": 5},
+        {**item, "reason_hash": 1},
+    ):
+        fake.answers[f"{PATH}/reasons"] = (200, {"items": [lie]})
+        with pytest.raises(OracleStrangeError):
+            client.reasons(ID, 1)

@@ -30,6 +30,7 @@ from milestone_escrow.oracle.api.routes import (
     login,
     offers,
     operations,
+    reasons,
     requirements,
     stream,
 )
@@ -44,6 +45,7 @@ _ROOMS = (
     attestations,
     batches,
     offers,
+    reasons,
     requirements,
     hooks,
     links,
