@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -10,6 +11,9 @@ from milestone_escrow.cli.context import Session
 from milestone_escrow.cli.options import sends
 from milestone_escrow.cli.papers import Paper
 from milestone_escrow.errors import UsageError
+
+# Of a batch at an oracle; `batches/0x…` will do where --oracle names it.
+_ADDRESS = re.compile(r"((?P<oracle>https?://.+)/v1/)?batches/0x(?P<digest>[0-9a-fA-F]{64})")
 
 
 @click.command(short_help="Sign a verdict on a milestone as its verifier.")
@@ -33,9 +37,9 @@ from milestone_escrow.errors import UsageError
 @click.option("--submit", is_flag=True, help="Send what others have signed: name their FILEs.")
 @click.option(
     "--batch",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A list of verdicts (YAML, JSON or CSV), for one signature and one transaction.",
+    metavar="LIST",
+    help="A list of verdicts (YAML, JSON or CSV), for one signature and one transaction; or the "
+    "address of a batch that an oracle has.",
 )
 @click.option(
     "--oracle",
@@ -55,7 +59,7 @@ def attest(
     evidence: tuple[str, ...],
     sign_only: Path | None,
     submit: bool,
-    batch: Path | None,
+    batch: str | None,
     oracle: str | None,
     valid_for: str,
 ) -> None:
@@ -73,7 +77,9 @@ def attest(
 
     --batch takes a list with the fields agreement, milestone, verdict (accepted or rejected) and,
     where needed, amount, reason and evidence: in YAML or JSON under `verdicts:`, in CSV as
-    columns. What can no longer be decided when it arrives is skipped, and told.
+    columns. What can no longer be decided when it arrives is skipped, and told. An oracle takes the
+    batch in whole and collects its signatures; the next verifier gives the same list, or the
+    batch's address, to look at what others have signed and sign it, too.
 
     \b
     Examples:
@@ -84,22 +90,22 @@ def attest(
       escrow attest deal.signed.json departed --accept --sign-only departed.json
       escrow attest --submit departed.json departed-2.json
       escrow attest --batch inspections.csv --as inspector
+      escrow attest --batch https://oracle.example/v1/batches/0x5d50…
     """
     from milestone_escrow.cli import attesting
     from milestone_escrow.cli.verdicts import one_verdict
     from milestone_escrow.protocol.acts import Verdict
 
     single = (accept, amount, returned, rejected, evidence)
-    if oracle and (batch or submit or sign_only):
+    if oracle and (submit or sign_only):
         raise UsageError(
-            "--oracle takes one verdict at a time", hint="leave it out, or --batch and the like"
+            "--oracle takes a signature as it is made",
+            hint="leave it out, or --submit and the like",
         )
     if batch:
-        from milestone_escrow.cli.batching import attest_list
-
         if names or submit or any(single):
             raise UsageError("--batch has its verdicts in the list", hint="name only the list")
-        attest_list(session, batch, Paper(sign_only, valid_for))
+        _attest_batch(session, batch, Paper(sign_only, valid_for), oracle)
         return
     if submit:
         if sign_only or any(single):
@@ -135,3 +141,17 @@ def attest(
         attesting.sign_to_file(session, *names, wish, sign_only)
     else:
         attesting.sign_and_send(session, *names, wish, oracle=oracle)
+
+
+def _attest_batch(session: Session, batch: str, paper: Paper, oracle: str | None) -> None:
+    address = _ADDRESS.fullmatch(batch)
+    if address is None:
+        from milestone_escrow.cli.batching import attest_list
+
+        attest_list(session, Path(batch), paper, oracle)
+        return
+    from milestone_escrow.cli.oracle_batching import attest_digest
+
+    if paper.file:
+        raise UsageError("an oracle has this batch", hint="sign it there, without --sign-only")
+    attest_digest(session, bytes.fromhex(address["digest"]), oracle or address["oracle"])

@@ -73,6 +73,16 @@ def result_rows(
     return sorted(rows, key=lambda row: row[1])
 
 
+def standing_rows(desks: Mapping[bytes, Desk], collected: CollectedBatch) -> list[tuple[str, ...]]:
+    """One row for each milestone: where it stands."""
+    standings = {key: desk.standings() for key, desk in desks.items()}
+    rows: list[tuple[str, ...]] = []
+    for item in sorted(collected.items, key=for_people):
+        standing = standings[item.bound.id][item.attestation.milestone]
+        rows.append((item.bound.agreement.reference, f"'{standing.key}'", _outcome(standing)))
+    return rows
+
+
 def _outcome(standing: Standing) -> str:
     later = silence_words(standing)
     return bold(status(standing)) + (f", {later}" if later else "")

@@ -42,14 +42,15 @@ if TYPE_CHECKING:
 Item = tuple[BoundAgreement, Attestation, Mapping[str, object]]
 
 
-def attest_list(session: Session, file: Path, paper: Paper) -> None:
-    """Sign a list of verdicts; send it once enough have signed, else keep it, or write it."""
+def attest_list(session: Session, file: Path, paper: Paper, oracle: str | None = None) -> None:
+    """Sign a list of verdicts; hand it to an oracle, where there is one. Without one, send it once
+    enough have signed, else keep it, or write it."""
     if paper.file:
         require_no_transaction(session)
     verdicts = load_verdicts(file)
     named = [_named(session, verdicts, line) for line in verdicts.lines]
     # As with a single verdict, signing to a file needs no node.
-    desks = {} if paper.file else _desks(session, named)
+    desks = {} if paper.file else desks_of(session, named)
     now = next(iter(desks.values())).escrow.now() if desks else session.now()
     collected = _one(verdicts, list(_items(verdicts, named, now, seconds(paper))))
     if paper.file and paper.file.exists():
@@ -57,8 +58,13 @@ def attest_list(session: Session, file: Path, paper: Paper) -> None:
             load_batch(paper.file, finder(session), session.wallets), collected, str(paper.file)
         )
     waiting_here = [] if paper.file else list(_kept(session, collected, now))
+    if not paper.file:
+        from milestone_escrow.cli.oracle_batching import list_at_oracle
+
+        if list_at_oracle(session, desks, [*waiting_here, collected], oracle):
+            return
     done = {who for one in [collected, *waiting_here] for who in one.signatures}
-    signer = _verifier(session, collected, done)
+    signer = verifier_of(session, collected, done)
     fitting = [one for one in waiting_here if signer.address not in one.signatures]
     if signer.address in done and not fitting:
         who = person(collected.batch.items[0][0], signer.address)
@@ -86,7 +92,7 @@ def submit_batch(session: Session, collected: CollectedBatch, file: str) -> None
         )
     find = finder(session)
     known = [session.shelf.get(find(one.id).id) for one, _ in collected.batch.items]
-    desks = _desks(session, [signed for signed in known if signed])
+    desks = desks_of(session, [signed for signed in known if signed])
     signer = choose(session, bound, bound.domain.chain_id)
     _send(session, desks, collected, signer, file)
 
@@ -105,7 +111,7 @@ def _named(session: Session, verdicts: VerdictList, line: VerdictLine) -> Signed
         return deciding_version(session, session.find(line.agreement), line.milestone)
 
 
-def _desks(session: Session, agreements: Iterable[SignedAgreement]) -> dict[bytes, Desk]:
+def desks_of(session: Session, agreements: Iterable[SignedAgreement]) -> dict[bytes, Desk]:
     """Each agreement at the one contract that all of them share."""
     desks: dict[bytes, Desk] = {}
     for signed in agreements:
@@ -177,7 +183,12 @@ def _one(verdicts: VerdictList, items: Sequence[Item]) -> CollectedBatch:
     )
 
 
-def _verifier(session: Session, collected: CollectedBatch, done: set[Address]) -> Signer:
+def verifier_of(session: Session, collected: CollectedBatch, done: set[Address]) -> Signer:
+    """Whose key signs it, preferably of somebody who has not.
+
+    Raises:
+        EscrowError: the key that was chosen does not verify all of it.
+    """
     bound = collected.batch.items[0][0]
     signers = collected.batch.signers
     left = tuple(account for account in signers if account not in done) or signers
@@ -192,6 +203,8 @@ def _verifier(session: Session, collected: CollectedBatch, done: set[Address]) -
 
 
 def finder(session: Session) -> Callable[[bytes], BoundAgreement]:
+    """Looks up the agreements that are known here."""
+
     def find(agreement_id: bytes) -> BoundAgreement:
         signed = session.shelf.get(agreement_id)
         if signed is None:
@@ -213,17 +226,17 @@ def _kept(session: Session, fresh: CollectedBatch, now: int) -> Iterator[Collect
             # A damaged file must not stop anybody from signing anew.
             continue
         usable = all(one.valid_until >= now for one in there.batch.attestations)
-        if usable and _substance(there) == _substance(fresh):
+        if usable and substance(there) == substance(fresh):
             yield there
 
 
 def _same(there: CollectedBatch, fresh: CollectedBatch, where: str) -> CollectedBatch:
-    if _substance(there) != _substance(fresh):
+    if substance(there) != substance(fresh):
         raise EscrowError(f"{where} holds other verdicts", hint="write to another file")
     return there
 
 
-def _substance(collected: CollectedBatch) -> list[tuple[object, ...]]:
+def substance(collected: CollectedBatch) -> list[tuple[object, ...]]:
     """What is said, apart from when."""
     return [
         (one.agreement_id, one.milestone, one.verdict, one.amount, one.evidence_hash)
@@ -231,7 +244,8 @@ def _substance(collected: CollectedBatch) -> list[tuple[object, ...]]:
     ]
 
 
-def _path(session: Session, collected: CollectedBatch) -> Path:
+def kept_path(session: Session, collected: CollectedBatch) -> Path:
+    """Where a batch waits on this machine for others' signatures."""
     name = f"batch-{collected.typed_data.digest().hex()[:16]}.json"
     return session.home.attestations / name
 
@@ -264,7 +278,7 @@ def _send(
     receipts = carry_out(session, desk, intent)
     if not receipts:
         return
-    _path(session, collected).unlink(missing_ok=True)
+    kept_path(session, collected).unlink(missing_ok=True)
     for item in collected.items:
         remember_words(session.home, item.attestation.evidence_hash, item.words)
     results = batch_results(collected.batch, receipts[-1])
@@ -293,8 +307,8 @@ def _keep(
         session.emit({"sent": False, **as_json(collected)})
         return
     session.say()
-    _confirm(session, collected)
-    path = _path(session, collected)
+    confirm_batch(session, collected)
+    path = kept_path(session, collected)
     write(path, collected.dumps())
     session.say(f"{good('Signed')}, and kept here:\n  {path}\n\nNext")
     names = names_at_hand(session, desk.bound, desk.network)
@@ -316,7 +330,7 @@ def _write(session: Session, collected: CollectedBatch, signer: Signer, file: Pa
         session.emit({"sent": False, **as_json(collected)})
         return
     session.say()
-    _confirm(session, collected)
+    confirm_batch(session, collected)
     write(file, collected.dumps())
     session.say(f"{good('Signed')}: {count_words(collected)}. Nothing was sent.")
     if collected.is_complete:
@@ -326,8 +340,9 @@ def _write(session: Session, collected: CollectedBatch, signer: Signer, file: Pa
     session.emit({"file": str(file), "sent": False, **as_json(collected)})
 
 
-def _confirm(session: Session, collected: CollectedBatch) -> None:
-    session.confirm("Sign it?")
+def confirm_batch(session: Session, collected: CollectedBatch, question: str = "Sign it?") -> None:
+    """Ask; once more where something is rejected."""
+    session.confirm(question)
     rejects = sum(one.verdict is Verdict.REJECTED for one in collected.batch.attestations)
     if rejects:
         session.confirm(f"Reject {rejects} of them, really?")

@@ -29,9 +29,9 @@ _T = TypeVar("_T")
 
 NO_ORACLE = "none"
 # An oracle sees a block a little after others do.
-_BEHIND = frozenset({"no-such-milestone", "wrong-status", "not-found", "offer-void"})
+BEHIND = frozenset({"no-such-milestone", "wrong-status", "not-found", "offer-void"})
 _PATIENCE = 10
-_EFFECT = 30
+EFFECT = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,9 @@ class Seen:
         return self.listed.manifest if self.listed and self.listed.items else None
 
 
-def find_oracle(session: Session, desk: Desk, url: str | None) -> OracleClient | None:
-    """The oracle to work with: the named one, or the one that runs here for this contract."""
+def find_oracle(session: Session, desk: Desk | None, url: str | None) -> OracleClient | None:
+    """The oracle to work with: the named one, or the one that runs here; for this desk's contract,
+    where it is known which."""
     from milestone_escrow.oracle.client import OracleClient
 
     if url == NO_ORACLE:
@@ -59,11 +60,11 @@ def find_oracle(session: Session, desk: Desk, url: str | None) -> OracleClient |
         return None
     if url is None:
         found = running(session)
-        domain = desk.bound.domain
-        if found is None or (found.chain_id, found.contract) != (
-            domain.chain_id,
-            domain.verifying_contract,
-        ):
+        if found is None:
+            return None
+        domain = desk.bound.domain if desk else None
+        here = (found.chain_id, found.contract)
+        if domain is not None and here != (domain.chain_id, domain.verifying_contract):
             return None
         url = found.url
     return OracleClient(url)
@@ -88,7 +89,7 @@ def at_oracle(
     try:
         seen = look(session, desk, standing, client)
     except OracleAwayError as error:
-        _go_on_alone(session, error)
+        go_on_alone(session, error)
         return False, wish
     wish = wish or ask()
     collected = _collected(session, desk, standing, wish, seen)
@@ -113,12 +114,12 @@ def at_oracle(
     try:
         taken = _post(client, collected)
     except OracleAwayError as error:
-        _go_on_alone(session, error)
+        go_on_alone(session, error)
         return False, wish
     except OracleRefusedError as error:
-        if error.kind not in _BEHIND:
+        if error.kind not in BEHIND:
             raise
-        _go_on_alone(session, error)
+        go_on_alone(session, error)
         return False, wish
     forget(session.home, collected)
     remember_words(session.home, collected.attestation.evidence_hash, collected.words)
@@ -245,7 +246,7 @@ def patiently(ask: Callable[[], _T]) -> _T:
         try:
             return ask()
         except OracleRefusedError as error:
-            if error.kind not in _BEHIND or time.monotonic() > until:
+            if error.kind not in BEHIND or time.monotonic() > until:
                 raise
             time.sleep(1)
 
@@ -292,7 +293,7 @@ def _tell(
 
 def _wait_for_effect(desk: Desk, standing: Standing, collected: CollectedAttestation) -> Standing:
     """The milestone once the verdict has reached the chain, or after half a minute."""
-    until = time.monotonic() + _EFFECT
+    until = time.monotonic() + EFFECT
     while True:
         after = desk.standing(standing.key)
         if after.state != standing.state:
@@ -309,6 +310,6 @@ def _then(standing: Standing, collected: CollectedAttestation) -> str:
     return once + "; ".join(consequence(standing, collected.attestation))
 
 
-def _go_on_alone(session: Session, error: EscrowError) -> None:
+def go_on_alone(session: Session, error: EscrowError) -> None:
     session.say(paragraph(f"{waiting('Without the oracle')}: {error.message}."))
     session.say()

@@ -31,5 +31,5 @@ def refuse_secrets(arguments: Sequence[str]) -> None:
                     f"argument {position} looks like a private key, which no command takes",
                     hint="keep it with `escrow key import`, which asks for it, and name it with "
                     "--as; if it is an agreement's id, give the agreement's file once; write a "
-                    "transaction's hash as tx/0x…",
+                    "transaction's hash as tx/0x…, a batch's digest as batches/0x…",
                 )

@@ -84,17 +84,29 @@ class Found:
 @dataclass(frozen=True, slots=True)
 class Proposed:
     """An attestation that others have signed; `words` are what its evidence hash means, as they
-    say: compare the hash."""
+    say: compare the hash. `batches` are those that hold it."""
 
     attestation: Attestation
     stage: str
     signers: tuple[Address, ...]
     words: Mapping[str, object]
+    batches: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedBatch:
+    """Attestations that others have signed at once, in their order, each with its words: compare
+    their hashes, and the digest of the whole."""
+
+    digest: bytes
+    stage: str
+    signers: tuple[Address, ...]
+    items: tuple[tuple[Attestation, Mapping[str, object]], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of an attestation that was posted."""
+    """What became of an attestation, or a batch of them, that was posted."""
 
     digest: bytes
     stage: str
@@ -160,9 +172,33 @@ def read_proposed(value: object) -> Proposed:
     return Proposed(
         read(lambda: read_attestation(entry.get("attestation"))),
         plain(entry.get("state"), 20),
-        read_accounts([mapping(one).get("account") for one in entries(entry, "signers")]),
+        _signers(entry),
         mapping(words),
+        _hashes(entry, "batches"),
     )
+
+
+def read_batch(entry: Mapping[str, Any]) -> ProposedBatch:
+    return ProposedBatch(
+        read(lambda: read_hash(entry.get("digest"), "digest")),
+        plain(entry.get("state"), 20),
+        _signers(entry),
+        tuple(map(_batch_item, entries(entry, "items"))),
+    )
+
+
+def _batch_item(value: object) -> tuple[Attestation, Mapping[str, object]]:
+    entry = mapping(value)
+    attestation = read(lambda: read_attestation(entry.get("attestation")))
+    return attestation, mapping(entry.get("words") or {})
+
+
+def _hashes(entry: Mapping[str, Any], name: str) -> tuple[bytes, ...]:
+    return tuple(read(partial(read_hash, one, name)) for one in entries({name: [], **entry}, name))
+
+
+def _signers(entry: Mapping[str, Any]) -> tuple[Address, ...]:
+    return read_accounts([mapping(one).get("account") for one in entries(entry, "signers")])
 
 
 def read_taken(entry: Mapping[str, Any]) -> Taken:
@@ -172,8 +208,22 @@ def read_taken(entry: Mapping[str, Any]) -> Taken:
         read_accounts(entry.get("signers")),
         read(lambda: read_whole(entry.get("quorum"), "quorum", 32)),
         entry.get("is_complete") is True,
-        tuple(plain(mapping(one).get("reason"), 500) for one in entries(entry, "refused")),
+        # Of a batch nothing is refused without the rest.
+        tuple(plain(mapping(one).get("reason"), 500) for one in entries(entry, "refused"))
+        if "refused" in entry
+        else (),
     )
+
+
+def read_reason(value: object) -> str:
+    """The text behind a hash on chain, whole and unchanged; empty where it is not known."""
+    entry = mapping(value)
+    text, digest = entry.get("reason") or "", entry.get("reason_hash")
+    if not isinstance(text, str) or len(text) > 10_000:
+        raise strange("a reason is no text")
+    if text and reason_hash(text) != read(lambda: read_hash(digest, "reason_hash")):
+        raise strange("a reason is not what its hash says")
+    return text
 
 
 def read_accounts(value: object) -> tuple[Address, ...]:
@@ -211,14 +261,3 @@ def strange(why: str) -> OracleStrangeError:
         f"the oracle's answer cannot be used: {why}",
         hint="do not rely on it; `--oracle none` goes on without it",
     )
-def read_reason(value: object) -> str:
-    """The text behind a hash on chain, whole and unchanged; empty where it is not known."""
-    entry = mapping(value)
-    text, digest = entry.get("reason") or "", entry.get("reason_hash")
-    if not isinstance(text, str) or len(text) > 10_000:
-        raise strange("a reason is no text")
-    if text and reason_hash(text) != read(lambda: read_hash(digest, "reason_hash")):
-        raise strange("a reason is not what its hash says")
-    return text
-
-

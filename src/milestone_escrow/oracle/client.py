@@ -21,12 +21,14 @@ from milestone_escrow.oracle.answers import (
     Listed,
     OracleStrangeError,
     Proposed,
+    ProposedBatch,
     Taken,
     entries,
     parsed,
     part,
     plain,
     read,
+    read_batch,
     read_found,
     read_item,
     read_proposed,
@@ -34,6 +36,7 @@ from milestone_escrow.oracle.answers import (
     read_taken,
     strange,
 )
+from milestone_escrow.oracle.signing.batch_wire import BatchPost, batch_data
 from milestone_escrow.oracle.signing.wire import Post, post_data, read_hash
 from milestone_escrow.protocol.eip712 import Address
 
@@ -218,6 +221,22 @@ class OracleClient:
         path = f"{_path(act.agreement_id, act.milestone)}/offers"
         self._ask("POST", path, json.loads(dumps_acts([signed])))
 
+    def batch(self, digest: bytes) -> ProposedBatch:
+        """A batch that somebody has posted."""
+        return read_batch(self._ask("GET", _batch_path(digest)))
+
+    def batch_address(self, digest: bytes) -> str:
+        """Where others find a batch."""
+        return self._base + _batch_path(digest)
+
+    def post_batch(self, post: BatchPost) -> Taken:
+        """Hand in a batch with signatures.
+
+        Raises:
+            OracleRefusedError: nothing of it was taken; the sentence says why.
+        """
+        return read_taken(self._ask("POST", "/v1/batches", batch_data(post)))
+
     def reasons(self, agreement_id: bytes, milestone: int) -> Mapping[bytes, str]:
         """The reasons of a milestone's disputes and rulings by their hashes on chain.
 
@@ -281,6 +300,10 @@ def _session() -> requests.Session:
 
 def _path(agreement_id: bytes, milestone: int) -> str:
     return f"/v1/agreements/0x{agreement_id.hex()}/milestones/{milestone}"
+
+
+def _batch_path(digest: bytes) -> str:
+    return f"/v1/batches/0x{digest.hex()}"
 
 
 def _read(answer: requests.Response, limit: int) -> bytes:
