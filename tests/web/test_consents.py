@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Page
 
-from milestone_escrow.documents.wallet_links import approve_link
+from milestone_escrow.documents.wallet_links import approve_link, svg_code
 from milestone_escrow.oracle import proposals
 from milestone_escrow.protocol.acts import Resolution
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS
@@ -37,6 +37,21 @@ def test_a_phone_finds_the_link_that_allows_and_the_page_that_pays(
     codes = page.locator(".codes img")
     widths = [codes.nth(one).evaluate("(image) => image.naturalWidth") for one in range(2)]
     assert min(widths) > 100
+    # What is not ticked is not asked for; the link that pays says nothing of amounts.
+    page.get_by_label("Foundation poured").uncheck()
+    page.locator(".codes a").first.get_by_text(str(7_000 * USDC)).wait_for()
+    (first, image), (second, _) = (
+        (links.nth(one).get_attribute("href"), codes.nth(one).get_attribute("src"))
+        for one in range(2)
+    )
+    assert first == approve_link(token, chain, scene.escrow.contract, 7_000 * USDC)
+    assert (image, second) == (svg_code(first), found[1])
+    assert codes.first.evaluate("(image) => image.decode().then(() => image.naturalWidth)") > 100
+    for number in range(4):
+        page.locator("[name=milestones]").nth(number).uncheck()
+    page.locator(".codes").filter(has_not=page.locator("li")).wait_for(state="attached")
+    asked = f"{scene.url}/web/a/0x{signed.id.hex()}/codes?milestones="
+    assert page.request.get(asked + "9").status == 422
     # One milestone's own page asks for its own amount.
     page.goto(scene.page(signed, HANDOVER, "fund"))
     page.get_by_text("With a wallet on a phone").click()

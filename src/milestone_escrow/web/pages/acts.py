@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -119,6 +120,20 @@ def step(agreement_id: str, body: WishBody, web: Web, viewer: Asking) -> JSONRes
         body.held,
     )
     return JSONResponse(STEPS[body.verb](Table(web, view, wish)).to_json())
+
+
+@router.get("/web/a/{agreement_id}/codes")
+def phone_codes(
+    agreement_id: str,
+    web: Web,
+    viewer: Asking,
+    milestones: Annotated[str, Query(max_length=300)] = "",
+) -> JSONResponse:
+    """What a phone scans to pay the ticked milestones in; nothing where none is ticked."""
+    view = with_document(web, agreement_id, viewer)
+    chosen = paying.ticked(milestones, len(view.milestones))
+    found = codes(web, view, chosen, viewer) if chosen else []
+    return JSONResponse({"codes": [asdict(one) for one in found]})
 
 
 @router.get("/web/tx/{transaction}")

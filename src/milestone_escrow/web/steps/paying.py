@@ -52,9 +52,16 @@ def _chosen(table: Table) -> tuple[int, ...]:
     """The milestones that were ticked, by index; all where none is named."""
     text = table.wish.text("milestones", wanted=False)
     count = len(table.view.milestones)
-    if not text:
-        return tuple(range(count))
-    parts = [part.strip() for part in text.split(",")]
+    return ticked(text, count) if text else tuple(range(count))
+
+
+def ticked(text: str, count: int) -> tuple[int, ...]:
+    """The milestones of `count` that a form names, by index.
+
+    Raises:
+        UsageError: there are no such ones.
+    """
+    parts = [part.strip() for part in text.split(",")] if text else []
     if not all(part.isascii() and part.isdigit() and int(part) < count for part in parts):
         raise UsageError("the chosen milestones make no sense", hint="choose them on the page")
     return tuple(sorted({int(part) for part in parts}))
