@@ -6,7 +6,7 @@ so the backend is chosen here.
 
 from __future__ import annotations
 
-from eth_hash.main import Keccak256
 from eth_hash.backends.pysha3 import backend
+from eth_hash.main import Keccak256
 
 keccak = Keccak256(backend)
