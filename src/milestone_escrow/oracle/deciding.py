@@ -48,7 +48,7 @@ class Deciding:
         for agreement_id in chosen:
             for decision in self._decide(agreement_id, now):
                 signed += self._sign(decision, now)
-        return signed
+        return signed + self._join(now)
 
     def _resume(self, now: int) -> Iterable[Outcome]:
         return self._signer.resume(now) if self._signer else ()
@@ -77,6 +77,16 @@ class Deciding:
             log.warning("signing failed", extra={"fields": {"why": str(error), "of": one.key}})
             return 0
         return len(outcome.added) if outcome else 0
+
+    def _join(self, now: int) -> int:
+        """Batches of others, once all that they hold is decided."""
+        if self._signer is None:
+            return 0
+        try:
+            return sum(len(outcome.added) for outcome in self._signer.join_batches(now))
+        except EscrowError as error:
+            log.warning("signing failed", extra={"fields": {"why": str(error), "of": "a batch"}})
+            return 0
 
     def _candidates(self, connection: Connection, wall: int) -> list[bytes]:
         entry = connection.execute(select(func.max(t.audit.c.seq))).scalar_one() or 0

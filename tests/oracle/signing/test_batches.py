@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 import pytest
@@ -16,12 +17,14 @@ from milestone_escrow.oracle.signing.batch_intake import BatchOutcome, take_batc
 from milestone_escrow.oracle.signing.batch_wire import BatchPost, Item, batch_data, read_batch
 from milestone_escrow.oracle.signing.counting import Stage
 from milestone_escrow.oracle.signing.intake import take_many
+from milestone_escrow.oracle.signing.signer import GuardedSigner
 from milestone_escrow.oracle.signing.waiting import attestations, expire
 from milestone_escrow.oracle.signing.wire import Post
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.store import audit, steps
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.acts import Attestation, Verdict, batch_typed_data
+from milestone_escrow.protocol.eip712 import ZERO_HASH
 from milestone_escrow.protocol.lifecycle import Status
 from milestone_escrow.protocol.terms import DAY
 from tests.oracle.conftest import DOMAIN
@@ -362,3 +365,76 @@ def test_what_a_key_has_signed_in_a_batch_belongs_to_its_history(
         refused = protection.forbidden(known, later, NOW)
     assert refused is not None
     assert refused.error == "VerdictStillLive"
+
+
+STEPS = ("sign.decided", "sign.signed", "sign.stored")
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.fixture
+def signer(store: Store, deals: tuple[Deal, Deal]) -> GuardedSigner:
+    """The surveyor's key, new, in the service."""
+    found = GuardedSigner(
+        store, DOMAIN, SURVEYOR, why_not=lambda *_: (), verify_contract=lambda: None
+    )
+    found.start(NOW - 10 * DAY, declared_new=True)
+    return found
+
+
+def decide(signer: GuardedSigner, deal: Deal) -> None:
+    signer.attest(deal.id, 0, AMOUNT, ZERO_HASH, NOW)
+
+
+def test_the_services_key_joins_a_batch_once_it_has_decided_all_of_it(
+    store: Store, deals: tuple[Deal, Deal], signer: GuardedSigner
+) -> None:
+    post(store, both(deals), INSPECTOR)
+    assert signer.join_batches(NOW) == ()
+    decide(signer, deals[0])
+    assert signer.join_batches(NOW) == ()
+    decide(signer, deals[1])
+    (joined,) = signer.join_batches(NOW)
+    assert (joined.added, joined.stage) == ((SURVEYOR.address,), Stage.COMPLETE)
+    assert stages(store, deals) == ["complete", "complete"]
+    assert signer.join_batches(NOW) == ()
+
+
+def test_the_services_key_signs_no_batch_that_is_of_no_use(
+    store: Store, deals: tuple[Deal, Deal], signer: GuardedSigner
+) -> None:
+    post(store, both(deals), INSPECTOR)
+    for deal in deals:
+        decide(signer, deal)
+        deal.set_state(store, status=int(Status.DISPUTED_OVER_VERDICT), clock=NOW + 99)
+    assert signer.join_batches(NOW) == ()
+    assert kept(store) == [("open", 1)]
+
+
+@pytest.mark.parametrize("moment", STEPS)
+def test_a_key_that_is_killed_anywhere_joins_later_and_says_nothing_else(
+    store: Store, deals: tuple[Deal, Deal], signer: GuardedSigner, moment: str
+) -> None:
+    def hook(name: str) -> None:
+        if name == moment:
+            raise Killed
+
+    def work() -> None:
+        signer.resume(NOW)
+        for deal in deals:
+            decide(signer, deal)
+        signer.join_batches(NOW)
+
+    post(store, both(deals), INSPECTOR)
+    for _ in range(3):
+        steps.set_hook(hook)
+        with contextlib.suppress(Killed):
+            work()
+        steps.set_hook(None)
+    work()
+    assert kept(store) == [("complete", 2)]
+    with store.reading() as connection:
+        rows = connection.execute(select(t.decisions.c.digest)).scalars().all()
+    assert sorted(rows) == sorted(one.typed_data(DOMAIN).digest() for one in both(deals))

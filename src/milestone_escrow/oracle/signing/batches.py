@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, exists, select, update
 
 from milestone_escrow.oracle.signing.counting import (
     Dossier,
@@ -85,6 +85,24 @@ def load(connection: Connection, digests: Iterable[bytes]) -> dict[bytes, Kept]:
             {row.signer: row.signature for row in signatures},
         )
     return found
+
+
+def decided_by(connection: Connection, signer: Address) -> tuple[Kept, ...]:
+    """Open batches that a key of the service has not signed, and every item of which it has
+    decided."""
+    signed = exists().where(
+        t.batch_signatures.c.batch == t.batches.c.digest, t.batch_signatures.c.signer == signer
+    )
+    decided = exists().where(
+        t.decisions.c.digest == t.batch_items.c.attestation, t.decisions.c.signer == signer
+    )
+    open_one = exists().where(t.batch_items.c.batch == t.batches.c.digest, ~decided)
+    found = connection.execute(
+        select(t.batches.c.digest)
+        .where(t.batches.c.state == Stage.OPEN.value, ~signed, ~open_one)
+        .order_by(t.batches.c.received_at, t.batches.c.digest)
+    ).scalars()
+    return tuple(load(connection, found.all()).values())
 
 
 def count(

@@ -16,19 +16,22 @@ from sqlalchemy import Connection, select
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.oracle import book
 from milestone_escrow.oracle.book import AgreementView
-from milestone_escrow.oracle.signing import protection
+from milestone_escrow.oracle.signing import batches, protection
+from milestone_escrow.oracle.signing.batch_intake import BatchOutcome, take_batch
+from milestone_escrow.oracle.signing.batch_wire import BatchPost, Item
+from milestone_escrow.oracle.signing.batches import Kept
 from milestone_escrow.oracle.signing.counting import Stage
 from milestone_escrow.oracle.signing.examining import Outcome
 from milestone_escrow.oracle.signing.intake import take
-from milestone_escrow.oracle.signing.protection import ACTOR, Decided
+from milestone_escrow.oracle.signing.protection import ACTOR
 from milestone_escrow.oracle.signing.rules import Case, Refusal, refused_by_contract
 from milestone_escrow.oracle.signing.waiting import attestations
 from milestone_escrow.oracle.store import audit
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.steps import step
 from milestone_escrow.oracle.store.store import Store
-from milestone_escrow.protocol.acts import Attestation, Verdict
-from milestone_escrow.protocol.eip712 import Address, Domain
+from milestone_escrow.protocol.acts import Attestation, Verdict, batch_typed_data
+from milestone_escrow.protocol.eip712 import Address, Domain, TypedData
 from milestone_escrow.protocol.signatures import Signer, recover
 from milestone_escrow.protocol.terms import DAY, agreement_id
 
@@ -135,11 +138,35 @@ class GuardedSigner:
             left = [
                 one
                 for one in protection.unsigned(connection, self.address)
-                if self._is_useful(connection, one, now)
+                if self._is_useful(connection, one.attestation, now)
             ]
         if left:
             self._verify()
         return tuple(self._finish(one.attestation, now) for one in left)
+
+    def join_batches(self, now: int) -> tuple[BatchOutcome, ...]:
+        """Sign others' batches, too, where this key has decided every item of them already.
+
+        That says nothing new, so nothing more is decided; killed in between, it is done later.
+        """
+        with self._store.reading() as connection:
+            left = [
+                one
+                for one in batches.decided_by(connection, self.address)
+                if any(self._is_useful(connection, item, now) for item in one.items.values())
+            ]
+        return tuple(self._join(one, now) for one in left)
+
+    def _join(self, batch: Kept, now: int) -> BatchOutcome:
+        self._verify()
+        items = tuple(Item(one, {}) for one in batch.items.values())
+        data = batch_typed_data(self._domain, [item.attestation for item in items])
+        post = BatchPost(items, {self.address: self._signature(data)})
+        outcome = take_batch(self._store, self._domain, post, now, actor=ACTOR)
+        step("sign.stored")
+        if outcome.stage is None:
+            logger.warning("a batch was signed in vain: %s", outcome.reason)
+        return outcome
 
     def _verify(self) -> None:
         if not self._verified:
@@ -190,8 +217,7 @@ class GuardedSigner:
             return Refusal("SignerNotAllowed", f"{self.address} does not verify this milestone")
         return refused_by_contract(case, attestation, now)
 
-    def _finish(self, attestation: Attestation, now: int) -> Outcome:
-        data = attestation.typed_data(self._domain)
+    def _signature(self, data: TypedData) -> bytes:
         signature = self._signer.sign_typed_data(data)
         if len(signature) != 65 or recover(data.digest(), signature) != self.address:
             raise EscrowError(
@@ -199,6 +225,10 @@ class GuardedSigner:
                 hint="check which key it uses",
             )
         step("sign.signed")
+        return signature
+
+    def _finish(self, attestation: Attestation, now: int) -> Outcome:
+        signature = self._signature(attestation.typed_data(self._domain))
         with self._store.transaction() as connection:
             view = book.agreement(connection, attestation.agreement_id)
             outcome = take(
@@ -242,10 +272,9 @@ class GuardedSigner:
         view = book.agreement(connection, other.agreement_id)
         return view is not None and not self._why_not(connection, view, other, now)
 
-    def _is_useful(self, connection: Connection, one: Decided, now: int) -> bool:
-        view = book.agreement(connection, one.attestation.agreement_id)
-        case = _case(view, one.attestation)
-        return case is not None and refused_by_contract(case, one.attestation, now) is None
+    def _is_useful(self, connection: Connection, attestation: Attestation, now: int) -> bool:
+        case = _case(book.agreement(connection, attestation.agreement_id), attestation)
+        return case is not None and refused_by_contract(case, attestation, now) is None
 
     def _log_refusal(
         self, connection: Connection, attestation: Attestation, refusal: Refusal, now: int
