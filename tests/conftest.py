@@ -5,6 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import settings
 
+from milestone_escrow.cli.home import prefer_fast_hashing
+
+prefer_fast_hashing()
+
 settings.register_profile("escrow", derandomize=True, deadline=None, database=None)
 settings.load_profile("escrow")
 

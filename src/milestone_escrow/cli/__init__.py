@@ -15,7 +15,7 @@ import click
 
 from milestone_escrow.cli import boundary
 from milestone_escrow.cli.entry import Entry, EntryGroup
-from milestone_escrow.cli.home import wants_colour
+from milestone_escrow.cli.home import prefer_fast_hashing, wants_colour
 from milestone_escrow.cli.secrets import refuse_secrets
 
 FAMILIES: Mapping[str, Mapping[str, Entry]] = {
@@ -152,4 +152,5 @@ def cli(ctx: click.Context) -> None:
 
 def main() -> None:
     """The console script."""
+    prefer_fast_hashing()
     cli.main()

@@ -10,6 +10,15 @@ from pathlib import Path
 from milestone_escrow.errors import EscrowError
 
 
+def prefer_fast_hashing() -> None:
+    """Have the embedded chain's libraries hash in C, unless the environment says otherwise.
+
+    They hash a lot, and would take the slower of two installed backends; the choice falls with the
+    process's first hash.
+    """
+    os.environ.setdefault("ETH_HASH_BACKEND", "pysha3")
+
+
 @dataclass(frozen=True, slots=True)
 class Home:
     """Where this machine keeps keys, agreements and signatures that wait for a quorum."""
