@@ -1,9 +1,8 @@
-"""An agreement as its page shows it: sentences and amounts, ready to be printed."""
+"""An agreement as its page shows it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
@@ -17,9 +16,10 @@ from milestone_escrow.oracle.book import AgreementView, MilestoneView
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import Split, Status, held
 from milestone_escrow.sandbox.names import listed
+from milestone_escrow.web.shapes import Deal, Shown, Stage, Sums, Told
+from milestone_escrow.web.todos import todos
 from milestone_escrow.words import standing as words
 from milestone_escrow.words.standing import NOTHING, Standing
-from milestone_escrow.words.tasks import Task, tasks
 from milestone_escrow.words.telling import Recall, Teller
 
 TONES = {
@@ -32,142 +32,6 @@ TONES = {
     Status.DISPUTED_OVER_VERDICT: "bad",
     Status.SETTLED: "good",
 }
-# The verbs that a wallet performs on the page, as its addresses name them.
-ACTS = frozenset(
-    {
-        "fund",
-        "attest",
-        "submit",
-        "dispute",
-        "rule",
-        "finalize",
-        "approve",
-        "refund",
-        "offer",
-        "settle",
-    }
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Todo:
-    """Something that somebody can do; `href` is where, "" where it is not this viewer's."""
-
-    milestone: str
-    who: str
-    text: str
-    until: str
-    href: str
-    is_yours: bool
-    is_needed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A piece of evidence; `href` is "" where only its hash is here."""
-
-    name: str
-    kind: str
-    size: str
-    sha256: str
-    by: str
-    when: str
-    href: str
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """A split or an offer that somebody has signed and that waits for an answer; `takes` is what
-    the button says, "" where this viewer cannot answer it."""
-
-    digest: str
-    verb: str
-    kind: str
-    text: str
-    takes: str
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What is known of a milestone besides the chain: its evidence, what its requirements come to
-    ("met", "missing" or "failed", and a sentence), who has signed a verdict that waits, and what
-    is proposed."""
-
-    files: tuple[File, ...] = ()
-    findings: tuple[tuple[str, str], ...] = ()
-    signed: tuple[str, ...] = ()
-    proposals: tuple[Proposal, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One milestone on the timeline."""
-
-    index: int
-    key: str
-    title: str
-    description: str
-    tone: str
-    status: str
-    amount: str
-    paid: str
-    due: str
-    ends: str
-    silence: str
-    responsible: str
-    requires: tuple[str, ...]
-    verified_by: str
-    pays_alone: tuple[str, ...]
-    refunds_alone: tuple[str, ...]
-    shown: Shown
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One event of the history."""
-
-    when: str
-    who: str
-    text: str
-    transaction: str
-    href: str
-
-
-@dataclass(frozen=True, slots=True)
-class Sums:
-    """Where the price is. The parts are thousandths of it, for the bar."""
-
-    price: str
-    held: str
-    paid: str
-    back: str
-    unpaid: str
-    parts: tuple[tuple[str, int, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Deal:
-    """The whole page."""
-
-    id: str
-    reference: str
-    title: str
-    network: str
-    contract: str
-    contract_href: str
-    is_open: bool
-    unsigned: str
-    may_sign: bool
-    may_act: bool
-    may_share: bool
-    replaced_by: str
-    changes: tuple[tuple[str, str], ...]
-    now: str
-    people: tuple[tuple[str, str, Address, str], ...]
-    sums: Sums
-    todos: tuple[Todo, ...]
-    stages: tuple[Stage, ...]
-    history: tuple[Told, ...]
 
 
 def deal(
@@ -222,62 +86,11 @@ def deal(
     )
 
 
-def todos(
-    view: AgreementView, standings: Sequence[Standing], viewer: Address | None
-) -> tuple[Todo, ...]:
-    """What can be done now: the viewer's own first, then what the deal waits for, by urgency."""
-    if not view.opened_block:
-        return ()
-    found = [
-        (task, standing)
-        for standing in standings
-        for task in (*tasks(view.name, standing), *_splits(view, standing))
-        if task.is_needed or (viewer is not None and task.account == viewer)
-    ]
-    found.sort(key=lambda pair: (pair[0].account != viewer, pair[0].until == 0, pair[0].until))
-    return tuple(_together(_todo(view, task, standing, viewer) for task, standing in found))
-
-
 def _change(view: AgreementView, digest: bytes, signers: Sequence[Address]) -> tuple[str, str]:
     """Where a change order is, and who has signed it."""
     assert view.signed is not None
     names = listed([words.person(view.signed.bound, account) for account in signers])
     return f"/a/0x{view.id.hex()}/amend/0x{digest.hex()}", names or "nobody yet"
-
-
-def _splits(view: AgreementView, standing: Standing) -> Iterator[Task]:
-    """Either side may propose to the other how what is held is divided."""
-    if not standing.held:
-        return
-    text = f"propose how {words.amount(standing, standing.held)} is split between the two sides"
-    line = f"escrow settle {view.name} {standing.key}"
-    for account in (standing.terms.buyer, standing.payee):
-        yield Task(standing.key, account, text, "settle", line, 0, is_needed=False)
-
-
-def _together(todos: Iterable[Todo]) -> Iterator[Todo]:
-    """What several people may do alike is said once."""
-    grouped: dict[tuple[str, str, str, bool], list[Todo]] = {}
-    for todo in todos:
-        key = (todo.milestone, todo.text, todo.until, todo.is_yours)
-        grouped.setdefault(key, []).append(todo)
-    for alike in grouped.values():
-        yield replace(alike[0], who=listed([todo.who for todo in alike]))
-
-
-def _todo(view: AgreementView, task: Task, standing: Standing, viewer: Address | None) -> Todo:
-    is_yours = viewer is not None and task.account in (viewer, None)
-    who = words.person(standing.bound, task.account) if task.account else "anyone"
-    href = f"/a/0x{view.id.hex()}/{standing.planned.index}/{task.verb}"
-    return Todo(
-        milestone=standing.planned.title,
-        who="you" if task.account == viewer and viewer else who,
-        text=task.text,
-        until=words.when(standing, task.until) if task.until else "",
-        href=href if is_yours and task.verb in ACTS else "",
-        is_yours=is_yours,
-        is_needed=task.is_needed,
-    )
 
 
 def _stage(standing: Standing, stage: MilestoneView, shown: Shown) -> Stage:

@@ -17,7 +17,7 @@ from milestone_escrow.oracle.signing.waiting import Waiting, open_attestations
 from milestone_escrow.protocol.acts import Resolution, Verdict
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
 from milestone_escrow.protocol.receivables import Offer
-from milestone_escrow.web.deal import File, Proposal, Shown
+from milestone_escrow.web.shapes import File, Proposal, Shown
 from milestone_escrow.words.standing import person
 
 _UNITS = ("bytes", "kB", "MB", "GB")

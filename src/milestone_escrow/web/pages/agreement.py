@@ -16,9 +16,10 @@ from milestone_escrow.oracle.api.rendering import payouts
 from milestone_escrow.oracle.api.viewers import Asking, Viewer
 from milestone_escrow.oracle.book import AgreementView
 from milestone_escrow.oracle.signing.counting import words_behind
-from milestone_escrow.web.deal import Deal, deal
+from milestone_escrow.web.deal import deal
 from milestone_escrow.web.deps import Web, WebDeps
 from milestone_escrow.web.rendering import page
+from milestone_escrow.web.shapes import Deal
 from milestone_escrow.web.showing import shown_of
 
 router = APIRouter(route_class=CarefulRoute)

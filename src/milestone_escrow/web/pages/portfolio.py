@@ -16,10 +16,10 @@ from milestone_escrow.oracle.api.viewers import Asking, Viewer, require_account
 from milestone_escrow.oracle.book import AgreementView
 from milestone_escrow.protocol.lifecycle import held
 from milestone_escrow.web.cashflow import Chart, charts
-from milestone_escrow.web.deal import Deal, Todo
 from milestone_escrow.web.deal import deal as deal_of
 from milestone_escrow.web.deps import Web, WebDeps
 from milestone_escrow.web.rendering import page
+from milestone_escrow.web.shapes import Deal, Todo
 
 router = APIRouter(route_class=CarefulRoute)
 

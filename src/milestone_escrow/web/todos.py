@@ -1,0 +1,81 @@
+"""What can be done about an agreement now, by whom and until when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.sandbox.names import listed
+from milestone_escrow.web.shapes import Todo
+from milestone_escrow.words import standing as words
+from milestone_escrow.words.standing import Standing
+from milestone_escrow.words.tasks import Task, tasks
+
+# The verbs that a wallet performs on the page, as its addresses name them.
+ACTS = frozenset(
+    {
+        "fund",
+        "attest",
+        "submit",
+        "dispute",
+        "rule",
+        "finalize",
+        "approve",
+        "refund",
+        "offer",
+        "settle",
+    }
+)
+
+
+def todos(
+    view: AgreementView, standings: Sequence[Standing], viewer: Address | None
+) -> tuple[Todo, ...]:
+    """What can be done now: the viewer's own first, then what the deal waits for, by urgency."""
+    if not view.opened_block:
+        return ()
+    found = [
+        (task, standing)
+        for standing in standings
+        for task in (*tasks(view.name, standing), *_splits(view, standing))
+        if task.is_needed or (viewer is not None and task.account == viewer)
+    ]
+    found.sort(key=lambda pair: (pair[0].account != viewer, pair[0].until == 0, pair[0].until))
+    return tuple(_together(_todo(view, task, standing, viewer) for task, standing in found))
+
+
+def _splits(view: AgreementView, standing: Standing) -> Iterator[Task]:
+    """Either side may propose to the other how what is held is divided."""
+    if not standing.held:
+        return
+    text = f"propose how {words.amount(standing, standing.held)} is split between the two sides"
+    line = f"escrow settle {view.name} {standing.key}"
+    for account in (standing.terms.buyer, standing.payee):
+        yield Task(standing.key, account, text, "settle", line, 0, is_needed=False)
+
+
+def _together(todos: Iterable[Todo]) -> Iterator[Todo]:
+    """What several people may do alike is said once."""
+    grouped: dict[tuple[str, str, str, bool], list[Todo]] = {}
+    for todo in todos:
+        key = (todo.milestone, todo.text, todo.until, todo.is_yours)
+        grouped.setdefault(key, []).append(todo)
+    for alike in grouped.values():
+        yield replace(alike[0], who=listed([todo.who for todo in alike]))
+
+
+def _todo(view: AgreementView, task: Task, standing: Standing, viewer: Address | None) -> Todo:
+    is_yours = viewer is not None and task.account in (viewer, None)
+    who = words.person(standing.bound, task.account) if task.account else "anyone"
+    href = f"/a/0x{view.id.hex()}/{standing.planned.index}/{task.verb}"
+    return Todo(
+        milestone=standing.planned.title,
+        who="you" if task.account == viewer and viewer else who,
+        text=task.text,
+        until=words.when(standing, task.until) if task.until else "",
+        href=href if is_yours and task.verb in ACTS else "",
+        is_yours=is_yours,
+        is_needed=task.is_needed,
+    )
