@@ -25,6 +25,7 @@ from milestone_escrow.oracle.api.routes import (
     attestations,
     batches,
     evidence,
+    history,
     hooks,
     links,
     login,
@@ -41,6 +42,7 @@ Lifespan: TypeAlias = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 _ROOMS = (
     agreements,
+    history,
     evidence,
     attestations,
     batches,

@@ -6,17 +6,15 @@ import json
 from typing import Annotated, Literal, get_args
 
 from fastapi import APIRouter, Query, Request, Response
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import Connection
 
-from milestone_escrow.chain.events import AgreementAmended, PayoutCredited
 from milestone_escrow.documents.signed import SignedAgreement
 from milestone_escrow.documents.values import read_account
 from milestone_escrow.oracle import book
-from milestone_escrow.oracle.api import cursors, idempotency, listing, rendering
+from milestone_escrow.oracle.api import listing, rendering
 from milestone_escrow.oracle.api.bodies.agreements import (
     AgreementBody,
     AgreementList,
-    History,
     MilestoneBody,
     SignedAgreementBody,
     StatusName,
@@ -31,11 +29,13 @@ from milestone_escrow.oracle.api.routes.common import (
     PEOPLE,
     PUBLIC,
     AgreementId,
+    Cursor,
     IdempotencyKey,
     Index,
+    Limit,
     SignedIn,
-    answered,
     limited,
+    once,
 )
 from milestone_escrow.oracle.api.viewers import (
     Asking,
@@ -49,17 +49,10 @@ from milestone_escrow.oracle.api.viewers import (
     visible,
 )
 from milestone_escrow.oracle.book import AgreementView
-from milestone_escrow.oracle.store import shapes
-from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.protocol.lifecycle import Status
 
 router = APIRouter(prefix="/v1/agreements", tags=["agreements"], route_class=CarefulRoute)
 
-EVENTS = "events"
-Cursor = Annotated[
-    str | None, Query(pattern=cursors.PATTERN, description="`next` of the page before")
-]
-Limit = Annotated[int, Query(ge=1, le=100)]
 Listed = Literal[
     "unfunded", "funded", "submitted", "release_pending", "refund_pending",
     "disputed_before_verdict", "disputed_over_verdict", "settled", "not_open",
@@ -176,10 +169,8 @@ def register_agreement(
         answer = _whole(deps, connection, view, viewer)
         return Answer(201 if changed else 200, answer.model_dump_json())
 
-    asked = idempotency.fingerprint("POST", "/v1/agreements", text)
-    answer = idempotency.once(deps.store, key, viewer.name, asked, now, work)
-    deps.wake()
-    return answered(answer, location=f"/v1/agreements/{hexed(signed.id)}")
+    location = f"{router.prefix}/{hexed(signed.id)}"
+    return once(deps, key, viewer.name, (router.prefix, text), work, location)
 
 
 def _require_ours(deps: ApiDeps, signed: SignedAgreement) -> None:
@@ -230,66 +221,3 @@ def get_milestone(
     with deps.store.reading() as connection:
         paid, now = rendering.payouts(connection, view.id), deps.chain_now(connection)
     return rendering.milestone_body(view, found, deps.settings.network, now, paid.get(index, []))
-
-
-@router.get(
-    "/{agreement_id}/history",
-    summary="What happened",
-    responses=documented(401, 404, 422),
-    openapi_extra=PUBLIC,
-)
-def get_history(
-    deps: Deps,
-    viewer: Asking,
-    agreement_id: AgreementId,
-    cursor: Cursor = None,
-    limit: Limit = 100,
-) -> History:
-    """The agreement's events on chain, oldest first, with links to the network's explorer."""
-    view = find(deps, agreement_id, viewer)
-    table = t.events.c
-    query = select(t.events).where(_events_of(view))
-    if cursor is not None:
-        block, log_index = cursors.decode(EVENTS, cursor, int, int)
-        query = query.where(
-            or_(table.block > block, and_(table.block == block, table.log_index > log_index))
-        )
-    with deps.store.reading() as connection:
-        query = query.order_by(table.block, table.log_index).limit(limit + 1)
-        rows = connection.execute(query).all()
-        head = book.head(connection)
-    page = rows[:limit]
-    currency = rendering.currency_of(view, deps.settings.network)
-    final = head.final_number if head else 0
-    following = None
-    if len(rows) > limit:
-        following = cursors.encode(EVENTS, (page[-1].block, page[-1].log_index))
-    return History(
-        agreement_id=agreement_id,
-        items=[
-            rendering.event_body(
-                shapes.read_event(row._mapping), currency, deps.settings.network, final
-            )
-            for row in page
-        ],
-        next=following,
-    )
-
-
-def _events_of(view: AgreementView) -> ColumnElement[bool]:
-    """Its own events; the one that replaced it; and payouts that failed in its transactions."""
-    table, own = t.events.c, t.events.alias()
-    failed = (
-        select(own.c.block)
-        .where(own.c.agreement_id == view.id)
-        .where(own.c.block == table.block)
-        .where(own.c.transaction == table.transaction)
-    )
-    return or_(
-        table.agreement_id == view.id,
-        and_(
-            table.agreement_id == view.replaced_by,
-            table.name == AgreementAmended.__name__,
-        ),
-        and_(table.name == PayoutCredited.__name__, failed.exists()),
-    )

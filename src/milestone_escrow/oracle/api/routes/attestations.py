@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 from fastapi import APIRouter, Depends, Path, Request, Response
 from sqlalchemy import Connection, select
 
-from milestone_escrow.oracle.api import idempotency, problems, rendering
+from milestone_escrow.oracle.api import problems, rendering
 from milestone_escrow.oracle.api.bodies.attestations import (
     AttestationBody,
     AttestationFields,
@@ -34,7 +34,9 @@ from milestone_escrow.oracle.api.routes.common import (
     IdempotencyKey,
     Index,
     answered,
+    calldata,
     limited,
+    once,
     refusal,
 )
 from milestone_escrow.oracle.api.viewers import Asking, Deps, find, stage, visible
@@ -112,10 +114,7 @@ def post_attestation(
         raise Problem(422, "the attestation is about another milestone than the path names")
     if key is None:
         # Nothing to remember beside it, so it shares a commit with whoever posts meanwhile.
-        answer = _answer(intake.take(sent, viewer.name))
-        if answer.status == 201:
-            deps.wake()
-        return answered(answer)
+        return answered(deps, _answer(intake.take(sent, viewer.name)))
     place = (attestation.agreement_id, index)
     with deps.store.reading() as connection:
         case = cases(connection, [place]).get(place)
@@ -128,11 +127,8 @@ def post_attestation(
     def work(connection: Connection) -> Answer:
         return _answer(record(connection, [examined], chain_now, actor=viewer.name)[0])
 
-    asked = idempotency.fingerprint("POST", agreement_id, index, body.model_dump_json())
-    answer = idempotency.once(deps.store, key, viewer.name, asked, deps.now(), work)
-    if answer.status == 201:
-        deps.wake()
-    return answered(answer)
+    asked = ("attestations", agreement_id, index, body.model_dump_json())
+    return once(deps, key, viewer.name, asked, work)
 
 
 @router.get(
@@ -211,13 +207,7 @@ def get_calldata(
         )
     signatures = {account: entry.signatures[account] for account in counted}
     data = attest_call(view, entry.attestation, entry.digest, signatures)
-    return CalldataBody(
-        chain_id=deps.settings.domain.chain_id,
-        to=deps.settings.domain.verifying_contract,
-        data=hexed(data),
-        value="0",
-        signers=list(counted),
-    )
+    return calldata(deps, data, counted)
 
 
 def _body(

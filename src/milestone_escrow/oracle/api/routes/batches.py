@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Response
 from sqlalchemy import Connection
 
 from milestone_escrow.oracle import book
-from milestone_escrow.oracle.api import idempotency, problems, rendering
+from milestone_escrow.oracle.api import problems, rendering
 from milestone_escrow.oracle.api.bodies.attestations import AttestationFields, CalldataBody
 from milestone_escrow.oracle.api.bodies.batches import (
     BatchBody,
@@ -27,8 +27,9 @@ from milestone_escrow.oracle.api.routes.common import (
     OPEN,
     PUBLIC,
     IdempotencyKey,
-    answered,
+    calldata,
     limited,
+    once,
     refusal,
 )
 from milestone_escrow.oracle.api.viewers import Asking, Deps, Viewer, visible
@@ -80,11 +81,9 @@ def post_batch(
     def work(connection: Connection) -> Answer:
         return _answer(record_batch(connection, examined, chain_now))
 
-    asked = idempotency.fingerprint("POST", "batches", body.model_dump_json())
-    answer = idempotency.once(deps.store, key, viewer.name, asked, deps.now(), work)
-    if answer.status == 201:
-        deps.wake()
-    return answered(answer, f"{router.prefix}/{hexed(examined.digest)}")
+    location = f"{router.prefix}/{hexed(examined.digest)}"
+    asked = ("batches", body.model_dump_json())
+    return once(deps, key, viewer.name, asked, work, location)
 
 
 @router.get(
@@ -154,16 +153,9 @@ def _calldata(
 ) -> CalldataBody | None:
     if counted.stage is not Stage.COMPLETE:
         return None
-    domain = deps.settings.domain
     batch = Batch(tuple((views[one.agreement_id], one) for one in kept.items.values()))
     signatures = {account: kept.signatures[account] for account in counted.signers}
-    return CalldataBody(
-        chain_id=domain.chain_id,
-        to=domain.verifying_contract,
-        data=hexed(batch_call(batch, kept.digest, signatures)),
-        value="0",
-        signers=list(counted.signers),
-    )
+    return calldata(deps, batch_call(batch, kept.digest, signatures), counted.signers)
 
 
 def _answer(outcome: BatchOutcome) -> Answer:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeAlias
 
-from fastapi import Depends, Header, Path, Request, Response
+from fastapi import Depends, Header, Path, Query, Request, Response
+from sqlalchemy import Connection
 
-from milestone_escrow.oracle.api.bodies.common import HASH_PATTERN
+from milestone_escrow.oracle.api import cursors, idempotency
+from milestone_escrow.oracle.api.bodies.attestations import CalldataBody
+from milestone_escrow.oracle.api.bodies.common import HASH_PATTERN, hexed
+from milestone_escrow.oracle.api.deps import ApiDeps
 from milestone_escrow.oracle.api.idempotency import KEY_PATTERN, Answer
 from milestone_escrow.oracle.api.problems import MEDIA_TYPE, Problem
 from milestone_escrow.oracle.api.viewers import (
@@ -15,6 +20,7 @@ from milestone_escrow.oracle.api.viewers import (
     require_account,
     viewer_of,
 )
+from milestone_escrow.protocol.eip712 import Address
 
 AgreementId: TypeAlias = Annotated[
     str,
@@ -27,6 +33,10 @@ AgreementId: TypeAlias = Annotated[
 Index: TypeAlias = Annotated[
     int, Path(ge=0, le=59, description="The milestone's place in the agreement, from 0")
 ]
+Cursor: TypeAlias = Annotated[
+    str | None, Query(pattern=cursors.PATTERN, description="`next` of the page before")
+]
+Limit: TypeAlias = Annotated[int, Query(ge=1, le=100)]
 IdempotencyKey: TypeAlias = Annotated[
     str | None,
     Header(
@@ -102,10 +112,39 @@ def only_type(*allowed: str) -> Any:
 JSON_ONLY = only_type("application/json")
 
 
-def answered(answer: Answer, location: str = "") -> Response:
-    """An answer that may be one of before."""
+def once(
+    deps: ApiDeps,
+    key: str | None,
+    caller: str,
+    asked: Sequence[str | bytes | int],
+    work: Callable[[Connection], Answer],
+    location: str = "",
+) -> Response:
+    """Do a request in one transaction, at most once for its key; see `idempotency`. `asked` is
+    what makes it this request: where it goes, and its content."""
+    mark = idempotency.fingerprint("POST", *asked)
+    answer = idempotency.once(deps.store, key, caller, mark, deps.now(), work)
+    return answered(deps, answer, location)
+
+
+def answered(deps: ApiDeps, answer: Answer, location: str = "") -> Response:
+    """An answer that may be one of before. The worker is told where something is new."""
+    if answer.status == 201:
+        deps.wake()
     headers = {"Location": location} if location and answer.status == 201 else {}
     if answer.replayed:
         headers["Idempotency-Replayed"] = "true"
     media = "application/json" if answer.status < 400 else MEDIA_TYPE
     return Response(answer.body, answer.status, headers, media_type=media)
+
+
+def calldata(deps: ApiDeps, data: bytes, signers: Sequence[Address]) -> CalldataBody:
+    """The transaction that does what these have signed, for whoever sends it."""
+    domain = deps.settings.domain
+    return CalldataBody(
+        chain_id=domain.chain_id,
+        to=domain.verifying_contract,
+        data=hexed(data),
+        value="0",
+        signers=list(signers),
+    )

@@ -12,7 +12,6 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy import Connection, select
 
 from milestone_escrow.oracle import book
-from milestone_escrow.oracle.api import idempotency
 from milestone_escrow.oracle.api.bodies.common import hexed, moment
 from milestone_escrow.oracle.api.bodies.evidence import EvidenceBody, EvidenceList, HashOnly
 from milestone_escrow.oracle.api.careful import CarefulRoute
@@ -26,8 +25,8 @@ from milestone_escrow.oracle.api.routes.common import (
     IdempotencyKey,
     Index,
     SignedIn,
-    answered,
     limited,
+    once,
 )
 from milestone_escrow.oracle.api.uploads import PIECE, REQUEST_BODY, SentFile, Uploaded
 from milestone_escrow.oracle.api.viewers import (
@@ -112,13 +111,9 @@ def add_evidence(
         status = 200 if entry.name in known else 201
         return Answer(status, _body(entry).model_dump_json())
 
-    asked = idempotency.fingerprint(
-        "POST", agreement_id, index, offered.name, offered.kind, offered.blob.sha256
-    )
-    answer = idempotency.once(deps.store, key, upload.account, asked, now, work)
-    if answer.status == 201:
-        deps.wake()
-    return answered(answer, location=f"/v1/evidence/{offered.blob.sha256.hex()}")
+    asked = ("evidence", agreement_id, index, offered.name, offered.kind, offered.blob.sha256)
+    location = f"/v1/evidence/{offered.blob.sha256.hex()}"
+    return once(deps, key, upload.account, asked, work, location)
 
 
 def _offered(deps: ApiDeps, sent: SentFile | HashOnly) -> Offered:

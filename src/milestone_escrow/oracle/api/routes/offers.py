@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from milestone_escrow.documents.signed_act import SignedAct, dumps_acts, loads_acts
 from milestone_escrow.errors import LifecycleError
 from milestone_escrow.oracle import proposals
-from milestone_escrow.oracle.api import idempotency, rendering
+from milestone_escrow.oracle.api import rendering
 from milestone_escrow.oracle.api.bodies.common import hexed, moment
 from milestone_escrow.oracle.api.bodies.offers import OfferBody, OfferList, OfferPost
 from milestone_escrow.oracle.api.careful import CarefulRoute
@@ -26,8 +26,8 @@ from milestone_escrow.oracle.api.routes.common import (
     IdempotencyKey,
     Index,
     SignedIn,
-    answered,
     limited,
+    once,
 )
 from milestone_escrow.oracle.api.siwe import ContractCheck
 from milestone_escrow.oracle.api.viewers import (
@@ -94,11 +94,8 @@ def hand_in_offer(
         answer = _body(deps, visible(view, viewer), signed).model_dump_json()
         return Answer(201 if is_new else 200, answer)
 
-    asked = idempotency.fingerprint("POST", agreement_id, index, body.model_dump_json())
-    answer = idempotency.once(deps.store, key, viewer.name, asked, deps.now(), work)
-    if answer.status == 201:
-        deps.wake()
-    return answered(answer)
+    asked = ("offers", agreement_id, index, body.model_dump_json())
+    return once(deps, key, viewer.name, asked, work)
 
 
 @router.get(

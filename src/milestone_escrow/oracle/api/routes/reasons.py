@@ -8,7 +8,6 @@ from sqlalchemy import Connection
 from milestone_escrow.chain.events import MilestoneDisputed
 from milestone_escrow.errors import LifecycleError
 from milestone_escrow.oracle import reasons
-from milestone_escrow.oracle.api import idempotency
 from milestone_escrow.oracle.api.bodies.common import hexed, moment
 from milestone_escrow.oracle.api.bodies.reasons import ReasonBody, ReasonList, ReasonPost
 from milestone_escrow.oracle.api.careful import CarefulRoute
@@ -22,8 +21,8 @@ from milestone_escrow.oracle.api.routes.common import (
     IdempotencyKey,
     Index,
     SignedIn,
-    answered,
     limited,
+    once,
 )
 from milestone_escrow.oracle.api.viewers import (
     Asking,
@@ -89,8 +88,8 @@ def hand_in_reason(
         listed = _listed(reasons.given(connection, view, index))
         return Answer(201 if is_new else 200, listed.model_dump_json())
 
-    asked = idempotency.fingerprint("POST", agreement_id, index, body.model_dump_json())
-    return answered(idempotency.once(deps.store, key, viewer.name, asked, deps.now(), work))
+    asked = ("reasons", agreement_id, index, body.model_dump_json())
+    return once(deps, key, viewer.name, asked, work)
 
 
 def _listed(found: list[reasons.Reason]) -> ReasonList:
