@@ -184,3 +184,14 @@ def test_an_oracle_that_answers_with_another_batch_gets_no_signature(
     assert "its batch is not the one of that digest" in result.err
     with oracle.store.reading() as connection:
         assert len(connection.execute(select(t.batch_signatures)).all()) == 1
+
+
+def test_who_looks_at_one_milestone_is_shown_the_batch(
+    escrow: Run, oracle: Oracle, walls: str
+) -> None:
+    first = escrow("attest", "--batch", walls, "--oracle", oracle.url, "--as", "surveyor",
+                   "--yes", "--json")  # fmt: skip
+    looked = escrow("attest", "SHED-7", "walls", "--accept", "--oracle", oracle.url,
+                    "--as", "carpenter", "--dry-run")  # fmt: skip
+    assert "Vera Grün signed: accepted" in looked.words
+    assert f"escrow attest --batch {oracle.url}/v1/batches/{first.json['batch']}" in looked.out

@@ -154,6 +154,10 @@ def look(session: Session, desk: Desk, standing: Standing, client: OracleClient)
             names = ", ".join(person(desk.bound, account) for account in one.signers)
             said = _words_of(one, desk)
             session.say(paragraph(f"{names} signed: {verdict_words(said)}", "  "))
+            for batch in one.batches:
+                # A signature of this milestone alone would not add up with theirs.
+                line = command(f"escrow attest --batch {client.batch_address(batch)}")
+                session.say(f"  in a batch, which you can sign instead:\n    {line}")
     session.say()
     return Seen(listed, proposed, files)
 

@@ -20,17 +20,20 @@ from milestone_escrow.oracle import book
 from milestone_escrow.oracle.api.app import create_app
 from milestone_escrow.oracle.assembly import Instance, Parts, assemble
 from milestone_escrow.oracle.evidence import handing
+from milestone_escrow.oracle.evidence.listing import manifest
 from milestone_escrow.oracle.logs import JsonLines, Sentences
 from milestone_escrow.oracle.settings import Settings
+from milestone_escrow.oracle.signing.batch_wire import BatchPost, Item, batch_data
 from milestone_escrow.oracle.store import audit
 from milestone_escrow.oracle.store.store import Store
+from milestone_escrow.protocol.acts import batch_typed_data
 from milestone_escrow.protocol.eip712 import Domain
 from milestone_escrow.protocol.lifecycle import Status
 from milestone_escrow.sandbox.world import World
 from tests.cli.deal import DEAL, START
 
-BUYER, SUPPLIER, SURVEYOR, RELAYER = (DevSigner(number) for number in (1, 2, 3, 18))
-FOUNDATION = 1
+BUYER, SUPPLIER, SURVEYOR, CARPENTER, RELAYER = (DevSigner(n) for n in (1, 2, 3, 4, 18))
+FOUNDATION, WALLS = 1, 2
 
 Start = Callable[..., Instance]
 
@@ -87,7 +90,9 @@ def _register(instance: Instance, signed: SignedAgreement) -> None:
         book.register(connection, signed, by="operator", now=START)
 
 
-def _hand_in(instance: Instance, signed: SignedAgreement, account: str) -> None:
+def _hand_in(
+    instance: Instance, signed: SignedAgreement, account: str, milestone: int = FOUNDATION
+) -> None:
     store = instance.service.store
     with store.reading() as connection:
         view = book.agreement(connection, signed.id)
@@ -95,29 +100,32 @@ def _hand_in(instance: Instance, signed: SignedAgreement, account: str) -> None:
     assert instance.api.blobs is not None
     photo = b"\x89PNG\r\n\x1a\n" + bytes(16)
     handing.add(
-        store, instance.api.blobs, instance.api.rules, view, FOUNDATION, "photos.png", [photo],
+        store, instance.api.blobs, instance.api.rules, view, milestone, "photos.png", [photo],
         account, START,
     )  # fmt: skip
 
 
-def _status(world: World, signed: SignedAgreement) -> Status:
-    return world.escrow.states(signed)[FOUNDATION].status
+def _status(world: World, signed: SignedAgreement, milestone: int = FOUNDATION) -> Status:
+    return world.escrow.states(signed)[milestone].status
 
 
-def test_signs_and_releases_what_is_shown(
-    world: World, signed: SignedAgreement, start: Start
-) -> None:
-    trusting = DEAL.replace(
-        "verified_by: surveyor, requires: [photos from supplier]}",
-        "verified_by: surveyor, requires: [photos from supplier], supplier_evidence: is enough}",
-    )
-    bound = Agreement.loads(trusting.replace("SHED-7", "SHED-8")).on(world.escrow)
+def _open(world: World, reference: str, trusting: str) -> SignedAgreement:
+    """A deal like the other, with one milestone for which the supplier's own photos are enough."""
+    text = DEAL.replace(trusting, f"{trusting}, supplier_evidence: is enough")
+    bound = Agreement.loads(text.replace("SHED-7", reference)).on(world.escrow)
     deal = SignedAgreement.start(bound).sign(BUYER).sign(SUPPLIER)
     signatures = {
         signer.address: deal.signatures[role]
         for role, signer in (("buyer", BUYER), ("supplier", SUPPLIER))
     }
     world.escrow.acting_as(BUYER).open(deal, signatures, range(4), how="permit")
+    return deal
+
+
+def test_signs_and_releases_what_is_shown(
+    world: World, signed: SignedAgreement, start: Start
+) -> None:
+    deal = _open(world, "SHED-8", "verified_by: surveyor, requires: [photos from supplier]")
     instance = start(SURVEYOR, new_key=True)
     _register(instance, deal)
     instance.service.tick()
@@ -131,6 +139,32 @@ def test_signs_and_releases_what_is_shown(
     assert world.chain.head.number == sent
     with instance.service.store.reading() as connection:
         assert audit.verify(connection) is not None
+
+
+def test_joins_another_verifiers_batch_and_sends_it_as_one(world: World, start: Start) -> None:
+    walls = "due: 2027-05-01,\n     requires: [photos from supplier]"
+    deals = [_open(world, name, walls) for name in ("SHED-8", "SHED-9")]
+    instance = start(SURVEYOR, new_key=True)
+    for deal in deals:
+        _register(instance, deal)
+    instance.service.tick()
+    for deal in deals:
+        _hand_in(instance, deal, SUPPLIER.address, WALLS)
+    with instance.service.store.reading() as connection:
+        items = tuple(
+            world.escrow.attestation(
+                deal, WALLS, evidence_hash=manifest(connection, deal.id, WALLS).hash
+            )
+            for deal in sorted(deals, key=lambda deal: deal.id)
+        )
+    signature = CARPENTER.sign_typed_data(batch_typed_data(world.escrow.domain, items))
+    post = BatchPost(tuple(Item(one, {}) for one in items), {CARPENTER.address: signature})
+    client = TestClient(create_app(instance.api))
+    assert client.post("/v1/batches", json=batch_data(post)).json()["state"] == "open"
+    before = world.chain.head.number
+    instance.service.tick()
+    assert [_status(world, deal, WALLS) for deal in deals] == [Status.SETTLED] * 2
+    assert world.chain.head.number == before + 1
 
 
 def test_does_not_sign_on_the_payees_word_alone(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from dataclasses import replace
 
 import pytest
@@ -365,6 +366,30 @@ def test_what_a_key_has_signed_in_a_batch_belongs_to_its_history(
         refused = protection.forbidden(known, later, NOW)
     assert refused is not None
     assert refused.error == "VerdictStillLive"
+
+
+def test_verifiers_who_post_at_once_complete_it_together(any_store: Store) -> None:
+    pairs = [sorted((make_deal(n), make_deal(n + 1)), key=lambda deal: deal.id) for n in (1, 3)]
+    put(any_store, *pairs[0], *pairs[1])
+    set_head(any_store)
+    failures: list[BaseException] = []
+
+    def send(signer: LocalSigner) -> None:
+        try:
+            for first, second in pairs:
+                post(any_store, both((first, second)), signer)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=send, args=(s,)) for s in (INSPECTOR, SURVEYOR)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert kept(any_store) == [("complete", 2)] * 2
+    for first, second in pairs:
+        assert stages(any_store, (first, second)) == ["complete", "complete"]
 
 
 STEPS = ("sign.decided", "sign.signed", "sign.stored")
