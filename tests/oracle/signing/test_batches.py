@@ -218,6 +218,16 @@ def test_an_item_that_was_decided_meanwhile_does_not_stop_the_others(
     assert kept(store) == [("dead", 2)]
 
 
+def test_a_reorganisation_makes_it_complete_again(store: Store, deals: tuple[Deal, Deal]) -> None:
+    post(store, both(deals), INSPECTOR, SURVEYOR)
+    for deal in deals:
+        settle(store, deal)
+    assert kept(store) == [("dead", 2)]
+    settle(store, deals[0], status=int(Status.FUNDED), issued_at=0, paid=0)
+    assert kept(store) == [("complete", 2)]
+    assert stages(store, deals) == ["complete", "dead"]
+
+
 def test_a_batch_dies_with_the_last_of_its_items(store: Store, deals: tuple[Deal, Deal]) -> None:
     items = (deals[0].attestation(valid_until=NOW + 9), deals[1].attestation())
     post(store, items, INSPECTOR, SURVEYOR)

@@ -325,3 +325,39 @@ def test_a_reason_is_what_its_hash_says(fake: Fake, client: OracleClient) -> Non
         fake.answers[f"{PATH}/reasons"] = (200, {"items": [lie]})
         with pytest.raises(OracleStrangeError):
             client.reasons(ID, 1)
+
+
+BATCH: dict[str, object] = {
+    "digest": "0x" + "0b" * 32,
+    "state": "open",
+    "signers": [{"account": INSPECTOR.address}],
+    "items": [{"attestation": attestation_data(ATTESTATION), "words": None}],
+}
+
+
+def test_a_batch_is_read_item_by_item(fake: Fake, client: OracleClient) -> None:
+    digest = b"\x0b" * 32
+    path = f"/v1/batches/0x{digest.hex()}"
+    fake.answers[path] = 200, BATCH
+    found = client.batch(digest)
+    assert (found.signers, found.items) == ((INSPECTOR.address,), ((ATTESTATION, {}),))
+    assert client.batch_address(digest) == fake.url + path
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"digest": "0x0b"},
+        {"items": None},
+        {"items": [{}]},
+        {"items": [{"attestation": {**attestation_data(ATTESTATION), "amount": "-1"}}]},
+        {"items": [{"attestation": attestation_data(ATTESTATION), "words": "none"}]},
+        {"signers": [{"account": "0x1"}]},
+    ],
+)
+def test_a_batch_that_makes_no_sense_is_not_believed(
+    changes: dict[str, object], fake: Fake, client: OracleClient
+) -> None:
+    fake.answers["/v1/batches/0x" + "0b" * 32] = 200, {**BATCH, **changes}
+    with pytest.raises(OracleStrangeError):
+        client.batch(b"\x0b" * 32)
