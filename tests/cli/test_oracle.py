@@ -73,7 +73,7 @@ def test_doctor_checks_the_operators_token(
     token.write_text("0123456789abcdef" * 2)
     done = escrow("oracle", "doctor")
     assert done.status == 0
-    assert "the operator's token opens everything" in done.words
+    assert "the operator's token reads everything" in done.words
 
 
 def test_the_log_is_whole_until_somebody_changes_it(

@@ -77,7 +77,7 @@ def _secrets(settings: Settings | None, patient: Patient) -> str:
     for name, hook in settings.webhooks.items():
         settings.secret(name, hook)
     names = ", ".join(channel.name for channel in told)
-    token = "; the operator's token opens everything" if settings.operator_token() else ""
+    token = "; the operator's token reads everything" if settings.operator_token() else ""
     return f"all readable by you alone; reminders go to {names}{token}"
 
 
