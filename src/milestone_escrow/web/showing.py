@@ -130,10 +130,9 @@ def _time(view: AgreementView, moment: int) -> str:
 def _signed(view: AgreementView, waiting: Waiting) -> Iterator[str]:
     assert view.signed is not None
     names = ", ".join(person(view.signed.bound, account) for account in waiting.said_by)
-    missing = waiting.quorum - len(waiting.said_by)
     said = _SAID[waiting.attestation.verdict]
     reason = waiting.words.get("reason")
     because = f": “{reason}”" if reason else ""
-    more = f"; {missing} more needed" if missing > 0 else ""
+    more = f"; {waiting.lacking} more needed" if waiting.lacking else ""
     if names:
         yield f"{names} {said}{because}{more}"

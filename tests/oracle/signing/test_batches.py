@@ -139,6 +139,10 @@ def test_what_is_signed_singly_and_together_is_not_added_up(
     alone(store, items[0], INSPECTOR)
     assert post(store, items, SURVEYOR).stage is Stage.OPEN
     assert stages(store, deals) == ["open", "open"]
+    with store.reading() as connection:
+        found = [attestations(connection, deal.id, 0)[0] for deal in deals]
+    assert [one.lacking for one in found] == [1, 1]
+    assert [len(one.said_by) for one in found] == [2, 1]
     alone(store, items[0], SURVEYOR)
     assert stages(store, deals) == ["complete", "open"]
     assert post(store, items, INSPECTOR).stage is Stage.COMPLETE

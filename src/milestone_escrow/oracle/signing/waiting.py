@@ -55,6 +55,12 @@ class Waiting:
     def is_complete(self) -> bool:
         return len(self.signatures) >= self.quorum
 
+    @property
+    def lacking(self) -> int:
+        """How many more must sign; signatures of it alone and of a batch do not add up."""
+        together = len(self.said_by) - len(self.signatures)
+        return max(0, self.quorum - max(len(self.signatures), together))
+
 
 def open_attestations(
     connection: Connection, agreement_id: bytes, milestone: int
