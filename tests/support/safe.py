@@ -89,7 +89,12 @@ class TestSafe:
 
     def sign(self, data: TypedData, owners: Sequence[int] | None = None) -> bytes:
         """The Safe's signature by those owners, by just enough of them if none are named."""
-        message = safe_message(data.domain.chain_id, self.address, data.digest())
+        return self.sign_digest(data.domain.chain_id, data.digest(), owners)
+
+    def sign_digest(
+        self, chain_id: int, digest: bytes, owners: Sequence[int] | None = None
+    ) -> bytes:
+        message = safe_message(chain_id, self.address, digest)
         signers = [DevSigner(number) for number in owners or self.owners[: self.threshold]]
         return joined({one.address: one.sign_typed_data(message) for one in signers})
 
@@ -111,8 +116,9 @@ class TestSafe:
         whole = _interface("MultiSendCallOnly").call("multiSend", packed)
         self.execute(self.workshop.multisend, whole, _DELEGATE_CALL)
 
-    def execute(self, to: Address, data: bytes, operation: int = _CALL) -> None:
-        """Send a transaction of the Safe, signed by just enough owners; raises if it fails."""
+    def execute(self, to: Address, data: bytes, operation: int = _CALL) -> bytes:
+        """Send a transaction of the Safe, signed by just enough owners, and answer its hash;
+        raises if it fails."""
         values = (to, 0, data, operation, 0, 0, 0, ZERO_ADDRESS, ZERO_ADDRESS)
         (nonce,) = self._ask("nonce")
         (digest,) = self._ask("getTransactionHash", *values, nonce)
@@ -120,7 +126,8 @@ class TestSafe:
         parts = {key.address: _raw_signature(number, digest)
                  for number, key in zip(self.owners, keys, strict=False)}  # fmt: skip
         call = _interface("Safe").call("execTransaction", *values, joined(parts))
-        self.workshop.chain.send_from(OPERATOR, bytes.fromhex(self.address[2:]), call)
+        sent = self.workshop.chain.send_from(OPERATOR, bytes.fromhex(self.address[2:]), call)
+        return sent.hash
 
     def _ask(self, function: str, *values: object) -> tuple[Any, ...]:
         data = _interface("Safe").call(function, *values)

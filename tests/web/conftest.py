@@ -46,6 +46,7 @@ def visit(browser: Browser, scene: Stage) -> Iterator[Visit]:
         signed_in: bool = True,
         width: int = 1280,
         scheme: str = "light",
+        wallet: Wallet | None = None,
     ) -> tuple[Page, Wallet]:
         context = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
@@ -61,10 +62,11 @@ def visit(browser: Browser, scene: Stage) -> Iterator[Visit]:
         )
         page.on("request", lambda asked: _require_own(scene, asked.url, troubles))
         page.troubles = troubles  # type: ignore[attr-defined]
-        wallet = Wallet(scene.escrow.node, [PEOPLE[role]] if role else [], SANDBOX_CHAIN_ID)
-        if role:
+        keys = [PEOPLE[role]] if role else []
+        wallet = wallet or Wallet(scene.escrow.node, keys, SANDBOX_CHAIN_ID)
+        if wallet.accounts:
             wallet.into(page)
-        if role and signed_in:
+        if wallet.accounts and signed_in:
             page.goto(scene.url + "/portfolio")
             page.get_by_role("button", name="Sign in with wallet").first.click()
             page.get_by_role("button", name="Sign out").wait_for()

@@ -272,6 +272,28 @@ def test_signatures_that_come_later_are_added(world: World) -> None:
     assert set(answer.json()["signatures"]) == {"buyer", "supplier"}
 
 
+def test_a_contract_that_is_a_party_signs_by_erc_1271(make: Callable[..., World]) -> None:
+    body = agreement("SHED-8").to_json()
+    body["signatures"] = {"supplier": "0x" + b"by two of three".hex()}
+    refusing = make(contract_signature=lambda account, digest, signature: False)
+    assert refusing.post("/v1/agreements", "supplier", json=body).status_code == 422
+    asked: list[str] = []
+
+    def contract(account: str, digest: bytes, signature: bytes) -> bool:
+        asked.append(account)
+        return signature == b"by two of three"
+
+    world = make(contract_signature=contract)
+    answer = world.post("/v1/agreements", "supplier", json=body)
+    assert answer.status_code == 201, answer.text
+    assert asked == [signer("supplier").address]
+    # What was checked once is not asked for again, however the contract's owners change.
+    assert set(world.get(answer.headers["location"], "supplier").json()["signatures"]) == {
+        "supplier"
+    }
+    assert len(asked) == 1
+
+
 def test_a_stranger_registers_nothing(world: World) -> None:
     body = agreement("SHED-8").to_json()
     assert world.post("/v1/agreements", "stranger", json=body).status_code == 403

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eth_account import Account
-from eth_account.messages import encode_defunct, encode_typed_data
+from eth_account.messages import SignableMessage, encode_defunct, encode_typed_data
+from eth_hash.auto import keccak
 from playwright.sync_api import Page
 
 from milestone_escrow.chain.rpc import Node, RpcError
+from tests.support.safe import TestSafe
 
 _PROVIDER = """
 (() => {
@@ -125,3 +127,35 @@ class Wallet:
             if found.address.lower() == account.lower():
                 return found
         raise WalletError(4100, "The account is not connected.")
+
+
+@dataclass
+class SafeWallet(Wallet):
+    """Safe's own app: one account, which is a contract, whose owners sign for it."""
+
+    safe: TestSafe | None = None
+
+    @property
+    def account(self) -> str:
+        assert self.safe is not None
+        return self.safe.address
+
+    @property
+    def accounts(self) -> list[str]:
+        return [self.account.lower()]
+
+    def _do(self, method: str, params: list[Any]) -> Any:
+        assert self.safe is not None
+        if method == "personal_sign":
+            return self._signed(encode_defunct(hexstr=params[0]))
+        if method == "eth_signTypedData_v4":
+            return self._signed(encode_typed_data(full_message=json.loads(params[1])))
+        if method == "eth_sendTransaction":
+            call = params[0]
+            return "0x" + self.safe.execute(call["to"], bytes.fromhex(call["data"][2:])).hex()
+        return super()._do(method, params)
+
+    def _signed(self, message: SignableMessage) -> str:
+        assert self.safe is not None
+        digest = keccak(b"\x19" + message.version + message.header + message.body)
+        return "0x" + self.safe.sign_digest(self.chain_id, digest).hex()

@@ -18,7 +18,8 @@ from milestone_escrow.oracle.evidence.blobs import Blobs
 from milestone_escrow.oracle.evidence.handing import Rules
 from milestone_escrow.oracle.policies.webhook import Hook
 from milestone_escrow.oracle.store.store import Store
-from milestone_escrow.protocol.eip712 import Domain
+from milestone_escrow.protocol.eip712 import Address, Domain
+from milestone_escrow.protocol.signatures import Wallets
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,16 @@ def _nothing() -> None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Contract wallets on the chain of this service."""
+
+    check: ContractCheck
+
+    def accepts(self, chain_id: int, account: Address, digest: bytes, signature: bytes) -> bool:
+        return self.check(account, digest, signature)
+
+
 @dataclass(frozen=True)
 class ApiDeps:
     """The rooms behind the interface. `clock` is the wall clock in Unix seconds; `wake` tells the
@@ -73,6 +84,11 @@ class ApiDeps:
     rules: Rules = field(default_factory=Rules)
     hooks: Mapping[str, Hook] = field(default_factory=dict)
     counters: tuple[Collector, ...] = ()
+
+    @property
+    def wallets(self) -> Wallets | None:
+        """Who knows whether contract wallets signed; None where no chain can be asked."""
+        return _Asked(self.contract_signature) if self.contract_signature else None
 
     def now(self) -> int:
         """The wall clock, in whole seconds."""

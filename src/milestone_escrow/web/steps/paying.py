@@ -42,10 +42,11 @@ def fund(table: Table) -> Step:
 
 def ways(table: Table) -> tuple[Way, ...]:
     """How this account can pay, the best first."""
+    # Few tokens take a contract's signature, and none says whether it does.
+    if not signs_by_key(table.web.escrow.node, table.wish.account):
+        return ("allowance",)
     support = table.web.escrow.token_support(table.view.terms.token)
-    if signs_by_key(table.web.escrow.node, table.wish.account):
-        return tuple(way for way in WAYS if way in support.ways)
-    return tuple(way for way in ("authorization", "allowance") if way in support.ways)
+    return tuple(way for way in WAYS if way in support.ways)
 
 
 def _chosen(table: Table) -> tuple[int, ...]:

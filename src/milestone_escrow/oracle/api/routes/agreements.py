@@ -151,7 +151,7 @@ def register_agreement(
     """Let the service know what an agreement's hashes mean, before or after it is opened. Its
     people can register it, and the operator. Signatures are added to those that are known."""
     text = json.dumps(body.model_dump(), ensure_ascii=False)
-    signed = SignedAgreement.loads(text, file="the document")
+    signed = SignedAgreement.loads(text, file="the document", wallets=deps.wallets)
     _require_ours(deps, signed)
     if not viewer.is_operator and viewer.account not in signed.agreement.people.values():
         raise Problem(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 from fastapi import APIRouter, Response
 from sqlalchemy import Connection
@@ -29,7 +28,6 @@ from milestone_escrow.oracle.api.routes.common import (
     limited,
     once,
 )
-from milestone_escrow.oracle.api.siwe import ContractCheck
 from milestone_escrow.oracle.api.viewers import (
     Asking,
     Deps,
@@ -39,7 +37,7 @@ from milestone_escrow.oracle.api.viewers import (
     visible,
 )
 from milestone_escrow.oracle.book import AgreementView
-from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
+from milestone_escrow.protocol.eip712 import ZERO_ADDRESS
 from milestone_escrow.protocol.receivables import Offer
 
 router = APIRouter(
@@ -47,16 +45,6 @@ router = APIRouter(
     tags=["offers"],
     route_class=CarefulRoute,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """Contract wallets on the chain of this service."""
-
-    check: ContractCheck
-
-    def accepts(self, chain_id: int, account: Address, digest: bytes, signature: bytes) -> bool:
-        return self.check(account, digest, signature)
 
 
 @router.post(
@@ -131,10 +119,8 @@ def _read(deps: ApiDeps, view: AgreementView, index: int, body: OfferPost) -> Si
             "the agreement's document is not known here",
             hint="hand it in first, with POST /v1/agreements",
         )
-    check = deps.contract_signature
-    wallets = _Asked(check) if check else None
     text = json.dumps(body.model_dump())
-    (signed,) = loads_acts(text, view.signed.bound, wallets, file="the offer")
+    (signed,) = loads_acts(text, view.signed.bound, deps.wallets, file="the offer")
     if not isinstance(signed.act, Offer):
         raise Problem(422, f"this is a {signed.kind} and not an offer")
     if signed.act.milestone != index:
