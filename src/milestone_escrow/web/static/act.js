@@ -1,6 +1,7 @@
 // Acting with a wallet: the service says what comes next, the wallet signs or sends it, until done.
 // What was signed and sent is kept in this tab, so that a reload in the middle goes on.
 
+import { element } from "./elements.js";
 import { hush, ready, say, sentence } from "./notice.js";
 import { ask } from "./service.js";
 import { account, choose, onNetwork, send, signTyped } from "./wallet.js";
@@ -20,13 +21,6 @@ function fields() {
     found[name] = found[name] ? `${found[name]},${value}` : value;
   }
   return found;
-}
-
-function element(name, text, className) {
-  const made = document.createElement(name);
-  if (text) made.textContent = text;
-  if (className) made.className = className;
-  return made;
 }
 
 function show(step, act) {

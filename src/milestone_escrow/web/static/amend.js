@@ -1,5 +1,6 @@
 // Writing a change order: what a text changes is shown while it is typed.
 
+import { element, list } from "./elements.js";
 import { ready, say, sentence } from "./notice.js";
 import { ask } from "./service.js";
 
@@ -7,20 +8,6 @@ const area = document.querySelector("[data-amend]");
 const place = document.querySelector("[data-changes]");
 const path = `/web/a/${area.dataset.amend}/amend`;
 const LOOK_AFTER = 500;
-
-function element(name, text, className) {
-  const made = document.createElement(name);
-  if (text) made.textContent = text;
-  if (className) made.className = className;
-  return made;
-}
-
-function list(title, items) {
-  if (!items.length) return [];
-  const made = element("ul");
-  for (const item of items) made.append(element("li", item));
-  return [element("h3", title), made];
-}
 
 function words({ group, subject, field, before, after }) {
   const what = [group, subject, field].filter(Boolean).join(" ");

@@ -1,5 +1,6 @@
 // Writing a draft: started from an example or a file, checked while it is typed, saved in versions.
 
+import { element, list } from "./elements.js";
 import { ready, say, sentence } from "./notice.js";
 import { ask, Refused } from "./service.js";
 
@@ -31,20 +32,6 @@ document.querySelector("[data-own-file]")?.addEventListener("change", (event) =>
   const [file] = event.target.files;
   if (file) await begin(await file.text());
 }));
-
-function element(name, text, className) {
-  const made = document.createElement(name);
-  if (text) made.textContent = text;
-  if (className) made.className = className;
-  return made;
-}
-
-function list(title, items) {
-  if (!items?.length) return [];
-  const made = element("ul");
-  for (const item of items) made.append(element("li", item));
-  return [element("h3", title), made];
-}
 
 function show(found) {
   findings.replaceChildren();
