@@ -5,7 +5,6 @@ from __future__ import annotations
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from milestone_escrow.chain.wallets import ContractWallets
 from milestone_escrow.documents.change_order import ChangeOrder
 from milestone_escrow.documents.when import format_time
 from milestone_escrow.documents.written import text_of
@@ -62,9 +61,8 @@ def order(agreement_id: str, body: DraftBody, web: Web, viewer: Asking) -> JSONR
 def show(agreement_id: str, digest: str, web: Web, viewer: Asking) -> HTMLResponse:
     view = with_document(web, agreement_id, viewer)
     assert view.signed is not None
-    wallets = ContractWallets(web.escrow.node, web.escrow.network.chain_id)
     with web.api.store.reading() as connection:
-        change = proposals.change(connection, view.id, digest, wallets)
+        change = proposals.change(connection, view.id, digest, web.api.wallets)
     found: ChangeOrder | None = None
     trouble = ""
     try:

@@ -15,7 +15,7 @@ from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.sandbox.names import listed
 from milestone_escrow.web.deps import WebDeps
 from milestone_escrow.web.steps import paying
-from milestone_escrow.web.steps.proposing import VALID_FOR, wallets_of
+from milestone_escrow.web.steps.proposing import VALID_FOR
 from milestone_escrow.web.steps.wish import Step, Table, done, send, sign
 from milestone_escrow.words.standing import person
 
@@ -77,7 +77,7 @@ def amend(table: Table) -> Step:
     """Ask for a signature that is missing; the last one sends, unless only the buyer can pay."""
     digest = table.wish.text("order")
     with table.web.api.store.reading() as connection:
-        change = proposals.change(connection, table.view.id, digest, wallets_of(table))
+        change = proposals.change(connection, table.view.id, digest, table.web.api.wallets)
     order = order_now(table.web, table.view, change)
     account, missing = table.wish.account, _missing(change, order)
     others = [one for one in missing if one != account]
@@ -92,7 +92,7 @@ def amend(table: Table) -> Step:
     if NAME not in table.wish.signed:
         lines = (*order.effects(), "Signing costs nothing, and moves nothing by itself.")
         return sign(NAME, "Sign the change order", change.typed_data, *lines, held={})
-    change = change.add(account, table.wish.signed[NAME], wallets_of(table))
+    change = change.add(account, table.wish.signed[NAME], table.web.api.wallets)
     api = table.web.api
     with api.store.transaction() as connection:
         proposals.keep_change(connection, change, account, api.now())

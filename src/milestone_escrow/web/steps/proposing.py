@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from milestone_escrow.chain.wallets import ContractWallets
 from milestone_escrow.documents.signed_act import SignedAct
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.oracle import proposals
@@ -32,11 +31,6 @@ def left_of(table: Table) -> int:
     return left
 
 
-def wallets_of(table: Table) -> ContractWallets:
-    """Asks the chain about contract wallets' signatures."""
-    return ContractWallets(table.web.escrow.node, table.network.chain_id)
-
-
 def number(table: Table, step: str, name: str) -> int:
     """A whole number that the page held on to for a step.
 
@@ -60,7 +54,7 @@ def keep(table: Table, act: Resolution | Offer, name: str) -> None:
     if act.sequence != state_of(table).sequence:
         raise EscrowError("something has happened since this was signed", hint="start again")
     signed = SignedAct(table.view.signed.bound, act, {}, {})
-    signed = signed.add(table.wish.account, table.wish.signed[name], wallets_of(table))
+    signed = signed.add(table.wish.account, table.wish.signed[name], table.web.api.wallets)
     api = table.web.api
     with api.store.transaction() as connection:
         now = api.chain_now(connection)

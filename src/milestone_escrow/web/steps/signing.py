@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.oracle import book
-from milestone_escrow.web.steps.proposing import wallets_of
 from milestone_escrow.web.steps.wish import Step, Table, done, sign
 
 
@@ -30,7 +29,7 @@ def sign_agreement(table: Table) -> Step:
         line = f"You sign as {role}, {signed.agreement.name(role)}. Nothing moves by signing."
         return sign(role, "Sign the agreement", data, line, held={})
     api = table.web.api
-    added = signed.add(role, table.wish.signed[role], wallets_of(table))
+    added = signed.add(role, table.wish.signed[role], table.web.api.wallets)
     with api.store.transaction() as connection:
         book.register(connection, added, by=table.wish.account, now=api.now())
     left = ", ".join(one for one in added.missing if one in ("buyer", "supplier"))
