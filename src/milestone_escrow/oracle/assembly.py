@@ -16,7 +16,6 @@ from milestone_escrow.chain.wallets import ContractWallets
 from milestone_escrow.errors import ChainError
 from milestone_escrow.oracle.api.deps import ApiDeps, ApiSettings
 from milestone_escrow.oracle.api.limits import rates
-from milestone_escrow.oracle.api.siwe import ContractCheck
 from milestone_escrow.oracle.deciding import Deciding
 from milestone_escrow.oracle.evidence.blobs import open_blobs
 from milestone_escrow.oracle.evidence.handing import Rules
@@ -35,6 +34,7 @@ from milestone_escrow.oracle.reminders.mail import MailChannel, MailSettings
 from milestone_escrow.oracle.reminders.posting import WebhookChannel
 from milestone_escrow.oracle.service import Pauses, Service
 from milestone_escrow.oracle.settings import Settings
+from milestone_escrow.oracle.signing.examining import ContractCheck
 from milestone_escrow.oracle.signing.signer import GuardedSigner
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.eip712 import Domain

@@ -13,10 +13,10 @@ from milestone_escrow.chain.networks import Network
 from milestone_escrow.oracle import book
 from milestone_escrow.oracle.api.limits import RATES, Rate
 from milestone_escrow.oracle.api.sessions import SESSION_SECONDS
-from milestone_escrow.oracle.api.siwe import ContractCheck
 from milestone_escrow.oracle.evidence.blobs import Blobs
 from milestone_escrow.oracle.evidence.handing import Rules
 from milestone_escrow.oracle.policies.webhook import Hook
+from milestone_escrow.oracle.signing.examining import ContractCheck
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.eip712 import Address, Domain
 from milestone_escrow.protocol.signatures import Wallets

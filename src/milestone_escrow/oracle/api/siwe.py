@@ -7,23 +7,20 @@ message can disagree on its account, its domain or its nonce.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, TypeAlias
+from typing import Any
 from urllib.parse import urlsplit
 
 from milestone_escrow.documents.values import checksum_address
 from milestone_escrow.errors import UsageError
+from milestone_escrow.oracle.signing.examining import ContractCheck
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.signatures import recover, text_digest
 
 MAX_BYTES = 4_000
 # Wallets and servers disagree on the time by this much without anybody's fault.
 SKEW = 300
-
-ContractCheck: TypeAlias = Callable[[Address, bytes, bytes], bool]
-"""Whether a contract (account) accepts a signature (last) of a digest, by ERC-1271."""
 
 _URI_CHARS = r"(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})"
 _URI = rf"[A-Za-z][A-Za-z0-9+.\-]*:{_URI_CHARS}*"

@@ -24,7 +24,7 @@ from milestone_escrow.oracle.signing.examining import (
     INTAKE,
     ContractCheck,
     Examined,
-    signed_by_key,
+    is_signed,
     unknown,
 )
 from milestone_escrow.oracle.signing.recording import Writer, bad_words
@@ -214,9 +214,7 @@ def _unsigned(
             which = "all items of the batch" if verifies else "the milestones of this batch"
             reason = f"{account} does not verify {which}"
             yield Refusal("SignerNotAllowed", reason, account)
-        elif not signed_by_key(account, digest, signature) and not (
-            contract_signs is not None and contract_signs(account, digest, signature)
-        ):
+        elif not is_signed(account, digest, signature, contract_signs):
             reason = f"the signature is not by {account} for this batch"
             yield Refusal("InvalidSignature", reason, account)
 

@@ -98,9 +98,7 @@ def examine(
         if account not in case.verifiers:
             reason = f"{account} does not verify milestone {attestation.milestone}"
             refused.append(Refusal("SignerNotAllowed", reason, account))
-        elif signed_by_key(account, digest, signature) or (
-            contract_signs is not None and contract_signs(account, digest, signature)
-        ):
+        elif is_signed(account, digest, signature, contract_signs):
             good[account] = signature
         else:
             reason = f"the signature is not by {account} for this attestation"
@@ -108,8 +106,13 @@ def examine(
     return Examined(post, digest, good, tuple(refused), actor)
 
 
-def signed_by_key(account: Address, digest: bytes, signature: bytes) -> bool:
-    return len(signature) in (64, 65) and recover(digest, signature) == account
+def is_signed(
+    account: Address, digest: bytes, signature: bytes, contract_signs: ContractCheck | None
+) -> bool:
+    """Whether the account signed: by its key, or as a contract, where one can be asked."""
+    if len(signature) in (64, 65) and recover(digest, signature) == account:
+        return True
+    return contract_signs is not None and contract_signs(account, digest, signature)
 
 
 def unknown(attestation: Attestation) -> Refusal:
