@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
@@ -16,6 +16,9 @@ from milestone_escrow.cli import cli, context
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.sandbox.world import World
 from tests.cli.deal import DEAL, START
+
+if TYPE_CHECKING:
+    from tests.cli.oracle import Shared
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,16 @@ def world(chain: World, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     monkeypatch.setattr(context, "running_sandbox", lambda home: chain.chain)
     yield chain
     assert chain.chain.revert(snapshot)
+
+
+@pytest.fixture
+def node(world: World, monkeypatch: pytest.MonkeyPatch) -> Shared:
+    """The sandbox as an oracle's threads and the command line can share it."""
+    from tests.cli.oracle import Shared
+
+    shared = Shared(world)
+    monkeypatch.setattr(context, "running_sandbox", lambda home: shared)
+    return shared
 
 
 @pytest.fixture

@@ -22,13 +22,6 @@ SURVEYOR, CARPENTER = DevSigner(3), DevSigner(4)
 
 
 @pytest.fixture
-def node(world: World, monkeypatch: pytest.MonkeyPatch) -> Shared:
-    shared = Shared(world)
-    monkeypatch.setattr(context, "running_sandbox", lambda home: shared)
-    return shared
-
-
-@pytest.fixture
 def oracle(world: World, node: Shared, home: Path, opened: Path) -> Iterator[Oracle]:
     """An oracle that knows the deal, funded, with one photo of the foundation handed in."""
     with running_oracle(world, node, home) as found:

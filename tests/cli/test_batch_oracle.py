@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from milestone_escrow.cli import context, oracle_verifying
+from milestone_escrow.cli import oracle_verifying
 from milestone_escrow.oracle.answers import ProposedBatch
 from milestone_escrow.oracle.client import OracleClient
 from milestone_escrow.oracle.store import tables as t
@@ -20,13 +20,6 @@ from tests.cli.oracle import Oracle, Shared, running_oracle
 from tests.cli.test_batch import both, listed, second, standing
 
 __all__ = ["both", "second"]
-
-
-@pytest.fixture
-def node(world: World, monkeypatch: pytest.MonkeyPatch) -> Shared:
-    shared = Shared(world)
-    monkeypatch.setattr(context, "running_sandbox", lambda home: shared)
-    return shared
 
 
 @pytest.fixture

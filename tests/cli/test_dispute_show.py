@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from milestone_escrow.cli import context
 from milestone_escrow.sandbox.world import World
 from tests.cli.conftest import Run, Unchanged
 from tests.cli.oracle import PNG, Oracle, Shared, running_oracle
@@ -27,11 +26,7 @@ def disputed(escrow: Run, opened: Path) -> Path:
 
 
 @pytest.fixture
-def oracle(
-    world: World, home: Path, disputed: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Oracle]:
-    node = Shared(world)
-    monkeypatch.setattr(context, "running_sandbox", lambda home: node)
+def oracle(world: World, node: Shared, home: Path, disputed: Path) -> Iterator[Oracle]:
     with running_oracle(world, node, home) as found:
         found.instance.service.tick()
         found.register()

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from milestone_escrow.cli import context
 from milestone_escrow.oracle import book, proposals
 from milestone_escrow.protocol.receivables import Offer
 from milestone_escrow.sandbox.world import World
@@ -19,12 +18,8 @@ LINE = ("receivable", "offer", "SHED-7", "foundation", "--price", "2,900.00", "-
 
 
 @pytest.fixture
-def oracle(
-    world: World, home: Path, opened: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Oracle]:
+def oracle(world: World, node: Shared, home: Path, opened: Path) -> Iterator[Oracle]:
     """An oracle that knows the deal, funded."""
-    node = Shared(world)
-    monkeypatch.setattr(context, "running_sandbox", lambda home: node)
     with running_oracle(world, node, home) as found:
         found.instance.service.tick()
         found.register()

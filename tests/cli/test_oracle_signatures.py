@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from milestone_escrow.cli import context
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.eip712 import ZERO_HASH
@@ -20,16 +19,12 @@ SURVEYOR = DevSigner(3)
 
 
 @pytest.fixture
-def oracle(
-    world: World, home: Path, opened: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Oracle]:
+def oracle(world: World, node: Shared, home: Path, opened: Path) -> Iterator[Oracle]:
     """An oracle whose own key, the surveyor's, has accepted the foundation."""
     from milestone_escrow.oracle.assembly import Parts, guarded_signer
     from milestone_escrow.oracle.policies.limits import Limits
     from milestone_escrow.oracle.settings import Settings
 
-    node = Shared(world)
-    monkeypatch.setattr(context, "running_sandbox", lambda home: node)
     with running_oracle(world, node, home) as found:
         found.instance.service.tick()
         found.register()

@@ -7,8 +7,8 @@ import pytest
 from tests.cli.deal import DEAL
 from tests.web.conftest import Visit
 from tests.web.support.acting import go, show
+from tests.web.support.looks import require_fit
 from tests.web.support.stage import Stage
-from tests.web.test_looking import AXE, CHECK
 
 HANDOVER = 3
 
@@ -46,9 +46,4 @@ def test_every_page_is_accessible_and_fits(
         page.goto(address)
         if name == "fund":
             page.get_by_text("With a wallet on a phone").click()
-        page.evaluate(AXE)
-        found = page.evaluate(CHECK)
-        serious = [one["id"] for one in found if one["impact"] in ("serious", "critical")]
-        assert serious == [], f"{name}: {[(one['id'], one['nodes'][0]['html']) for one in found]}"
-        overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert overflow <= 0, f"{name} is {overflow} px wider than a screen of {width} px"
+        require_fit(page, name, width)

@@ -11,11 +11,8 @@ import requests
 
 from tests.cli.deal import DEAL
 from tests.web.conftest import Visit
+from tests.web.support.looks import require_fit
 from tests.web.support.stage import Stage
-
-ROOT = Path(__file__).resolve().parents[2]
-AXE = (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
-CHECK = "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
 
 
 def test_evidence_is_handed_in_and_seen_live(scene: Stage, visit: Visit, tmp_path: Path) -> None:
@@ -103,12 +100,7 @@ def test_every_page_is_accessible_and_fits(
     }
     for name, address in addresses.items():
         page.goto(address)
-        page.evaluate(AXE)
-        found = page.evaluate(CHECK)
-        serious = [one["id"] for one in found if one["impact"] in ("serious", "critical")]
-        assert serious == [], f"{name}: {[(one['id'], one['nodes'][0]['html']) for one in found]}"
-        overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert overflow <= 0, f"{name} is {overflow} px wider than a screen of {width} px"
+        require_fit(page, name, width)
 
 
 def test_the_keyboard_is_enough(scene: Stage, visit: Visit) -> None:

@@ -133,11 +133,10 @@ class Wallet:
 class SafeWallet(Wallet):
     """Safe's own app: one account, which is a contract, whose owners sign for it."""
 
-    safe: TestSafe | None = None
+    safe: TestSafe = field(kw_only=True)
 
     @property
     def account(self) -> str:
-        assert self.safe is not None
         return self.safe.address
 
     @property
@@ -145,7 +144,6 @@ class SafeWallet(Wallet):
         return [self.account.lower()]
 
     def _do(self, method: str, params: list[Any]) -> Any:
-        assert self.safe is not None
         if method == "personal_sign":
             return self._signed(encode_defunct(hexstr=params[0]))
         if method == "eth_signTypedData_v4":
@@ -156,6 +154,5 @@ class SafeWallet(Wallet):
         return super()._do(method, params)
 
     def _signed(self, message: SignableMessage) -> str:
-        assert self.safe is not None
         digest = keccak(b"\x19" + message.version + message.header + message.body)
         return "0x" + self.safe.sign_digest(self.chain_id, digest).hex()
