@@ -33,12 +33,12 @@ demo: $(RUNTIME)
 test: test-main test-brownie
 
 test-main: $(DEV) $(NODE)
-	$(BIN)/python -m milestone_escrow.chain.compiler --warm
+	$(BIN)/python -m milestone_escrow.chain.deploy.compiler --warm
 	$(BIN)/pytest -n 2 --dist worksteal
 
 # Brownie takes the compiler from where py-solc-x puts it, and Anvil from the PATH.
 brownie: $(NODE) $(BROWNIE_ENV)
-	$(BROWNIE)/python -m milestone_escrow.chain.compiler --install
+	$(BROWNIE)/python -m milestone_escrow.chain.deploy.compiler --install
 	PATH="$(NODE_BIN):$$PATH" $(BROWNIE)/brownie compile
 
 test-brownie: brownie
@@ -52,7 +52,7 @@ lint: $(DEV) $(NODE) slither
 
 # Slither reads what forge builds, with the compiler from where py-solc-x puts it.
 slither: $(DEV) $(NODE) $(SLITHER_ENV)
-	$(BIN)/python -m milestone_escrow.chain.compiler --install
+	$(BIN)/python -m milestone_escrow.chain.deploy.compiler --install
 	PATH="$(NODE_BIN):$$PATH" .venv-slither/bin/python tools/slither_check.py
 
 # As long as it is told; SEED plays one round again, and shrinks what fails.
@@ -71,7 +71,7 @@ bench: $(DEV) $(NODE)
 	$(BIN)/python -m bench
 
 contracts: $(DEV) $(NODE)
-	$(BIN)/python -m milestone_escrow.chain.compiler
+	$(BIN)/python -m milestone_escrow.chain.deploy.compiler
 
 dist: $(DEV)
 	rm -rf dist

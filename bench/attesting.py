@@ -16,9 +16,9 @@ from sqlalchemy import insert
 
 from bench.harness import Row
 from milestone_escrow.keys import LocalSigner
+from milestone_escrow.oracle.signing.attestation_json import Post
+from milestone_escrow.oracle.signing.group_commit import SharedIntake
 from milestone_escrow.oracle.signing.intake import take_many
-from milestone_escrow.oracle.signing.together import SharedIntake
-from milestone_escrow.oracle.signing.wire import Post
 from milestone_escrow.oracle.store import shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store

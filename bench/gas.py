@@ -9,7 +9,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bench.harness import Row
-from milestone_escrow.chain.compiler import EVM_VERSION, OPTIMIZER_RUNS, Artifact, compile_contracts
+from milestone_escrow.chain.deploy.compiler import (
+    EVM_VERSION,
+    OPTIMIZER_RUNS,
+    Artifact,
+    compile_contracts,
+)
 from tests.contracts.support.gas import measure
 
 ROOT = Path(__file__).resolve().parents[1]

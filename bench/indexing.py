@@ -22,10 +22,10 @@ from eth_hash.auto import keccak
 from rlp import encode as rlp_encode
 
 from bench.harness import Row
-from milestone_escrow.chain.codec import interface
-from milestone_escrow.chain.headers import bloom_of
-from milestone_escrow.chain.networks import Network
-from milestone_escrow.chain.rpc import METHOD_NOT_FOUND, RpcError
+from milestone_escrow.chain.contract.codec import interface
+from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.rpc import METHOD_NOT_FOUND, RpcError
+from milestone_escrow.chain.proofs.headers import bloom_of
 
 CONTRACT = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 CHAIN_ID = 31337
@@ -220,8 +220,8 @@ def web3_rate(folder: Path) -> float:
     """What web3.py makes of the same text here, per second of a core, without keeping any of it."""
     from web3 import Web3
 
-    from milestone_escrow.chain.artifact import load
-    from milestone_escrow.chain.provider import provider
+    from milestone_escrow.chain.contract.artifact import load
+    from milestone_escrow.chain.embedded.provider import provider
 
     web3 = Web3(provider(JsonNode(folder, AT_ONCE)))
     contract = web3.eth.contract(CONTRACT, abi=list(load("MilestoneEscrow").abi))

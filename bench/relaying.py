@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from bench.harness import Row
-from milestone_escrow.chain.rpc import Node
+from milestone_escrow.chain.node.rpc import Node
 from milestone_escrow.oracle.store.store import Store
 from tests.oracle.relaying.anvil import on_anvil
 from tests.oracle.relaying.world import World, opened

@@ -9,16 +9,16 @@ Run it again when the objection period is over: then it lets time decide.
 
 from __future__ import annotations
 
-from milestone_escrow.chain.client import Escrow
-from milestone_escrow.chain.transactions import Receipt
-from milestone_escrow.cli.context import Session
-from milestone_escrow.cli.desk import Desk
-from milestone_escrow.cli.outcome import payouts
-from milestone_escrow.cli.shares import share
-from milestone_escrow.cli.verdicts import consequence, required_words, verdict_words
-from milestone_escrow.documents.collected import CollectedAttestation, words_hash, words_of
+from milestone_escrow.chain.contract.client import Escrow
+from milestone_escrow.chain.send.transactions import Receipt
+from milestone_escrow.cli.attest.verdicts import consequence, required_words, verdict_words
+from milestone_escrow.cli.shell.desk import Desk
+from milestone_escrow.cli.shell.outcome import payouts
+from milestone_escrow.cli.shell.session import Session
+from milestone_escrow.cli.shell.shares import share
 from milestone_escrow.documents.evidence import manifest
-from milestone_escrow.documents.signed import SignedAgreement
+from milestone_escrow.documents.files.collected import CollectedAttestation, words_hash, words_of
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.errors import ChainError, EscrowError, UsageError
 from milestone_escrow.protocol.lifecycle import Role, Status, Verb
 from milestone_escrow.words.standing import Standing, person, require, silence_words, status

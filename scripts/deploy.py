@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from brownie import web3
 
-from milestone_escrow.chain.connection import reach
-from milestone_escrow.chain.deploying import (
+from milestone_escrow.chain.deploy.deploying import (
     affordable,
     contract_address,
     deploy,
     plan_deployment,
 )
-from milestone_escrow.chain.deployments import Deployment
-from milestone_escrow.chain.fees import coins
-from milestone_escrow.chain.probes import has_code
+from milestone_escrow.chain.deploy.deployments import Deployment
+from milestone_escrow.chain.node.connection import reach
+from milestone_escrow.chain.node.probes import has_code
+from milestone_escrow.chain.send.fees import coins
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS
 from scripts.here import account, ask, connected, mainnet, state, told

@@ -17,15 +17,15 @@ from typing import ParamSpec, TypeVar
 from brownie import accounts, network, web3
 from brownie._config import CONFIG
 
-from milestone_escrow.chain.client import Escrow
-from milestone_escrow.chain.deployments import read_deployment
-from milestone_escrow.chain.networks import Network, networks
-from milestone_escrow.chain.rpc import Web3Node
-from milestone_escrow.cli.home import Home
+from milestone_escrow.chain.contract.client import Escrow
+from milestone_escrow.chain.deploy.deployments import read_deployment
+from milestone_escrow.chain.node.networks import Network, networks
+from milestone_escrow.chain.node.rpc import Web3Node
+from milestone_escrow.cli.shell.home import Home
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.bound import BoundAgreement
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.documents.shelf import Shelf
-from milestone_escrow.documents.signed import SignedAgreement
 from milestone_escrow.errors import ChainError, EscrowError, KeyFileError, UsageError
 from milestone_escrow.keys.passwords import read_password_file
 from scripts.signer import BrownieSigner

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from milestone_escrow.chain.client import Escrow
-from milestone_escrow.cli.context import Session
-from milestone_escrow.cli.desk import Desk, milestone_index
-from milestone_escrow.documents.signed import PARTIES, SignedAgreement, signed_path
+from milestone_escrow.chain.contract.client import Escrow
+from milestone_escrow.cli.shell.desk import Desk, milestone_index
+from milestone_escrow.cli.shell.session import Session
+from milestone_escrow.documents.files.signed_agreement import PARTIES, SignedAgreement, signed_path
 from milestone_escrow.errors import ChainError, EscrowError, UsageError
 from milestone_escrow.protocol.lifecycle import Role, Split, Status, Verb
 from milestone_escrow.words.standing import Standing, amount, require, silence_words, split_words

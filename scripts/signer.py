@@ -10,7 +10,7 @@ from brownie import web3
 from brownie.network.account import LocalAccount
 from eth_account.messages import SignableMessage
 
-from milestone_escrow.chain.rpc import Web3Node
+from milestone_escrow.chain.node.rpc import Web3Node
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.eip712 import Address, TypedData
 from milestone_escrow.protocol.signatures import recover

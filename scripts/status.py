@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from milestone_escrow.cli.context import Session
-from milestone_escrow.cli.desk import Desk
-from milestone_escrow.cli.output import table
+from milestone_escrow.cli.shell.desk import Desk
+from milestone_escrow.cli.shell.output import table
+from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.documents.when import format_time
 from milestone_escrow.words.standing import Standing, amount, possible, silence_words, status
 from scripts.here import contract, find, told

@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from brownie import web3
 
-from milestone_escrow.chain.artifact import load
-from milestone_escrow.chain.connection import reach
-from milestone_escrow.chain.deploying import contract_address
-from milestone_escrow.chain.deployments import CONTRACT, code_hash, read_deployment, verify_contract
+from milestone_escrow.chain.contract.artifact import load
+from milestone_escrow.chain.deploy.deploying import contract_address
+from milestone_escrow.chain.deploy.deployments import (
+    CONTRACT,
+    code_hash,
+    read_deployment,
+    verify_contract,
+)
+from milestone_escrow.chain.node.connection import reach
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.eip712 import Domain
 from scripts.here import connected, mainnet, state, told

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import settings
 
-from milestone_escrow.cli.home import prefer_fast_hashing
+from milestone_escrow.cli.shell.home import prefer_fast_hashing
 
 prefer_fast_hashing()
 

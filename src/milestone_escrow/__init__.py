@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from milestone_escrow.errors import EscrowError
 
 if TYPE_CHECKING:
-    from milestone_escrow.chain.client import Escrow
+    from milestone_escrow.chain.contract.client import Escrow
     from milestone_escrow.documents.agreement import Agreement
 
     __version__: str
@@ -20,7 +20,7 @@ __all__ = ["Agreement", "Escrow", "EscrowError", "__version__"]
 
 _HOMES = {
     "Agreement": "milestone_escrow.documents.agreement",
-    "Escrow": "milestone_escrow.chain.client",
+    "Escrow": "milestone_escrow.chain.contract.client",
 }
 
 

@@ -11,7 +11,7 @@ import pytest
 from brownie import network, web3
 from brownie._config import CONFIG
 
-from milestone_escrow.chain.rpc import Node, Web3Node
+from milestone_escrow.chain.node.rpc import Node, Web3Node
 from tests.support.sepolia import dress, sepolia
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from milestone_escrow.chain.rpc import Node
-from milestone_escrow.chain.tokens import balance_of
+from milestone_escrow.chain.contract.tokens import balance_of
+from milestone_escrow.chain.node.rpc import Node
 from tests.brownie.places import free_port
 from tests.docs.console import ROOT, Step, matches
 from tests.support.sepolia import SEPOLIA, USDC, give_coins, give_usdc, sepolia

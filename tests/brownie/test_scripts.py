@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from milestone_escrow.chain.deploying import contract_address
-from milestone_escrow.chain.networks import network
+from milestone_escrow.chain.deploy.deploying import contract_address
+from milestone_escrow.chain.node.networks import network
 from milestone_escrow.protocol.lifecycle import Status
 from milestone_escrow.protocol.terms import DAY
 from scripts import attest_and_release, deploy, open_and_fund, status, verify_deployment

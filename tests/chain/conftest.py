@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from milestone_escrow import Escrow
-from milestone_escrow.chain.compiler import Artifact, compile_contracts
-from milestone_escrow.chain.structs import OpenedAgreement
+from milestone_escrow.chain.contract.structs import OpenedAgreement
+from milestone_escrow.chain.deploy.compiler import Artifact, compile_contracts
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
 from milestone_escrow.protocol.terms import (

@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from milestone_escrow import Agreement, Escrow
-from milestone_escrow.chain.events import AgreementAmended, AgreementOpened, MilestonePaid
-from milestone_escrow.chain.replay import replay
-from milestone_escrow.chain.structs import OpenAgreement
+from milestone_escrow.chain.contract.events import AgreementAmended, AgreementOpened, MilestonePaid
+from milestone_escrow.chain.contract.replay import replay
+from milestone_escrow.chain.contract.structs import OpenAgreement
 from milestone_escrow.documents.bound import BoundAgreement
 from milestone_escrow.documents.change_order import ChangeOrder, change_order
 from milestone_escrow.documents.extend import extend

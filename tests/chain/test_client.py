@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from milestone_escrow import Escrow
-from milestone_escrow.chain.events import (
+from milestone_escrow.chain.contract.events import (
     AgreementOpened,
     MilestoneAttested,
     MilestoneDisputed,
@@ -16,8 +16,8 @@ from milestone_escrow.chain.events import (
     MilestonePaid,
     MilestonesFunded,
 )
-from milestone_escrow.chain.replay import replay
-from milestone_escrow.chain.structs import OpenedAgreement
+from milestone_escrow.chain.contract.replay import replay
+from milestone_escrow.chain.contract.structs import OpenedAgreement
 from milestone_escrow.errors import ChainError, ContractError, UsageError
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.protocol.acts import Attestation, Resolution, Verdict
@@ -252,7 +252,7 @@ def test_a_payout_that_cannot_arrive_waits_for_its_account(
 
 
 def deny(escrow: Escrow, account: Address, denied: bool) -> None:
-    from milestone_escrow.chain.tokens import denylist_call
+    from milestone_escrow.chain.contract.tokens import denylist_call
 
     token = bytes.fromhex(escrow.token("USDC").address[2:])
     escrow.chain.send_from(20, token, denylist_call(account, denied))
@@ -427,7 +427,7 @@ def test_a_negative_part_is_refused(
 
 
 def test_symbols_and_decimals_are_read_from_a_token(escrow: Escrow, buyer: DevSigner) -> None:
-    from milestone_escrow.chain.tokens import read_token
+    from milestone_escrow.chain.contract.tokens import read_token
 
     assert read_token(escrow.node, escrow.token("USDC").address) == escrow.token("USDC")
     with pytest.raises(ChainError, match="there is no token at"):

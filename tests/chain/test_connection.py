@@ -16,12 +16,12 @@ from web3 import HTTPProvider, Web3
 
 from milestone_escrow import Escrow
 from milestone_escrow.chain.anvil import Anvil, find_anvil
-from milestone_escrow.chain.artifact import load
-from milestone_escrow.chain.deployments import read_deployment
-from milestone_escrow.chain.embedded import EmbeddedChain
-from milestone_escrow.chain.installation import install
-from milestone_escrow.chain.networks import DEPLOYER, Network, network
-from milestone_escrow.chain.rpc import HttpNode, RpcError, Web3Node
+from milestone_escrow.chain.contract.artifact import load
+from milestone_escrow.chain.deploy.deployments import read_deployment
+from milestone_escrow.chain.embedded.chain import EmbeddedChain
+from milestone_escrow.chain.embedded.installation import install
+from milestone_escrow.chain.node.networks import DEPLOYER, Network, network
+from milestone_escrow.chain.node.rpc import HttpNode, RpcError, Web3Node
 from milestone_escrow.errors import ChainError, EscrowError, UsageError
 from milestone_escrow.keys import DevSigner, LocalSigner
 
@@ -217,7 +217,7 @@ def test_the_time_of_a_chain_elsewhere_is_not_ours_to_tell() -> None:
     chain = EmbeddedChain()
     install(chain)
     assert Escrow.connect("sandbox", rpc=chain).chain is chain
-    from milestone_escrow.chain.provider import provider
+    from milestone_escrow.chain.embedded.provider import provider
 
     elsewhere = Escrow.connect("sandbox", rpc=Web3Node(provider(chain)))
     with pytest.raises(ChainError, match="not in this process"):

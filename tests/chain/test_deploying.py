@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from milestone_escrow.chain import deploying
 from milestone_escrow.chain.anvil import Anvil
-from milestone_escrow.chain.artifact import load
-from milestone_escrow.chain.broadcast import await_confirmations
-from milestone_escrow.chain.deployer import CREATOR, place_deployer
-from milestone_escrow.chain.deploying import contract_address, deploy, plan_deployment
-from milestone_escrow.chain.deployments import Deployment, read_deployment
-from milestone_escrow.chain.embedded import EmbeddedChain
-from milestone_escrow.chain.networks import DEPLOYER, Network, network
-from milestone_escrow.chain.rpc import Node, RpcError
+from milestone_escrow.chain.contract.artifact import load
+from milestone_escrow.chain.deploy import deploying
+from milestone_escrow.chain.deploy.deployer import CREATOR, place_deployer
+from milestone_escrow.chain.deploy.deploying import contract_address, deploy, plan_deployment
+from milestone_escrow.chain.deploy.deployments import Deployment, read_deployment
+from milestone_escrow.chain.embedded.chain import EmbeddedChain
+from milestone_escrow.chain.node.networks import DEPLOYER, Network, network
+from milestone_escrow.chain.node.rpc import Node, RpcError
+from milestone_escrow.chain.send.broadcast import await_confirmations
 from milestone_escrow.errors import ChainError, UsageError
 from milestone_escrow.keys import LocalSigner
 from tests.support.nodes import Odd

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from milestone_escrow.chain.networks import network
+from milestone_escrow.chain.node.networks import network
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from milestone_escrow.chain.anvil import Anvil
-from milestone_escrow.chain.deploying import deploy, plan_deployment
-from milestone_escrow.chain.doctor import Finding, Holder, examine, examine_network
-from milestone_escrow.chain.embedded import EmbeddedChain
-from milestone_escrow.chain.installation import install
-from milestone_escrow.chain.networks import Network, network
-from milestone_escrow.chain.probes import inspect_token, missing_features, require_honest
-from milestone_escrow.chain.rpc import LimitedError, Node, RpcError
+from milestone_escrow.chain.deploy.deploying import deploy, plan_deployment
+from milestone_escrow.chain.deploy.readiness import Finding, Holder, examine, examine_network
+from milestone_escrow.chain.embedded.chain import EmbeddedChain
+from milestone_escrow.chain.embedded.installation import install
+from milestone_escrow.chain.node.networks import Network, network
+from milestone_escrow.chain.node.probes import inspect_token, missing_features, require_honest
+from milestone_escrow.chain.node.rpc import LimitedError, Node, RpcError
 from milestone_escrow.errors import ChainError
 from milestone_escrow.keys import LocalSigner
 from milestone_escrow.protocol.token import Token

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from milestone_escrow.chain.endpoints import (
+from milestone_escrow.chain.node.endpoints import (
     FIRST_PAUSE,
     WRONG_CHAIN_PAUSE,
     Endpoints,
 )
-from milestone_escrow.chain.networks import Network, network
-from milestone_escrow.chain.rpc import METHOD_NOT_FOUND, LimitedError, RpcError
+from milestone_escrow.chain.node.networks import Network, network
+from milestone_escrow.chain.node.rpc import METHOD_NOT_FOUND, LimitedError, RpcError
 from milestone_escrow.errors import ChainError, UsageError
 
 SEPOLIA = network("sepolia")

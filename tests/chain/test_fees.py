@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from milestone_escrow.chain.attempts import Attempt
-from milestone_escrow.chain.broadcast import broadcast, next_nonce
-from milestone_escrow.chain.embedded import EmbeddedChain
-from milestone_escrow.chain.fees import Bid, DataFee, Price, coins, data_fee, gwei, price_now
-from milestone_escrow.chain.network_file import read_gwei
-from milestone_escrow.chain.networks import Network, network
-from milestone_escrow.chain.rpc import RpcError
-from milestone_escrow.chain.transactions import Transactor
+from milestone_escrow.chain.embedded.chain import EmbeddedChain
+from milestone_escrow.chain.node.network_file import read_gwei
+from milestone_escrow.chain.node.networks import Network, network
+from milestone_escrow.chain.node.rpc import RpcError
+from milestone_escrow.chain.refusals.attempts import Attempt
+from milestone_escrow.chain.send.broadcast import broadcast, next_nonce
+from milestone_escrow.chain.send.fees import Bid, DataFee, Price, coins, data_fee, gwei, price_now
+from milestone_escrow.chain.send.transactions import Transactor
 from milestone_escrow.errors import ChainError, UsageError
 from milestone_escrow.keys import DevSigner
 from tests.support.nodes import Odd

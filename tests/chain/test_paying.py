@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 
 from milestone_escrow import Escrow
-from milestone_escrow.chain.attempts import Attempt
-from milestone_escrow.chain.codec import interface
-from milestone_escrow.chain.compiler import Artifact
-from milestone_escrow.chain.events import MilestonesFunded
-from milestone_escrow.chain.structs import OpenedAgreement
-from milestone_escrow.chain.transactions import Transactor
+from milestone_escrow.chain.contract.codec import interface
+from milestone_escrow.chain.contract.events import MilestonesFunded
+from milestone_escrow.chain.contract.structs import OpenedAgreement
+from milestone_escrow.chain.deploy.compiler import Artifact
+from milestone_escrow.chain.refusals.attempts import Attempt
+from milestone_escrow.chain.send.transactions import Transactor
 from milestone_escrow.errors import ContractError, UsageError
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.protocol.eip712 import Address, Domain

@@ -9,11 +9,11 @@ from hashlib import sha256
 import pytest
 
 from milestone_escrow.chain.anvil import Anvil
-from milestone_escrow.chain.broadcast import await_receipt
-from milestone_escrow.chain.embedded import EmbeddedChain
-from milestone_escrow.chain.fees import Bid
-from milestone_escrow.chain.networks import network
-from milestone_escrow.chain.replacement import (
+from milestone_escrow.chain.embedded.chain import EmbeddedChain
+from milestone_escrow.chain.node.networks import network
+from milestone_escrow.chain.send.broadcast import await_receipt
+from milestone_escrow.chain.send.fees import Bid
+from milestone_escrow.chain.send.replacement import (
     Waiting,
     find_waiting,
     prepare_replacement,

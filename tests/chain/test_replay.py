@@ -7,17 +7,17 @@ from dataclasses import replace
 import pytest
 
 from milestone_escrow import Escrow
-from milestone_escrow.chain.attempts import Attempt
-from milestone_escrow.chain.codec import interface
-from milestone_escrow.chain.events import AgreementAmended, MilestoneAssigned
-from milestone_escrow.chain.replay import replay
-from milestone_escrow.chain.structs import (
+from milestone_escrow.chain.contract.codec import interface
+from milestone_escrow.chain.contract.events import AgreementAmended, MilestoneAssigned
+from milestone_escrow.chain.contract.replay import replay
+from milestone_escrow.chain.contract.structs import (
     OpenedAgreement,
     milestone_tuples,
     reference_tuple,
     terms_tuple,
 )
-from milestone_escrow.chain.transactions import Receipt, Transactor
+from milestone_escrow.chain.refusals.attempts import Attempt
+from milestone_escrow.chain.send.transactions import Receipt, Transactor
 from milestone_escrow.errors import ChainError
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.protocol.amendment import Amendment

@@ -13,10 +13,10 @@ from web3 import HTTPProvider, Web3
 from web3.exceptions import ContractCustomError, Web3RPCError
 
 from milestone_escrow import Escrow
-from milestone_escrow.chain.artifact import load
-from milestone_escrow.chain.embedded import EmbeddedChain
-from milestone_escrow.chain.installation import install
-from milestone_escrow.chain.rpc_server import MAX_BODY, RpcServer
+from milestone_escrow.chain.contract.artifact import load
+from milestone_escrow.chain.embedded.chain import EmbeddedChain
+from milestone_escrow.chain.embedded.installation import install
+from milestone_escrow.chain.embedded.server import MAX_BODY, RpcServer
 from milestone_escrow.errors import ChainError
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.protocol.devchain import SANDBOX_CHAIN_ID
@@ -220,7 +220,7 @@ def test_a_closed_server_frees_its_port(server: RpcServer) -> None:
 
 
 def address(symbol: str) -> Any:
-    from milestone_escrow.chain.networks import network
+    from milestone_escrow.chain.node.networks import network
 
     known = network("sandbox")
     return Web3.to_checksum_address(known.token(symbol).address if symbol else known.contract)

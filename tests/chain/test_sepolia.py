@@ -8,10 +8,10 @@ import pytest
 
 from milestone_escrow import Escrow
 from milestone_escrow.chain.anvil import Anvil
-from milestone_escrow.chain.compiler import Artifact
-from milestone_escrow.chain.paying import Way
-from milestone_escrow.chain.structs import OpenedAgreement
-from milestone_escrow.chain.tokens import read_token
+from milestone_escrow.chain.contract.structs import OpenedAgreement
+from milestone_escrow.chain.contract.token_support import Way
+from milestone_escrow.chain.contract.tokens import read_token
+from milestone_escrow.chain.deploy.compiler import Artifact
 from milestone_escrow.errors import ContractError
 from milestone_escrow.keys import LocalSigner
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Domain

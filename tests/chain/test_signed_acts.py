@@ -10,12 +10,16 @@ from eth_abi.abi import encode
 from eth_utils.address import to_checksum_address
 
 from milestone_escrow import Escrow
-from milestone_escrow.chain.batching import batch_results, foresee
-from milestone_escrow.chain.compiler import Artifact
-from milestone_escrow.chain.events import MilestoneAssigned, MilestoneDisputed, MilestoneSubmitted
-from milestone_escrow.chain.replay import replay
-from milestone_escrow.chain.structs import OpenedAgreement
-from milestone_escrow.chain.verbs import Act
+from milestone_escrow.chain.contract.batching import batch_results, foresee
+from milestone_escrow.chain.contract.events import (
+    MilestoneAssigned,
+    MilestoneDisputed,
+    MilestoneSubmitted,
+)
+from milestone_escrow.chain.contract.replay import replay
+from milestone_escrow.chain.contract.structs import OpenedAgreement
+from milestone_escrow.chain.contract.verbs import Act
+from milestone_escrow.chain.deploy.compiler import Artifact
 from milestone_escrow.errors import ContractError, UsageError
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.protocol.acts import Verdict

@@ -10,10 +10,10 @@ import pytest
 
 from milestone_escrow import Escrow
 from milestone_escrow.chain.anvil import Anvil
-from milestone_escrow.chain.rpc import RpcError
-from milestone_escrow.chain.safes import read_safe
-from milestone_escrow.chain.structs import OpenedAgreement
-from milestone_escrow.chain.wallets import ContractWallets
+from milestone_escrow.chain.contract.safes import read_safe
+from milestone_escrow.chain.contract.structs import OpenedAgreement
+from milestone_escrow.chain.contract.wallets import ContractWallets
+from milestone_escrow.chain.node.rpc import RpcError
 from milestone_escrow.errors import ChainError
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.keys.rpc_signer import RpcSigner, rpc_accounts

@@ -9,8 +9,8 @@ from eth_abi.abi import encode
 from eth_hash.auto import keccak
 
 from milestone_escrow import Escrow
-from milestone_escrow.chain.compiler import Artifact
-from milestone_escrow.chain.structs import OpenedAgreement
+from milestone_escrow.chain.contract.structs import OpenedAgreement
+from milestone_escrow.chain.deploy.compiler import Artifact
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.terms import agreement_id, agreement_typed_data

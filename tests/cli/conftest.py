@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from milestone_escrow.cli import cli, context
+from milestone_escrow.cli import cli
+from milestone_escrow.cli.shell import session as shell_session
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.sandbox.world import World
 from tests.cli.deal import DEAL, START
@@ -62,7 +63,7 @@ def escrow(home: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs one command line; `answers` are typed where it asks."""
 
     def run(*arguments: str, answers: str | None = None) -> Result:
-        monkeypatch.setattr(context, "has_terminal", lambda: answers is not None)
+        monkeypatch.setattr(shell_session, "has_terminal", lambda: answers is not None)
         done = CliRunner().invoke(cli, list(arguments), input=answers)
         assert done.exception is None or isinstance(done.exception, SystemExit), done.output
         assert "this should not happen" not in done.stderr
@@ -94,7 +95,7 @@ def chain() -> World:
 def world(chain: World, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """A sandbox with test money, as if it ran in another terminal."""
     snapshot = chain.chain.snapshot()
-    monkeypatch.setattr(context, "running_sandbox", lambda home: chain.chain)
+    monkeypatch.setattr(shell_session, "running_sandbox", lambda home: chain.chain)
     yield chain
     assert chain.chain.revert(snapshot)
 
@@ -105,7 +106,7 @@ def node(world: World, monkeypatch: pytest.MonkeyPatch) -> Shared:
     from tests.cli.oracle import Shared
 
     shared = Shared(world)
-    monkeypatch.setattr(context, "running_sandbox", lambda home: shared)
+    monkeypatch.setattr(shell_session, "running_sandbox", lambda home: shared)
     return shared
 
 

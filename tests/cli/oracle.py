@@ -12,10 +12,10 @@ from typing import Any
 
 import uvicorn
 
-from milestone_escrow.chain.client import Escrow
+from milestone_escrow.chain.contract.client import Escrow
 from milestone_escrow.documents.shelf import Shelf
 from milestone_escrow.keys import DevSigner
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.api.app import create_app
 from milestone_escrow.oracle.assembly import Instance, Parts, assemble
 from milestone_escrow.oracle.evidence import handing
@@ -59,14 +59,14 @@ class Oracle:
         """Let it know the agreements of this machine."""
         with self.store.transaction() as connection:
             for signed in Shelf(self.home / "agreements").all():
-                book.register(connection, signed, by="operator", now=self.now)
+                viewing.register(connection, signed, by="operator", now=self.now)
         self.instance.service.tick()
 
     def hand_in(self, key: str, name: str, content: bytes, role: str = "supplier") -> None:
         """A file as evidence, as if somebody had uploaded it."""
         api = self.instance.api
         with self.store.reading() as connection:
-            (view,) = book.agreements(connection, book.ids_of(connection))
+            (view,) = viewing.agreements(connection, viewing.ids_of(connection))
         assert api.blobs is not None
         who = account_of(role)
         handing.add(self.store, api.blobs, api.rules, view, key, name, [content], who, self.now)

@@ -168,7 +168,7 @@ def test_offline_needs_no_node(
         raise AssertionError("a node was asked")
 
     monkeypatch.setattr(type(world.chain), "request", refuse)
-    monkeypatch.setattr("milestone_escrow.cli.context.running_sandbox", lambda home: None)
+    monkeypatch.setattr("milestone_escrow.cli.shell.session.running_sandbox", lambda home: None)
     line = ("attest", str(opened), "foundation", "--accept", "--yes", "--sign-only", "f.json")
     assert escrow(*line).status == 0
 

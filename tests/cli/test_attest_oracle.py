@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from milestone_escrow.cli import context
-from milestone_escrow.cli.home import Home
-from milestone_escrow.cli.oracle_home import Running
+from milestone_escrow.cli.oracle.store_home import Running
+from milestone_escrow.cli.shell import session
+from milestone_escrow.cli.shell.home import Home
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.sandbox.world import World
@@ -125,7 +125,7 @@ def test_the_oracle_of_this_machine_is_found_by_itself(
 
     escrow_of = oracle.instance.escrow
     record = Running(oracle.url, os.getpid(), escrow_of.network.chain_id, escrow_of.contract)
-    record.write(context.Session(home=Home(home)))
+    record.write(session.Session(home=Home(home)))
     result = escrow("attest", "SHED-7", "walls", "--accept", "--as", "surveyor", "--yes")
     assert result.status == 0, result.err
     assert f"the oracle at {oracle.url} has" in result.words
@@ -149,7 +149,7 @@ def test_an_oracle_that_does_not_know_the_agreement_shows_nothing(
     escrow: Run, world: World, node: Shared, home: Path, opened: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    from milestone_escrow.cli import oracle_verifying
+    from milestone_escrow.cli.attest import oracle_verifying
 
     monkeypatch.setattr(oracle_verifying, "_PATIENCE", 0)
     with running_oracle(world, node, home) as empty:

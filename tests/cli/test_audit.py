@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from milestone_escrow.cli import context
+from milestone_escrow.cli.shell import session as shell_session
 from milestone_escrow.sandbox.world import World
 from tests.cli.conftest import Run
 from tests.cli.deal import START
@@ -68,7 +68,7 @@ def test_another_chain_is_told_apart(
     escrow: Run, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = World.start(START).chain
-    monkeypatch.setattr(context, "running_sandbox", lambda home: other)
+    monkeypatch.setattr(shell_session, "running_sandbox", lambda home: other)
     result = escrow("audit", "verify", str(bundle), "--network", "sandbox")
     assert result.status == 1
     assert "✗ The blocks are the chain's" in result.out

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from milestone_escrow.chain.embedded import EmbeddedChain
-from milestone_escrow.cli import context
-from milestone_escrow.documents.signed import signed_path
+from milestone_escrow.chain.embedded.chain import EmbeddedChain
+from milestone_escrow.cli.shell import session as shell_session
+from milestone_escrow.documents.files.signed_agreement import signed_path
 from milestone_escrow.sandbox.world import World
 from tests.cli.conftest import Result, Run, Unchanged
 
@@ -65,7 +65,7 @@ def test_a_network_that_does_not_exist(escrow: Run, deal: Path):
 
 
 def test_no_sandbox(escrow: Run, opened: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(context, "running_sandbox", lambda home: None)
+    monkeypatch.setattr(shell_session, "running_sandbox", lambda home: None)
     result = escrow("status", "SHED-7")
     refused(result, 2, "no sandbox is running; start one with `escrow sandbox` in another terminal")
 
@@ -80,7 +80,7 @@ def test_a_node_on_another_chain(
     escrow: Run, opened: Path, unchanged: Unchanged, monkeypatch: pytest.MonkeyPatch
 ):
     other = EmbeddedChain(chain_id=5)
-    monkeypatch.setattr(context, "running_sandbox", lambda home: other)
+    monkeypatch.setattr(shell_session, "running_sandbox", lambda home: other)
     with unchanged():
         result = escrow("fund", "SHED-7", "--yes")
     refused(result, 1, "the node is on chain 5, but Sandbox is chain 1296388931")
@@ -90,7 +90,7 @@ def test_a_contract_address_without_code(
     escrow: Run, opened: Path, unchanged: Unchanged, monkeypatch: pytest.MonkeyPatch
 ):
     empty = EmbeddedChain()
-    monkeypatch.setattr(context, "running_sandbox", lambda home: empty)
+    monkeypatch.setattr(shell_session, "running_sandbox", lambda home: empty)
     with unchanged():
         result = escrow("fund", "SHED-7", "--yes")
     refused(result, 1, "there is no contract at 0xBbcBa0436641eEbfEf117b7185573B146487a1AA")
@@ -165,11 +165,11 @@ def test_an_interruption_says_whether_something_was_sent(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("milestone_escrow.cli.desk.Desk.send", interrupt)
+    monkeypatch.setattr("milestone_escrow.cli.shell.desk.Desk.send", interrupt)
     result = escrow("approve", "SHED-7", "walls", "--yes")
     assert result.status == 130
     assert "a transaction may be on its way" in result.err
-    monkeypatch.setattr("milestone_escrow.cli.desk.Desk.standing", interrupt)
+    monkeypatch.setattr("milestone_escrow.cli.shell.desk.Desk.standing", interrupt)
     result = escrow("approve", "SHED-7", "walls", "--yes")
     assert (result.status, result.out) == (130, "")
     assert result.err.strip() == "Error: stopped; nothing was sent"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from milestone_escrow.cli import oracle_verifying
+from milestone_escrow.cli.attest import oracle_verifying
 from milestone_escrow.oracle.answers import ProposedBatch
 from milestone_escrow.oracle.client import OracleClient
 from milestone_escrow.oracle.store import tables as t

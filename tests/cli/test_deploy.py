@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from milestone_escrow.chain.anvil import Anvil
-from milestone_escrow.chain.client import Escrow
-from milestone_escrow.chain.deploying import contract_address
-from milestone_escrow.chain.embedded import EmbeddedChain
-from milestone_escrow.chain.networks import DEPLOYER, network
-from milestone_escrow.cli.context import Session
+from milestone_escrow.chain.contract.client import Escrow
+from milestone_escrow.chain.deploy.deploying import contract_address
+from milestone_escrow.chain.embedded.chain import EmbeddedChain
+from milestone_escrow.chain.node.networks import DEPLOYER, network
+from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.keys import Keystore
 from milestone_escrow.sandbox.world import World
 from tests.cli.conftest import Run, Unchanged

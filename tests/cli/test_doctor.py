@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from milestone_escrow.chain.embedded import EmbeddedChain
-from milestone_escrow.cli.context import Session
+from milestone_escrow.chain.embedded.chain import EmbeddedChain
+from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.keys import Keystore
 from milestone_escrow.sandbox.world import World
 from tests.cli.conftest import Run

@@ -120,7 +120,7 @@ def test_a_payment_expires(escrow: Run, payment: str, world: World):
 
 
 def test_a_payment_of_a_poor_buyer_is_refused_in_words(escrow: Run, payment: str, world: World):
-    from milestone_escrow.chain.tokens import transfer_call
+    from milestone_escrow.chain.contract.tokens import transfer_call
 
     token = world.escrow.token("USDC")
     place = bytes.fromhex(token.address[2:])
@@ -172,8 +172,8 @@ def test_refused_in_words(escrow: Run, empty: Path, unchanged: Unchanged, case: 
 def test_a_token_without_permits_is_paid_by_allowance(
     escrow: Run, empty: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    from milestone_escrow.chain import reader
-    from milestone_escrow.chain.paying import TokenSupport
+    from milestone_escrow.chain.contract import reader
+    from milestone_escrow.chain.contract.token_support import TokenSupport
 
     plain = TokenSupport("", None, permit=False, authorization=False)
     monkeypatch.setattr(reader, "read_support", lambda *_: plain)

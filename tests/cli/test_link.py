@@ -8,8 +8,8 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from milestone_escrow.chain.tokens import approve_call
-from milestone_escrow.documents.wallet_links import (
+from milestone_escrow.chain.contract.tokens import approve_call
+from milestone_escrow.documents.files.wallet_links import (
     approve_link,
     fund_page,
     png_code,

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from milestone_escrow.chain.embedded import EmbeddedChain
-from milestone_escrow.chain.installation import install
-from milestone_escrow.chain.networks import networks
-from milestone_escrow.chain.rpc_server import RpcServer
-from milestone_escrow.cli.context import Session
+from milestone_escrow.chain.embedded.chain import EmbeddedChain
+from milestone_escrow.chain.embedded.installation import install
+from milestone_escrow.chain.embedded.server import RpcServer
+from milestone_escrow.chain.node.networks import networks
+from milestone_escrow.cli.shell.session import Session
 from tests.cli.conftest import Run
 
 

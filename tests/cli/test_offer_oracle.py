@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from milestone_escrow.oracle import book, proposals
+from milestone_escrow.oracle import proposals, viewing
 from milestone_escrow.protocol.receivables import Offer
 from milestone_escrow.sandbox.world import World
 from tests.cli.conftest import Run
@@ -28,7 +28,7 @@ def oracle(world: World, node: Shared, home: Path, opened: Path) -> Iterator[Ora
 
 def prices(oracle: Oracle) -> list[int]:
     with oracle.store.reading() as connection:
-        (view,) = book.agreements(connection, book.ids_of(connection))
+        (view,) = viewing.agreements(connection, viewing.ids_of(connection))
         found = [one.act for one in proposals.offers(connection, view, FOUNDATION, oracle.now)]
     return [act.price for act in found if isinstance(act, Offer)]
 
@@ -55,7 +55,7 @@ def test_without_the_oracle_the_offer_is_a_file_all_the_same(escrow: Run, opened
 def test_a_refusal_is_told_in_the_oracles_words(
     escrow: Run, oracle: Oracle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from milestone_escrow.cli import oracle_verifying
+    from milestone_escrow.cli.attest import oracle_verifying
 
     monkeypatch.setattr(oracle_verifying, "_PATIENCE", 0)
     assert escrow("submit", "SHED-7", "handover", "--yes").status == 0

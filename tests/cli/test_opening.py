@@ -136,7 +136,7 @@ def test_fund_refuses_an_empty_wallet(
 
 
 def _move_away(world: World, account: str, units: int) -> None:
-    from milestone_escrow.chain.tokens import transfer_call
+    from milestone_escrow.chain.contract.tokens import transfer_call
 
     token = world.escrow.token("USDC")
     call = transfer_call(world.operator.address, units)

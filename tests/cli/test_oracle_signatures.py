@@ -38,10 +38,10 @@ def oracle(world: World, node: Shared, home: Path, opened: Path) -> Iterator[Ora
 
 
 def _ids(oracle: Oracle) -> list[bytes]:
-    from milestone_escrow.oracle import book
+    from milestone_escrow.oracle import viewing
 
     with oracle.store.reading() as connection:
-        return book.ids_of(connection)
+        return viewing.ids_of(connection)
 
 
 def test_moves_a_history_to_another_store(escrow: Run, oracle: Oracle, home: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from milestone_escrow.cli.shell import session as shell_session
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.sandbox.world import World
 from tests.cli.conftest import Result, Run
@@ -105,10 +106,9 @@ def test_the_file_with_a_safes_signature_convinces_others(
 def test_without_its_chain_a_safes_signature_counts_for_nothing(
     escrow: Run, deal: Path, sign: Sign, monkeypatch: pytest.MonkeyPatch
 ):
-    from milestone_escrow.cli import context
 
     sign(str(deal), "supplier")
-    monkeypatch.setattr(context, "running_sandbox", lambda home: None)
+    monkeypatch.setattr(shell_session, "running_sandbox", lambda home: None)
     result = escrow("agreement", "show", "shed.signed.json")
     assert result.status != 0
     assert "only its chain can say: no sandbox is running" in result.err

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from milestone_escrow.chain.rpc import HttpNode
+from milestone_escrow.chain.node.rpc import HttpNode
 from milestone_escrow.sandbox.record import Record, read_record
 
 Run = Callable[..., Any]

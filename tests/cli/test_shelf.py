@@ -9,8 +9,8 @@ import pytest
 
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.bound import BoundAgreement
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement, signed_path
 from milestone_escrow.documents.shelf import Shelf
-from milestone_escrow.documents.signed import SignedAgreement, signed_path
 from milestone_escrow.errors import DocumentError, UsageError
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.protocol.devchain import SANDBOX_CHAIN_ID

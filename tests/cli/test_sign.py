@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement, signed_path
 from milestone_escrow.documents.shelf import Shelf
-from milestone_escrow.documents.signed import SignedAgreement, signed_path
 from milestone_escrow.sandbox.world import World
 from tests.cli.conftest import Run, Unchanged
 

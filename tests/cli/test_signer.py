@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from milestone_escrow.chain.rpc import RpcError
-from milestone_escrow.chain.rpc_server import RpcServer
+from milestone_escrow.chain.embedded.server import RpcServer
+from milestone_escrow.chain.node.rpc import RpcError
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.keys.ledger import LedgerSigner
 from milestone_escrow.sandbox.world import World

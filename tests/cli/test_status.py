@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from milestone_escrow.cli import context
+from milestone_escrow.cli.shell import session as shell_session
 from milestone_escrow.sandbox.world import World
 from tests.cli.conftest import Run, Unchanged
 
@@ -61,7 +61,7 @@ def test_the_most_urgent_comes_first(escrow: Run, opened: Path):
 def test_an_agreement_it_cannot_reach_does_not_hide_the_others(
     escrow: Run, opened: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(context, "running_sandbox", lambda home: None)
+    monkeypatch.setattr(shell_session, "running_sandbox", lambda home: None)
     result = escrow("status")
     assert result.status == 0
     assert "Not looked at: SHED-7: no sandbox is running" in result.words
@@ -139,7 +139,7 @@ def test_history_shows_a_hash_where_only_others_know_the_words(
 def test_history_has_words_for_every_event():
     from typing import get_args
 
-    from milestone_escrow.chain.events import Event
+    from milestone_escrow.chain.contract.events import Event
     from milestone_escrow.words.telling import SENTENCES
 
     assert set(SENTENCES) == set(get_args(Event))

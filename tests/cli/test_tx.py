@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from milestone_escrow.chain.anvil import Anvil
-from milestone_escrow.cli.context import Session
+from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.keys import Keystore, LocalSigner
 from tests.cli.conftest import Run
 from tests.support.nodes import Odd
@@ -111,7 +111,7 @@ def test_a_hash_that_a_command_left_behind_is_known(
     escrow: Run, anvil: Anvil, home: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """`escrow deploy` gives up waiting; what it says to type is then taken."""
-    monkeypatch.setattr("milestone_escrow.chain.deploying.TIMEOUT", 0.05)
+    monkeypatch.setattr("milestone_escrow.chain.deploy.deploying.TIMEOUT", 0.05)
     monkeypatch.setattr(Session, "endpoint", lambda self, network: anvil.node)
     password = ("--password-file", str(home / "password"))
     stopped = escrow("deploy", "--network", "anvil", *password, "--yes")

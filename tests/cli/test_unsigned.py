@@ -11,10 +11,10 @@ from typing import Any
 import click
 import pytest
 
-from milestone_escrow.chain.embedded import EmbeddedChain
-from milestone_escrow.chain.rpc_server import RpcServer
-from milestone_escrow.cli.context import Session
+from milestone_escrow.chain.embedded.chain import EmbeddedChain
+from milestone_escrow.chain.embedded.server import RpcServer
 from milestone_escrow.cli.reference import commands
+from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.sandbox.world import World
 from tests.cli.conftest import Result, Run, Unchanged
@@ -82,7 +82,7 @@ def test_json_holds_the_same_transactions(escrow: Run, opened: Path, world: Worl
 
 
 def _expected(escrow: Run, approve: Any) -> str:
-    from milestone_escrow.cli.context import Session
+    from milestone_escrow.cli.shell.session import Session
 
     signed = Session().shelf.find("SHED-7")
     return str(approve(signed.bound, "walls").data.hex())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from milestone_escrow.chain.tokens import denylist_call
+from milestone_escrow.chain.contract.tokens import denylist_call
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.sandbox.world import World
 from tests.cli.conftest import Run, Unchanged

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from milestone_escrow.chain import compiler
-from milestone_escrow.chain.compiler import ARTIFACTS, OPTIMIZER_RUNS, SHIPPED, Artifact
-from milestone_escrow.chain.solc import SOLC_VERSION, CompilerError
+from milestone_escrow.chain.deploy import compiler
+from milestone_escrow.chain.deploy.compiler import ARTIFACTS, OPTIMIZER_RUNS, SHIPPED, Artifact
+from milestone_escrow.chain.deploy.solc import SOLC_VERSION, CompilerError
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOM_FOR_LATER = 1_024

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from milestone_escrow.chain.events import AgreementAmended, Event, MilestonePaid, read_event
-from milestone_escrow.chain.replay import replay
+from milestone_escrow.chain.contract.events import (
+    AgreementAmended,
+    Event,
+    MilestonePaid,
+    read_event,
+)
+from milestone_escrow.chain.contract.replay import replay
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.lifecycle import State, Status
 from milestone_escrow.protocol.terms import DAY

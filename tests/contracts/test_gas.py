@@ -8,7 +8,7 @@ import pytest
 
 from bench.gas import DOCUMENT, TARGETS, document, rows_of
 from bench.harness import Row
-from milestone_escrow.chain.compiler import Artifact
+from milestone_escrow.chain.deploy.compiler import Artifact
 from tests.contracts.support.gas import measure
 
 EXACT = {

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from bench.gas import SIZE_LIMIT
-from milestone_escrow.chain.compiler import Artifact
+from milestone_escrow.chain.deploy.compiler import Artifact
 
 MAX_INITCODE = 49_152
 

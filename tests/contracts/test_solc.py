@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from milestone_escrow.chain import solc
-from milestone_escrow.chain.solc import SOLC_VERSION, CompilerError, ensure_solc, run_solc
+from milestone_escrow.chain.deploy import solc
+from milestone_escrow.chain.deploy.solc import SOLC_VERSION, CompilerError, ensure_solc, run_solc
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = f"solc-v{SOLC_VERSION}"

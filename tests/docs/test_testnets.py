@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from milestone_escrow.chain.anvil import Anvil
-from milestone_escrow.chain.compiler import compile_contracts
-from milestone_escrow.chain.networks import network
-from milestone_escrow.chain.tokens import balance_of
+from milestone_escrow.chain.contract.tokens import balance_of
+from milestone_escrow.chain.deploy.compiler import compile_contracts
+from milestone_escrow.chain.node.networks import network
 from tests.docs.console import ROOT, matches, run, steps
 from tests.support.sepolia import SEPOLIA, USDC, give_coins, give_usdc, sepolia
 

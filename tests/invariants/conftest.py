@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from milestone_escrow.chain.compiler import Artifact, compile_contracts
+from milestone_escrow.chain.deploy.compiler import Artifact, compile_contracts
 
 ROOT = Path(__file__).resolve().parents[2]
 

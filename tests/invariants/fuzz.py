@@ -15,7 +15,7 @@ import traceback
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
 
-from milestone_escrow.chain.compiler import compile_contracts
+from milestone_escrow.chain.deploy.compiler import compile_contracts
 from tests.invariants.machine.run import run
 from tests.invariants.machine.tally import Tally
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from milestone_escrow.chain.compiler import Artifact
+from milestone_escrow.chain.deploy.compiler import Artifact
 from tests.invariants.machine.acts import NAMES
 from tests.invariants.machine.base import rules_of
 from tests.invariants.machine.run import SHARDS, EscrowMachine, run

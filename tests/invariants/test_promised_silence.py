@@ -9,10 +9,10 @@ from functools import cached_property
 import pytest
 from eth_keys.datatypes import PrivateKey
 
-from milestone_escrow.chain.compiler import Artifact
+from milestone_escrow.chain.deploy.compiler import Artifact
 from milestone_escrow.documents import examples
 from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.report import Outcome
+from milestone_escrow.documents.check.report import Outcome
 from milestone_escrow.protocol.devchain import SANDBOX_ACCOUNTS
 from milestone_escrow.protocol.eip712 import Address, Domain
 from milestone_escrow.protocol.lifecycle import Status

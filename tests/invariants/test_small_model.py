@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from milestone_escrow.chain.compiler import Artifact
+from milestone_escrow.chain.deploy.compiler import Artifact
 from milestone_escrow.protocol import transitions
 from milestone_escrow.protocol.lifecycle import Status, end, held, silence
 from tests.invariants.machine.stage import set_stage

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from milestone_escrow.oracle.store import steps
+from milestone_escrow.oracle.store import failpoints
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.eip712 import Domain
 from tests.oracle.support.postgres import PrivatePostgres
@@ -62,4 +62,4 @@ def any_store(request: pytest.FixtureRequest, open_store: Callable[..., Store]) 
 @pytest.fixture(autouse=True)
 def _no_step_hook() -> Iterator[None]:
     yield
-    steps.set_hook(None)
+    failpoints.set_hook(None)

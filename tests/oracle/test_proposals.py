@@ -11,16 +11,16 @@ import pytest
 
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.change_order import change_order
+from milestone_escrow.documents.files.signed_act import Act, SignedAct
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement
+from milestone_escrow.documents.files.signed_change import SignedChange
 from milestone_escrow.documents.marking import mark_change
-from milestone_escrow.documents.signed import SignedAgreement
-from milestone_escrow.documents.signed_act import Act, SignedAct
-from milestone_escrow.documents.signed_change import SignedChange
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.keys import DevSigner
-from milestone_escrow.oracle import book, proposals
-from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.oracle import proposals, viewing
 from milestone_escrow.oracle.store import audit
 from milestone_escrow.oracle.store.store import Store
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.acts import Resolution
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS
 from milestone_escrow.protocol.lifecycle import State, Status
@@ -82,7 +82,7 @@ def keep(store: Store, deal: SignedAgreement, act: Act, signs: DevSigner, at: in
 
 def view_of(store: Store, deal: SignedAgreement) -> AgreementView:
     with store.reading() as connection:
-        found = book.agreement(connection, deal.id)
+        found = viewing.agreement(connection, deal.id)
     assert found is not None
     return found
 

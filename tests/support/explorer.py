@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from milestone_escrow.chain.artifact import ContractCode
-from milestone_escrow.chain.compiler import CACHE
-from milestone_escrow.chain.deployments import immutable_words
-from milestone_escrow.chain.rpc import Node
-from milestone_escrow.chain.solc import SOLC_VERSION, ensure_solc, run_solc
+from milestone_escrow.chain.contract.artifact import ContractCode
+from milestone_escrow.chain.deploy.compiler import CACHE
+from milestone_escrow.chain.deploy.deployments import immutable_words
+from milestone_escrow.chain.deploy.solc import SOLC_VERSION, ensure_solc, run_solc
+from milestone_escrow.chain.node.rpc import Node
 from milestone_escrow.protocol.eip712 import Domain
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from milestone_escrow.chain.rpc import Node
+from milestone_escrow.chain.node.rpc import Node
 
 
 class Odd:

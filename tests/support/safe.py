@@ -11,8 +11,8 @@ from typing import Any
 
 from eth_abi.packed import encode_packed
 
-from milestone_escrow.chain.codec import Interface
-from milestone_escrow.chain.embedded import EmbeddedChain
+from milestone_escrow.chain.contract.codec import Interface
+from milestone_escrow.chain.embedded.chain import EmbeddedChain
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address, TypedData
 from milestone_escrow.protocol.safe import joined, safe_message

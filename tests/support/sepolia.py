@@ -14,8 +14,8 @@ from eth_abi.abi import encode
 from eth_hash.auto import keccak
 
 from milestone_escrow.chain.anvil import Anvil
-from milestone_escrow.chain.networks import network
-from milestone_escrow.chain.rpc import Node
+from milestone_escrow.chain.node.networks import network
+from milestone_escrow.chain.node.rpc import Node
 
 SEPOLIA = network("sepolia")
 USDC = SEPOLIA.token("USDC").address

@@ -11,10 +11,10 @@ import pytest
 
 from milestone_escrow.documents import examples
 from milestone_escrow.documents.agreement import Agreement
+from milestone_escrow.documents.check.report import Level
 from milestone_escrow.documents.evidence import manifest
 from milestone_escrow.documents.render import render_agreement, render_report
-from milestone_escrow.documents.report import Level
-from milestone_escrow.documents.requirements import (
+from milestone_escrow.documents.requirements.language import (
     AllRequired,
     DocumentRequired,
     Requirement,

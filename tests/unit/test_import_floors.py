@@ -36,7 +36,7 @@ DANGERS: dict[str, tuple[str, ...]] = {
     "web3": ("chain.",),
     "eth_tester": ("chain.",),
     "eth": ("chain.",),
-    "solcx": ("chain.solc",),
+    "solcx": ("chain.deploy.solc",),
     "eth_account": ("keys.", "chain."),
     "eth_keyfile": ("keys.",),
     "click": ("cli.",),
@@ -46,7 +46,7 @@ DANGERS: dict[str, tuple[str, ...]] = {
     "fastapi": ("oracle.api.", "web."),
     "jinja2": ("web.",),
 }
-ENVIRONMENT = "cli.home"
+ENVIRONMENT = "cli.shell.home"
 
 # What only whoever works on the package installs; other extras are for users.
 DEVELOPMENT = re.compile(r"extra == ['\"](dev|brownie)['\"]")

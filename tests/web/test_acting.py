@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from milestone_escrow.documents.signed_act import reason_hash
-from milestone_escrow.oracle import book
+from milestone_escrow.documents.files.signed_act import reason_hash
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.signing.counting import words_behind
 from milestone_escrow.oracle.signing.waiting import attestations
 from milestone_escrow.protocol.acts import Verdict
@@ -104,7 +104,7 @@ def test_submitted_disputed_and_ruled(scene: Stage, visit: Visit) -> None:
     assert _status(scene, signed, HANDOVER) is Status.SETTLED
     with scene.instance.service.store.reading() as connection:
         known = words_behind(connection, [reason_hash("The key is missing")])
-        events = [type(event).__name__ for event in book.events(connection, signed.id)]
+        events = [type(event).__name__ for event in viewing.events(connection, signed.id)]
     assert [words["reason"] for words in known.values()] == ["The key is missing"]
     scene.seen(lambda: True)
     assert "AgreementOpened" in events

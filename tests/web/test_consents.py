@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Page
 
-from milestone_escrow.documents.wallet_links import approve_link, svg_code
+from milestone_escrow.documents.files.wallet_links import approve_link, svg_code
 from milestone_escrow.oracle import proposals
 from milestone_escrow.protocol.acts import Resolution
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page
 
-from milestone_escrow.chain.codec import interface
+from milestone_escrow.chain.contract.codec import interface
 from milestone_escrow.protocol.lifecycle import Status
 from tests.cli.deal import DEAL
 from tests.web.conftest import Visit

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from milestone_escrow.chain.rpc import HttpNode
+from milestone_escrow.chain.node.rpc import HttpNode
 from milestone_escrow.errors import ChainError
 
 CHAIN_ID = 31337

@@ -13,65 +13,89 @@ from typing import Any, NoReturn
 
 import click
 
-from milestone_escrow.cli import boundary
-from milestone_escrow.cli.entry import Entry, EntryGroup
-from milestone_escrow.cli.home import prefer_fast_hashing, wants_colour
-from milestone_escrow.cli.secrets import refuse_secrets
+from milestone_escrow.cli.shell import boundary
+from milestone_escrow.cli.shell.entry import Entry, EntryGroup
+from milestone_escrow.cli.shell.home import prefer_fast_hashing, wants_colour
+from milestone_escrow.cli.shell.refused_secrets import refuse_secrets
 
 FAMILIES: Mapping[str, Mapping[str, Entry]] = {
     "Try it": {
-        "demo": Entry("demo", "demo", "Play an example agreement through, start to end."),
-        "sandbox": Entry("sandbox", "sandbox", "Run a private chain with everything set up."),
+        "demo": Entry("sandbox.demo", "demo", "Play an example agreement through, start to end."),
+        "sandbox": Entry(
+            "sandbox.sandbox", "sandbox", "Run a private chain with everything set up."
+        ),
     },
     "Prepare": {
-        "agreement": Entry("agreement", "agreement", "Write, check, show and sign agreements."),
-        "key": Entry("key", "key", "Create, list and import encrypted keys."),
-        "network": Entry("network", "network", "List, check and add networks."),
-        "deploy": Entry("deploy", "deploy", "Put the escrow contract on a network."),
-        "doctor": Entry("doctor", "doctor", "Check everything before money moves."),
+        "agreement": Entry(
+            "agreement.agreement", "agreement", "Write, check, show and sign agreements."
+        ),
+        "key": Entry("key.key", "key", "Create, list and import encrypted keys."),
+        "network": Entry("network.network", "network", "List, check and add networks."),
+        "deploy": Entry("network.deploy", "deploy", "Put the escrow contract on a network."),
+        "doctor": Entry("network.doctor", "doctor", "Check everything before money moves."),
     },
     "Pay in": {
-        "open": Entry("opening", "open_", "Open a signed agreement, and fund milestones."),
-        "fund": Entry("opening", "fund", "Pay milestones into the contract."),
+        "open": Entry("fund.opening", "open_", "Open a signed agreement, and fund milestones."),
+        "fund": Entry("fund.opening", "fund", "Pay milestones into the contract."),
     },
     "Decide": {
-        "attest": Entry("attest", "attest", "Sign a verdict on a milestone as its verifier."),
-        "submit": Entry("review", "submit", "State that a milestone is done."),
-        "dispute": Entry(
-            "review", "dispute", "Object to what is about to happen, or look at a dispute."
+        "attest": Entry(
+            "attest.attest", "attest", "Sign a verdict on a milestone as its verifier."
         ),
-        "approve": Entry("consent", "approve", "Let the buyer pay a milestone, or a part of it."),
-        "refund": Entry("consent", "refund", "Let the payee give a milestone back."),
-        "settle": Entry("consent", "settle", "Split a milestone by agreement of both sides."),
-        "rule": Entry("ruling", "rule", "Split a disputed milestone as the arbiter."),
-        "finalize": Entry("finalize", "finalize", "Let time decide what has fallen due."),
-        "withdraw": Entry("finalize", "withdraw", "Collect a payout that could not be delivered."),
-        "send": Entry("send", "send", "Send what somebody signed to a file."),
-        "safe": Entry("safe", "safe", "Sign as a Safe: collect its owners' signatures."),
+        "submit": Entry("dispute.review", "submit", "State that a milestone is done."),
+        "dispute": Entry(
+            "dispute.review", "dispute", "Object to what is about to happen, or look at a dispute."
+        ),
+        "approve": Entry(
+            "settle.consent", "approve", "Let the buyer pay a milestone, or a part of it."
+        ),
+        "refund": Entry("settle.consent", "refund", "Let the payee give a milestone back."),
+        "settle": Entry(
+            "settle.consent", "settle", "Split a milestone by agreement of both sides."
+        ),
+        "rule": Entry("dispute.ruling", "rule", "Split a disputed milestone as the arbiter."),
+        "finalize": Entry("dispute.finalize", "finalize", "Let time decide what has fallen due."),
+        "withdraw": Entry(
+            "dispute.finalize", "withdraw", "Collect a payout that could not be delivered."
+        ),
+        "send": Entry("send.send", "send", "Send what somebody signed to a file."),
+        "safe": Entry("safe.safe", "safe", "Sign as a Safe: collect its owners' signatures."),
     },
     "Serve": {
         "oracle": Entry(
-            "oracle", "oracle", "Run the service that watches, checks, signs and submits."
+            "oracle.oracle", "oracle", "Run the service that watches, checks, signs and submits."
         ),
-        "evidence": Entry("evidence", "evidence", "Hand in evidence for a milestone, and get it."),
+        "evidence": Entry(
+            "evidence.evidence", "evidence", "Hand in evidence for a milestone, and get it."
+        ),
     },
     "Change": {
         "amend": Entry(
-            "amend", "amend", "Change an open agreement: both sides sign, the money moves over."
+            "change.amend",
+            "amend",
+            "Change an open agreement: both sides sign, the money moves over.",
         ),
-        "extend": Entry("amend", "extend", "Write the change order that moves one date."),
-        "receivable": Entry("receivable", "receivable", "Sell a milestone's payout, or buy one."),
+        "extend": Entry("change.amend", "extend", "Write the change order that moves one date."),
+        "receivable": Entry(
+            "receivable.receivable", "receivable", "Sell a milestone's payout, or buy one."
+        ),
     },
     "Look": {
-        "status": Entry("status", "status", "Show what needs you, or where an agreement stands."),
-        "history": Entry("history", "history", "Show what has happened to an agreement."),
-        "tx": Entry("tx", "tx", "Replace a transaction that is stuck."),
+        "status": Entry(
+            "status.status", "status", "Show what needs you, or where an agreement stands."
+        ),
+        "history": Entry("status.history", "history", "Show what has happened to an agreement."),
+        "tx": Entry("send.tx", "tx", "Replace a transaction that is stuck."),
     },
     "Keep the books": {
-        "invoice": Entry("books", "invoice", "Write a milestone's invoice as PDF."),
-        "receipt": Entry("books", "receipt", "Write a milestone's receipt as PDF."),
-        "statement": Entry("books", "statement", "List every movement of money, for accounting."),
-        "audit": Entry("audit", "audit", "Export everything about an agreement, and verify it."),
+        "invoice": Entry("books.books", "invoice", "Write a milestone's invoice as PDF."),
+        "receipt": Entry("books.books", "receipt", "Write a milestone's receipt as PDF."),
+        "statement": Entry(
+            "books.books", "statement", "List every movement of money, for accounting."
+        ),
+        "audit": Entry(
+            "books.audit", "audit", "Export everything about an agreement, and verify it."
+        ),
     },
 }
 COMMANDS: Mapping[str, Entry] = {

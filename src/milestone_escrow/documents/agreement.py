@@ -34,7 +34,7 @@ from milestone_escrow.protocol.terms import MAX_VERIFIERS, Milestone, Terms
 from milestone_escrow.protocol.token import Token
 
 if TYPE_CHECKING:
-    from milestone_escrow.documents.report import Report
+    from milestone_escrow.documents.check.report import Report
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ class Agreement:
 
         `now` is when it is about to be signed, Unix seconds; by default the agreement's own date.
         """
-        from milestone_escrow.documents.check import check
+        from milestone_escrow.documents.check.checking import check
 
         return check(self, self.starts_at if now is None else now)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from milestone_escrow.documents.attachments import file_sha256
 from milestone_escrow.documents.canonical import canonical_json, sha256
-from milestone_escrow.documents.requirements import MEDIA_TYPES
+from milestone_escrow.documents.requirements.language import MEDIA_TYPES
 from milestone_escrow.errors import UsageError
 
 _NUMBERED = re.compile(r"[-_ ]?\d+$", re.ASCII)

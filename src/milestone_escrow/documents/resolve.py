@@ -8,7 +8,7 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from milestone_escrow.documents.model import AgreementFile
-from milestone_escrow.documents.requirements import (
+from milestone_escrow.documents.requirements.language import (
     AfterRequired,
     AllRequired,
     Names,

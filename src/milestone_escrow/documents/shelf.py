@@ -16,9 +16,9 @@ from pathlib import Path
 
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.bound import BoundAgreement
-from milestone_escrow.documents.files import write_private
-from milestone_escrow.documents.signed import SignedAgreement, signed_path
-from milestone_escrow.documents.signed_change import SignedChange
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement, signed_path
+from milestone_escrow.documents.files.signed_change import SignedChange
+from milestone_escrow.documents.files.writing import write_private
 from milestone_escrow.documents.source import suggest
 from milestone_escrow.errors import DocumentError, UsageError
 from milestone_escrow.protocol.signatures import Wallets

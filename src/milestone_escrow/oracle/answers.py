@@ -13,10 +13,10 @@ from functools import partial
 from typing import Any, TypeVar
 
 from milestone_escrow.documents.evidence import EvidenceFile, Manifest
-from milestone_escrow.documents.hostile import parse_json
-from milestone_escrow.documents.signed_act import reason_hash
+from milestone_escrow.documents.files.hostile import parse_json
+from milestone_escrow.documents.files.signed_act import reason_hash
 from milestone_escrow.errors import EscrowError, UsageError
-from milestone_escrow.oracle.signing.wire import (
+from milestone_escrow.oracle.signing.attestation_json import (
     read_account,
     read_attestation,
     read_hash,

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from milestone_escrow.chain.client import Escrow
-from milestone_escrow.chain.deployments import verify_contract
-from milestone_escrow.chain.wallets import ContractWallets
+from milestone_escrow.chain.contract.client import Escrow
+from milestone_escrow.chain.contract.wallets import ContractWallets
+from milestone_escrow.chain.deploy.deployments import verify_contract
 from milestone_escrow.errors import ChainError
 from milestone_escrow.oracle.api.deps import ApiDeps, ApiSettings
 from milestone_escrow.oracle.api.limits import rates

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
-from milestone_escrow.documents.signed_act import SignedAct, dumps_acts, reason_hash
+from milestone_escrow.documents.files.signed_act import SignedAct, dumps_acts, reason_hash
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.oracle.answers import (
     MAX_ANSWER,
@@ -36,8 +36,8 @@ from milestone_escrow.oracle.answers import (
     read_taken,
     strange,
 )
-from milestone_escrow.oracle.signing.batch_wire import BatchPost, batch_data
-from milestone_escrow.oracle.signing.wire import Post, post_data, read_hash
+from milestone_escrow.oracle.signing.attestation_json import Post, post_data, read_hash
+from milestone_escrow.oracle.signing.batch_json import BatchPost, batch_data
 from milestone_escrow.protocol.eip712 import Address
 
 if TYPE_CHECKING:

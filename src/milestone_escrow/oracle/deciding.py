@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, func, select
 
 from milestone_escrow.errors import EscrowError
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.policies import verdicts
 from milestone_escrow.oracle.policies.limits import Limits
 from milestone_escrow.oracle.policies.verdicts import Decision
@@ -56,7 +56,7 @@ class Deciding:
     def _decide(self, agreement_id: bytes, now: int) -> tuple[Decision, ...]:
         account = self._signer.address if self._signer else None
         with self._store.transaction() as connection:
-            view = book.agreement(connection, agreement_id)
+            view = viewing.agreement(connection, agreement_id)
             if view is None or view.signed is None:
                 return ()
             decided = verdicts.decide(connection, view, self._limits, now, account)
@@ -90,7 +90,7 @@ class Deciding:
 
     def _candidates(self, connection: Connection, wall: int) -> list[bytes]:
         entry = connection.execute(select(func.max(t.audit.c.seq))).scalar_one() or 0
-        head = book.head(connection)
+        head = viewing.head(connection)
         block = head.number if head else -1
         if self._swept is None or wall - self._swept >= SWEEP:
             self._swept = wall

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from milestone_escrow.chain.client import Escrow
-from milestone_escrow.chain.deployments import verify_contract
-from milestone_escrow.chain.doctor import Finding
-from milestone_escrow.chain.fees import coins
-from milestone_escrow.chain.probes import head
+from milestone_escrow.chain.contract.client import Escrow
+from milestone_escrow.chain.deploy.deployments import verify_contract
+from milestone_escrow.chain.deploy.readiness import Finding
+from milestone_escrow.chain.node.probes import head
+from milestone_escrow.chain.send.fees import coins
 from milestone_escrow.documents.when import format_duration
 from milestone_escrow.errors import EscrowError
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.assembly import channels
 from milestone_escrow.oracle.evidence.blobs import open_blobs
 from milestone_escrow.oracle.policies.limits import Limits
@@ -140,7 +140,7 @@ def _store(patient: Patient, escrow: Escrow, domain: Domain) -> Iterator[Finding
         return
     try:
         with store.reading() as connection:
-            reached = book.head(connection)
+            reached = viewing.head(connection)
         at = f"block {reached.number}" if reached else "nothing yet"
         yield Finding("store", f"{describe(where)} is in order and has followed the chain to {at}")
         yield _looked("log", lambda: _log(store))

@@ -10,13 +10,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select
 
-from milestone_escrow.documents.signed_act import ACTS, SignedAct
-from milestone_escrow.documents.signed_change import SignedChange
+from milestone_escrow.documents.files.signed_act import ACTS, SignedAct
+from milestone_escrow.documents.files.signed_change import SignedChange
 from milestone_escrow.errors import EscrowError, LifecycleError, UsageError
-from milestone_escrow.oracle.book import AgreementView
 from milestone_escrow.oracle.store import audit
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import serialize, upsert
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.acts import Resolution
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import end, held

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from milestone_escrow.chain.events import MilestoneDisputed, MilestoneRuled
-from milestone_escrow.documents.signed_act import reason_hash, reason_words
+from milestone_escrow.chain.contract.events import MilestoneDisputed, MilestoneRuled
+from milestone_escrow.documents.files.signed_act import reason_hash, reason_words
 from milestone_escrow.errors import LifecycleError
-from milestone_escrow.oracle import book
-from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.signing.counting import words_behind
 from milestone_escrow.oracle.store import audit, shapes
 from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.oracle.viewing import AgreementView
 
 _EVENTS = (MilestoneDisputed, MilestoneRuled)
 
@@ -57,7 +57,7 @@ def hand_in(
         )
     if asked[0].text:
         return False
-    book.keep_words(connection, digest, reason_words(text), now)
+    viewing.keep_words(connection, digest, reason_words(text), now)
     subject = audit.subject_of(view.id, index)
     audit.record(connection, now, by, "reason.added", subject, reason_hash=digest)
     return True

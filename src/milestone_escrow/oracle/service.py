@@ -15,9 +15,9 @@ from typing import Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from milestone_escrow.chain.networks import Network
+from milestone_escrow.chain.node.networks import Network
 from milestone_escrow.errors import EscrowError
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.indexer.indexer import DeepReorgError, Indexer, Progress
 from milestone_escrow.oracle.relaying.relayer import Relayer, Report
 from milestone_escrow.oracle.reminders.delivery import Channel
@@ -86,7 +86,7 @@ class Service:
         """The time that the contract's clocks go by; a local chain has a time of its own."""
         wall = self.clock()
         with self.store.reading() as connection:
-            head = book.head(connection)
+            head = viewing.head(connection)
         if head is None:
             return wall
         return head.time if self.network.local else max(head.time, wall)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
-from milestone_escrow.chain.events import (
+from milestone_escrow.chain.contract.events import (
     AgreementAmended,
     AgreementOpened,
     Event,
@@ -21,8 +21,8 @@ from milestone_escrow.chain.events import (
     PayoutCredited,
     Place,
 )
-from milestone_escrow.chain.networks import Network
-from milestone_escrow.chain.replay import replay
+from milestone_escrow.chain.contract.replay import replay
+from milestone_escrow.chain.node.networks import Network
 from milestone_escrow.documents.bound import BoundAgreement
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.documents.vat import Taxed

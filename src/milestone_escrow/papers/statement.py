@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass, fields
 
-from milestone_escrow.chain.events import (
+from milestone_escrow.chain.contract.events import (
     AgreementAmended,
     Event,
     MilestoneAssigned,

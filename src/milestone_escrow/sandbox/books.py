@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from milestone_escrow.chain.events import Event, MilestonePaid, MilestonesFunded
-from milestone_escrow.chain.replay import replay
+from milestone_escrow.chain.contract.events import Event, MilestonePaid, MilestonesFunded
+from milestone_escrow.chain.contract.replay import replay
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import State, Status
 from milestone_escrow.sandbox.player import Player

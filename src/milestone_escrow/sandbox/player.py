@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
-from milestone_escrow.chain.client import Escrow
-from milestone_escrow.chain.transactions import Receipt
+from milestone_escrow.chain.contract.client import Escrow
+from milestone_escrow.chain.send.transactions import Receipt
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.bound import BoundAgreement
-from milestone_escrow.documents.collected import words_hash, words_of
-from milestone_escrow.documents.signed import SignedAgreement
+from milestone_escrow.documents.files.collected import words_hash, words_of
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.documents.when import DAY
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.acts import Attestation, Resolution, Verdict

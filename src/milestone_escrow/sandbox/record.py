@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from milestone_escrow.documents.files import write_private
+from milestone_escrow.documents.files.writing import write_private
 from milestone_escrow.errors import EscrowError
 
 

@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from milestone_escrow.chain.client import Escrow
-from milestone_escrow.chain.embedded import EmbeddedChain
-from milestone_escrow.chain.events import Event, read_event
-from milestone_escrow.chain.networks import Network
-from milestone_escrow.chain.rpc import RpcError
-from milestone_escrow.chain.rpc_server import PORT, RpcServer
+from milestone_escrow.chain.contract.client import Escrow
+from milestone_escrow.chain.contract.events import Event, read_event
+from milestone_escrow.chain.embedded.chain import EmbeddedChain
+from milestone_escrow.chain.embedded.server import PORT, RpcServer
+from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.rpc import RpcError
 from milestone_escrow.documents.when import DAY
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.keys.signers import DevSigner

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from milestone_escrow.chain.events import Event, MilestonePaid, MilestonesFunded
+from milestone_escrow.chain.contract.events import Event, MilestonePaid, MilestonesFunded
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.bound import BoundAgreement
 from milestone_escrow.documents.evidence import Manifest

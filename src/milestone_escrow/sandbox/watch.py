@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from milestone_escrow.chain.events import (
+from milestone_escrow.chain.contract.events import (
     AgreementOpened,
     CreditWithdrawn,
     Event,
@@ -20,7 +20,7 @@ from milestone_escrow.chain.events import (
     MilestoneSubmitted,
     PayoutCredited,
 )
-from milestone_escrow.chain.reader import Reader
+from milestone_escrow.chain.contract.reader import Reader
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.money import format_amount
 from milestone_escrow.documents.when import format_time

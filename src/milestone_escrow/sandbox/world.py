@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from milestone_escrow.chain.client import Escrow
-from milestone_escrow.chain.embedded import EmbeddedChain
-from milestone_escrow.chain.embedded_records import MinedTransaction
-from milestone_escrow.chain.transactions import Receipt
+from milestone_escrow.chain.contract.client import Escrow
+from milestone_escrow.chain.embedded.chain import EmbeddedChain
+from milestone_escrow.chain.embedded.records import MinedTransaction
+from milestone_escrow.chain.send.transactions import Receipt
 from milestone_escrow.errors import UsageError
 from milestone_escrow.keys.signers import DevSigner
 from milestone_escrow.protocol.devchain import SANDBOX_ACCOUNTS, SANDBOX_OPERATOR

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from milestone_escrow.chain.events import Event, MilestonePaid, MilestonesFunded
+from milestone_escrow.chain.contract.events import Event, MilestonePaid, MilestonesFunded
 from milestone_escrow.documents.money import Denomination, format_amount
 from milestone_escrow.documents.when import day_of
-from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.lifecycle import held
 
 HEIGHT = 160

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from milestone_escrow.documents.wallet_links import approve_link, fund_page, svg_code
+from milestone_escrow.documents.files.wallet_links import approve_link, fund_page, svg_code
 from milestone_escrow.oracle.api.viewers import Viewer
-from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.web.deps import WebDeps
 
 

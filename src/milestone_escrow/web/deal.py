@@ -7,12 +7,12 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
 
-from milestone_escrow.chain.events import Event, MilestonePaid
-from milestone_escrow.chain.networks import Network
-from milestone_escrow.documents.check_power import powers
-from milestone_escrow.documents.signed import PARTIES
+from milestone_escrow.chain.contract.events import Event, MilestonePaid
+from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.documents.check.power import powers
+from milestone_escrow.documents.files.signed_agreement import PARTIES
 from milestone_escrow.documents.when import format_relative, format_time
-from milestone_escrow.oracle.book import AgreementView, MilestoneView
+from milestone_escrow.oracle.viewing import AgreementView, MilestoneView
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import Split, Status, held
 from milestone_escrow.sandbox.names import listed

@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 
 from fastapi import Depends, Request
 
-from milestone_escrow.chain.client import Escrow
+from milestone_escrow.chain.contract.client import Escrow
 from milestone_escrow.oracle.api.deps import ApiDeps
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.sandbox.names import listed
 from milestone_escrow.web.shapes import Todo

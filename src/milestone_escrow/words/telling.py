@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from milestone_escrow.chain import events as happened
-from milestone_escrow.chain.events import Event
+from milestone_escrow.chain.contract import events as happened
+from milestone_escrow.chain.contract.events import Event
 from milestone_escrow.documents.bound import BoundAgreement
 from milestone_escrow.documents.when import format_time
 from milestone_escrow.protocol.acts import Verdict

@@ -12,7 +12,7 @@ import pytest
 from eth_abi import decode, encode
 from eth_utils import keccak, to_checksum_address
 
-from milestone_escrow.chain.compiler import Artifact
+from milestone_escrow.chain.deploy.compiler import Artifact
 from tests.contracts.support.evm import GAS, Chain, Log, Receipt, Reverted
 
 STRANGER = to_checksum_address("0x" + "57" * 20)

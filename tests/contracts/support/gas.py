@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from milestone_escrow.chain.compiler import Artifact
+from milestone_escrow.chain.deploy.compiler import Artifact
 from milestone_escrow.protocol.terms import DAY, Milestone
 from tests.contracts.support.amendments import amend, revised
 from tests.contracts.support.batches import attest_batch

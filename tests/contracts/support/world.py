@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from milestone_escrow.chain.compiler import Artifact
+from milestone_escrow.chain.deploy.compiler import Artifact
 from milestone_escrow.protocol.acts import Attestation, Dispute, Resolution, Ruling, Submission
 from milestone_escrow.protocol.eip712 import Domain
 from milestone_escrow.protocol.lifecycle import State, Status

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import seed as hypothesis_seed
 from hypothesis.stateful import run_state_machine_as_test
 
-from milestone_escrow.chain.artifact import load
-from milestone_escrow.chain.compiler import Artifact
+from milestone_escrow.chain.contract.artifact import load
+from milestone_escrow.chain.deploy.compiler import Artifact
 from tests.invariants.machine.acts import NAMES
 from tests.invariants.machine.base import rules_of
 from tests.invariants.machine.certificates import Certificates

@@ -9,7 +9,7 @@ from typing import Any
 from eth_hash.auto import keccak
 from eth_utils import to_canonical_address
 
-from milestone_escrow.chain.compiler import Artifact
+from milestone_escrow.chain.deploy.compiler import Artifact
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address, Domain
 from milestone_escrow.protocol.lifecycle import State, Status
 from tests.contracts.support.contract import Contract

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from milestone_escrow.documents.collected import words_hash
+from milestone_escrow.documents.files.collected import words_hash
 from milestone_escrow.oracle.relaying.calls import attest_call
-from milestone_escrow.oracle.signing.wire import Post, post_data
+from milestone_escrow.oracle.signing.attestation_json import Post, post_data
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.eip712 import ZERO_HASH
 from tests.oracle.api.world import DOMAIN, FOUNDATION, NOW, WALLS, World, signer

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from milestone_escrow.documents.collected import words_hash
+from milestone_escrow.documents.files.collected import words_hash
 from milestone_escrow.oracle.relaying.calls import batch_call
-from milestone_escrow.oracle.signing.batch_wire import MAX_ITEMS, BatchPost, Item, batch_data
+from milestone_escrow.oracle.signing.batch_json import MAX_ITEMS, BatchPost, Item, batch_data
 from milestone_escrow.protocol.acts import Attestation, Verdict, batch_typed_data
 from milestone_escrow.protocol.batch import Batch
 from tests.oracle.api.test_attestations import attestation, signed

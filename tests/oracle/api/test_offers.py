@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from milestone_escrow.documents.signed_act import SignedAct, dumps_acts
+from milestone_escrow.documents.files.signed_act import SignedAct, dumps_acts
 from milestone_escrow.protocol.acts import Submission
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, ZERO_HASH
 from milestone_escrow.protocol.receivables import Offer

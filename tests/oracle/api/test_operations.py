@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from sqlalchemy import insert
 
-from milestone_escrow.chain.networks import network
+from milestone_escrow.chain.node.networks import network
 from milestone_escrow.oracle.relaying.figures import Figures
 from milestone_escrow.oracle.store import tables as t
 from tests.docs.console import ROOT

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from milestone_escrow.chain.events import MilestoneDisputed, MilestoneRuled, Place
-from milestone_escrow.documents.signed_act import reason_hash
+from milestone_escrow.chain.contract.events import MilestoneDisputed, MilestoneRuled, Place
+from milestone_escrow.documents.files.signed_act import reason_hash
 from milestone_escrow.oracle.store import audit
 from tests.oracle.api.world import NOW, WALLS, World, happened, signer
 

@@ -15,7 +15,7 @@ import httpx
 import pytest
 import uvicorn
 
-from milestone_escrow.chain.events import MilestoneFinalized, MilestonePaid, Place
+from milestone_escrow.chain.contract.events import MilestoneFinalized, MilestonePaid, Place
 from milestone_escrow.oracle.api import changes
 from milestone_escrow.oracle.api.changes import Place as Told
 from milestone_escrow.oracle.api.hub import Hub

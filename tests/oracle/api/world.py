@@ -12,17 +12,17 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Connection, insert, update
 
 from milestone_escrow import Agreement
-from milestone_escrow.chain.events import (
+from milestone_escrow.chain.contract.events import (
     AgreementOpened,
     Event,
     MilestonePaid,
     MilestonesFunded,
     Place,
 )
-from milestone_escrow.chain.networks import network
-from milestone_escrow.documents.signed import SignedAgreement
+from milestone_escrow.chain.node.networks import network
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.keys import DevSigner
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.api import sessions
 from milestone_escrow.oracle.api.app import create_app
 from milestone_escrow.oracle.api.deps import ApiDeps, ApiSettings
@@ -237,7 +237,7 @@ def set_state(store: Store, signed: SignedAgreement, index: int, state: State) -
 
 def register(store: Store, signed: SignedAgreement) -> None:
     with store.transaction() as connection:
-        book.register(connection, signed, by="operator", now=NOW)
+        viewing.register(connection, signed, by="operator", now=NOW)
 
 
 OPERATOR = "the-operators-own-token-of-32-characters"

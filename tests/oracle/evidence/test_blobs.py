@@ -12,7 +12,7 @@ import pytest
 
 from milestone_escrow.errors import StoreError, UsageError
 from milestone_escrow.oracle.evidence.blobs import Blob, Blobs, Folder, Remote, open_blobs
-from milestone_escrow.oracle.store import steps
+from milestone_escrow.oracle.store import failpoints
 
 CONTENT = b"a bill of lading" * 1_000
 DIGEST = hashlib.sha256(CONTENT).digest()
@@ -109,10 +109,10 @@ def test_killed_before_the_rename_leaves_nothing_that_is_found(tmp_path: Path) -
         raise Killed
 
     folder = Folder(tmp_path / "evidence")
-    steps.set_hook(kill)
+    failpoints.set_hook(kill)
     with pytest.raises(Killed):
         folder.put(pieces(), anything)
-    steps.set_hook(None)
+    failpoints.set_hook(None)
     with pytest.raises(StoreError):
         folder.read(DIGEST)
     assert folder.put(pieces(), anything).sha256 == DIGEST

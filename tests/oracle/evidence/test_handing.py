@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from milestone_escrow.documents.collected import words_hash, words_of
 from milestone_escrow.documents.evidence import manifest as local_manifest
+from milestone_escrow.documents.files.collected import words_hash, words_of
 from milestone_escrow.errors import EscrowError, StoreError, UsageError
 from milestone_escrow.oracle.evidence import handing
 from milestone_escrow.oracle.evidence.blobs import Folder
@@ -23,7 +23,7 @@ from milestone_escrow.oracle.evidence.listing import (
     read,
 )
 from milestone_escrow.oracle.evidence.manifests import manifest_hash
-from milestone_escrow.oracle.store import audit, steps
+from milestone_escrow.oracle.store import audit, failpoints
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.lifecycle import Status
@@ -301,10 +301,10 @@ def test_killed_between_keeping_and_listing_it_is_handed_in_again(
         if name == "evidence.kept":
             raise Killed
 
-    steps.set_hook(kill)
+    failpoints.set_hook(kill)
     with pytest.raises(Killed):
         hand_in(house, folder, "report.pdf")
-    steps.set_hook(None)
+    failpoints.set_hook(None)
     assert listed(house) == ()
     entry = hand_in(house, folder, "report.pdf")
     assert listed(house) == (entry,)

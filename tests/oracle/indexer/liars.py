@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from milestone_escrow.chain.rpc import LimitedError, Node, RpcError
+from milestone_escrow.chain.node.rpc import LimitedError, Node, RpcError
 from milestone_escrow.errors import ChainError
 
 HEADS = ("latest", "finalized")

@@ -9,9 +9,9 @@ from typing import Any
 from eth_hash.auto import keccak
 from rlp import encode
 
-from milestone_escrow.chain.headers import bloom_of
-from milestone_escrow.chain.receipts import ordered_root
-from milestone_escrow.chain.rpc import METHOD_NOT_FOUND, RpcError
+from milestone_escrow.chain.node.rpc import METHOD_NOT_FOUND, RpcError
+from milestone_escrow.chain.proofs.headers import bloom_of
+from milestone_escrow.chain.proofs.receipts import ordered_root
 from tests.oracle.indexer.story import START, Written
 
 CHAIN_ID = 31337

@@ -10,9 +10,9 @@ from typing import Any
 
 from eth_abi.abi import encode
 
-from milestone_escrow.chain import events as e
-from milestone_escrow.chain.codec import _type, interface
-from milestone_escrow.chain.structs import bitmap, milestone_tuple, terms_tuple
+from milestone_escrow.chain.contract import events as e
+from milestone_escrow.chain.contract.codec import _type, interface
+from milestone_escrow.chain.contract.structs import bitmap, milestone_tuple, terms_tuple
 from milestone_escrow.errors import LifecycleError
 from milestone_escrow.protocol import transitions
 from milestone_escrow.protocol.acts import Attestation, Verdict

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
-from milestone_escrow.chain import events as e
-from milestone_escrow.chain.networks import Network
+from milestone_escrow.chain.contract import events as e
+from milestone_escrow.chain.node.networks import Network
 from milestone_escrow.oracle.indexer import fates
 from milestone_escrow.oracle.indexer.indexer import Indexer
 from milestone_escrow.oracle.indexer.limits import Watched

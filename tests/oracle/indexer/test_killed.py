@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from milestone_escrow.chain.networks import Network
+from milestone_escrow.chain.node.networks import Network
 from milestone_escrow.oracle.indexer.indexer import Indexer
 from milestone_escrow.oracle.indexer.limits import Limits
-from milestone_escrow.oracle.store import steps
+from milestone_escrow.oracle.store import failpoints
 from milestone_escrow.oracle.store.store import Store
 from tests.oracle.indexer.conftest import Told
 from tests.oracle.indexer.scripted import CONTRACT
@@ -40,7 +40,7 @@ def killing(moment: str) -> list[str]:
         if name == moment and passed.count(name) == 1:
             raise Killed
 
-    steps.set_hook(hook)
+    failpoints.set_hook(hook)
     return passed
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from milestone_escrow.chain.endpoints import Endpoints
-from milestone_escrow.chain.networks import Network
-from milestone_escrow.chain.rpc import METHOD_NOT_FOUND, LimitedError, RpcError
+from milestone_escrow.chain.node.endpoints import Endpoints
+from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.rpc import METHOD_NOT_FOUND, LimitedError, RpcError
 from milestone_escrow.errors import ChainError
 from milestone_escrow.oracle.indexer.indexer import Indexer
 from milestone_escrow.oracle.indexer.limits import Limits

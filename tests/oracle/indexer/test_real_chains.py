@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from milestone_escrow import Agreement, Escrow
-from milestone_escrow.chain.endpoints import Endpoints
-from milestone_escrow.chain.headers import read_header
-from milestone_escrow.chain.networks import Network
-from milestone_escrow.chain.rpc import Node
-from milestone_escrow.chain.rpc_server import RpcServer
+from milestone_escrow.chain.embedded.server import RpcServer
+from milestone_escrow.chain.node.endpoints import Endpoints
+from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.rpc import Node
+from milestone_escrow.chain.proofs.headers import read_header
 from milestone_escrow.errors import StoreError
 from milestone_escrow.keys import DevSigner
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.indexer.indexer import Indexer
 from milestone_escrow.oracle.indexer.limits import Limits
 from milestone_escrow.oracle.store.store import Store
@@ -54,8 +54,8 @@ def shown(states: tuple[State, ...]) -> tuple[State, ...]:
 
 def assert_as_on_chain(store: Store, escrow: Escrow, agreement_id: bytes) -> None:
     with store.reading() as connection:
-        view = book.agreement(connection, agreement_id)
-        head = book.head(connection)
+        view = viewing.agreement(connection, agreement_id)
+        head = viewing.head(connection)
     assert view is not None
     assert head is not None
     found = escrow.find(agreement_id)

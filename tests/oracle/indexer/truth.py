@@ -8,8 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from milestone_escrow.chain.events import AgreementAmended, AgreementOpened, Event, read_event
-from milestone_escrow.chain.replay import replay
+from milestone_escrow.chain.contract.events import (
+    AgreementAmended,
+    AgreementOpened,
+    Event,
+    read_event,
+)
+from milestone_escrow.chain.contract.replay import replay
 from milestone_escrow.oracle.store import shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from milestone_escrow.documents.requirements import (
+from milestone_escrow.documents.requirements.language import (
     AfterRequired,
     AllRequired,
     DocumentRequired,

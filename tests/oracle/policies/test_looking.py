@@ -104,7 +104,7 @@ def test_a_number_is_kept_digit_by_digit(house: House, answers: Answers) -> None
 
 
 def test_a_crash_between_asking_and_keeping_only_asks_again(house: House, answers: Answers) -> None:
-    from milestone_escrow.oracle.store import steps
+    from milestone_escrow.oracle.store import failpoints
 
     class Killed(BaseException):
         pass
@@ -113,9 +113,9 @@ def test_a_crash_between_asking_and_keeping_only_asks_again(house: House, answer
         if name == "policies.looked":
             raise Killed
 
-    steps.set_hook(kill)
+    failpoints.set_hook(kill)
     with pytest.raises(Killed):
         Looking(house.store, answers).round(NOW, NOW)
-    steps.set_hook(None)
+    failpoints.set_hook(None)
     assert Looking(house.store, answers).round(NOW, NOW) == 1
     assert shown(house)[0] == "pending"

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from milestone_escrow.documents import kinds
-from milestone_escrow.documents.requirements import (
+from milestone_escrow.documents.requirements.language import (
     Names,
     OtherRequired,
     RequirementError,
+    plug_ins,
     read_requirements,
     requirements_hash,
 )
@@ -42,14 +42,14 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
         for name, thing in objects.items():
             setattr(module, name, thing)
         monkeypatch.setitem(sys.modules, "fresh_goods", module)
-        points = [EntryPoint(name, f"fresh_goods:{name}", kinds.GROUP) for name in objects]
-        monkeypatch.setattr(kinds, "entry_points", lambda group: points)
-        kinds._entries.cache_clear()
-        kinds._load.cache_clear()
+        points = [EntryPoint(name, f"fresh_goods:{name}", plug_ins.GROUP) for name in objects]
+        monkeypatch.setattr(plug_ins, "entry_points", lambda group: points)
+        plug_ins._entries.cache_clear()
+        plug_ins._load.cache_clear()
 
     yield put
-    kinds._entries.cache_clear()
-    kinds._load.cache_clear()
+    plug_ins._entries.cache_clear()
+    plug_ins._load.cache_clear()
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def test_a_kind_that_was_uninstalled_since_fails(install: Install) -> None:
 def test_the_languages_own_words_cannot_be_taken(install: Install, name: str) -> None:
     install(**{name: Usual})
     with pytest.raises(UsageError, match="cannot be the name"):
-        kinds.find_kind(name)
+        plug_ins.find_kind(name)
 
 
 def test_an_object_that_is_no_kind_is_refused(install: Install) -> None:
@@ -207,18 +207,18 @@ def test_a_package_that_cannot_be_imported_is_named(
     install(odd=Usual)
     monkeypatch.setitem(sys.modules, "fresh_goods", None)
     with pytest.raises(UsageError, match="cannot be loaded from fresh_goods:odd"):
-        kinds.find_kind("odd")
+        plug_ins.find_kind("odd")
 
 
 def test_two_packages_for_one_kind_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    points = [EntryPoint("odd", f"{name}:Odd", kinds.GROUP) for name in ("one", "two")]
-    monkeypatch.setattr(kinds, "entry_points", lambda group: points)
-    kinds._entries.cache_clear()
+    points = [EntryPoint("odd", f"{name}:Odd", plug_ins.GROUP) for name in ("one", "two")]
+    monkeypatch.setattr(plug_ins, "entry_points", lambda group: points)
+    plug_ins._entries.cache_clear()
     try:
         with pytest.raises(UsageError, match="two packages"):
-            kinds.find_kind("odd")
+            plug_ins.find_kind("odd")
     finally:
-        kinds._entries.cache_clear()
+        plug_ins._entries.cache_clear()
 
 
 def test_what_a_kind_says_of_itself_decides_whether_the_payee_is_alone(install: Install) -> None:

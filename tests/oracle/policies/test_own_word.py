@@ -12,7 +12,7 @@ from itertools import combinations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from milestone_escrow.documents.requirements import (
+from milestone_escrow.documents.requirements.language import (
     AfterRequired,
     AllRequired,
     Requirement,

@@ -9,13 +9,13 @@ from sqlalchemy import insert, update
 
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.canonical import sha256
-from milestone_escrow.documents.signed import SignedAgreement
-from milestone_escrow.oracle import book
-from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.evidence.handing import hashed, record
 from milestone_escrow.oracle.store import shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address, Domain
 from milestone_escrow.protocol.lifecycle import State, Status
@@ -119,7 +119,7 @@ class House:
     @property
     def view(self) -> AgreementView:
         with self.store.reading() as connection:
-            found = book.agreement(connection, self.signed.id)
+            found = viewing.agreement(connection, self.signed.id)
         assert found is not None
         return found
 
@@ -182,7 +182,7 @@ def build(store: Store, milestones: str = HOUSE, domain: Domain = DOMAIN) -> Hou
     signed = SignedAgreement.start(bound)
     state = State(status=Status.FUNDED)
     with store.transaction() as connection:
-        book.register(connection, signed, by="test", now=NOW - 1_000)
+        viewing.register(connection, signed, by="test", now=NOW - 1_000)
         connection.execute(
             insert(t.agreements).values(
                 agreement_id=signed.id, buyer=BUYER, supplier=SUPPLIER, arbiter=ARBITER,

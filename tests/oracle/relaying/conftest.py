@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from milestone_escrow import Escrow
-from milestone_escrow.chain.structs import OpenedAgreement
+from milestone_escrow.chain.contract.structs import OpenedAgreement
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.oracle.store.store import Store
 from tests.oracle.relaying.world import CONFIRMATIONS, START, World, opened

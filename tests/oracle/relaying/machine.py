@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from milestone_escrow import Escrow
-from milestone_escrow.chain.events import MilestoneAttested
-from milestone_escrow.chain.rpc import RpcError
-from milestone_escrow.chain.structs import OpenedAgreement
+from milestone_escrow.chain.contract.events import MilestoneAttested
+from milestone_escrow.chain.contract.structs import OpenedAgreement
+from milestone_escrow.chain.node.rpc import RpcError
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.oracle.relaying.relayer import Relayer
 from milestone_escrow.oracle.relaying.settings import RelayingSettings
-from milestone_escrow.oracle.store import steps
+from milestone_escrow.oracle.store import failpoints
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.lifecycle import Status
 from tests.oracle.relaying.world import CONFIRMATIONS, START, World, opened
@@ -108,13 +108,13 @@ class Relaying(RuleBasedStateMachine):
             if name == moment:
                 raise KilledError
 
-        steps.set_hook(hook)
+        failpoints.set_hook(hook)
         try:
             self.world.turn(self.relayer, seconds)
         except KilledError:
             pass
         finally:
-            steps.set_hook(None)
+            failpoints.set_hook(None)
         self.start()
 
     @rule()

@@ -9,14 +9,14 @@ from itertools import count
 import pytest
 from sqlalchemy import update
 
-from milestone_escrow.chain.structs import OpenedAgreement
+from milestone_escrow.chain.contract.structs import OpenedAgreement
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.oracle.relaying.planning import plan
+from milestone_escrow.oracle.signing.attestation_json import Post
 from milestone_escrow.oracle.signing.batch_intake import take_batch
-from milestone_escrow.oracle.signing.batch_wire import MAX_ITEMS, BatchPost, Item
+from milestone_escrow.oracle.signing.batch_json import MAX_ITEMS, BatchPost, Item
 from milestone_escrow.oracle.signing.intake import take_many
-from milestone_escrow.oracle.signing.wire import Post
-from milestone_escrow.oracle.store import steps
+from milestone_escrow.oracle.store import failpoints
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.protocol.acts import Attestation, batch_typed_data
 from milestone_escrow.protocol.lifecycle import Status
@@ -68,8 +68,8 @@ def test_a_complete_batch_is_one_transaction(world: World, deal: OpenedAgreement
 
 
 def batch_selector(world: World) -> bytes:
-    from milestone_escrow.chain.codec import interface
-    from milestone_escrow.chain.reader import CONTRACT
+    from milestone_escrow.chain.contract.codec import interface
+    from milestone_escrow.chain.contract.reader import CONTRACT
 
     return interface(CONTRACT).call("attestBatch", [], 0, [])[:4]
 
@@ -176,12 +176,12 @@ def test_a_relayer_that_dies_leaves_nothing_undone_and_nothing_done_twice(
             raise KilledError
 
     signed(world, [(deal, 0), (deal, 1)])
-    steps.set_hook(hook)
+    failpoints.set_hook(hook)
     try:
         with pytest.raises(KilledError):
             world.turn(world.relayer(owner="dead"))
     finally:
-        steps.set_hook(None)
+        failpoints.set_hook(None)
     world.settle(world.relayer(owner="living"), 6)
     assert statuses(world, deal, 0, 1) == [SETTLED, SETTLED]
     assert world.stages() == ["final"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import update
 
-from milestone_escrow.chain.structs import OpenedAgreement
+from milestone_escrow.chain.contract.structs import OpenedAgreement
 from milestone_escrow.errors import ChainError
 from milestone_escrow.keys import DevSigner
-from milestone_escrow.oracle.store import steps
+from milestone_escrow.oracle.store import failpoints
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.protocol.lifecycle import Status
 from tests.oracle.relaying.world import RELAYER, World
@@ -24,10 +24,10 @@ def kill_at(moment: str) -> None:
 
     def hook(name: str) -> None:
         if name == moment:
-            steps.set_hook(None)
+            failpoints.set_hook(None)
             raise KilledError(moment)
 
-    steps.set_hook(hook)
+    failpoints.set_hook(hook)
 
 
 def test_empty_receipts_of_a_mined_transaction_do_not_fail_it(

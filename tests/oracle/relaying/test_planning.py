@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import update
 
-from milestone_escrow.chain.structs import OpenedAgreement
+from milestone_escrow.chain.contract.structs import OpenedAgreement
 from milestone_escrow.oracle.relaying.planning import Planned, plan
 from milestone_escrow.oracle.store import audit
 from milestone_escrow.oracle.store import tables as t

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from milestone_escrow.chain.rpc import RpcError
-from milestone_escrow.chain.structs import OpenedAgreement
+from milestone_escrow.chain.contract.structs import OpenedAgreement
+from milestone_escrow.chain.node.rpc import RpcError
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.lifecycle import Status
 from tests.oracle.relaying.world import AMOUNT, OTHER_RELAYER, World

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from milestone_escrow.chain.structs import OpenedAgreement
+from milestone_escrow.chain.contract.structs import OpenedAgreement
 from milestone_escrow.errors import UsageError
 from milestone_escrow.oracle.relaying.settings import RelayingSettings
 from milestone_escrow.oracle.settings import Relaying

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from milestone_escrow.chain.structs import OpenedAgreement
+from milestone_escrow.chain.contract.structs import OpenedAgreement
 from milestone_escrow.errors import KeyFileError
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.protocol.lifecycle import Status

@@ -10,9 +10,9 @@ from itertools import count
 import pytest
 
 from milestone_escrow import Escrow
-from milestone_escrow.chain.structs import OpenedAgreement
+from milestone_escrow.chain.contract.structs import OpenedAgreement
 from milestone_escrow.keys import DevSigner
-from milestone_escrow.oracle.store import steps
+from milestone_escrow.oracle.store import failpoints
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.lifecycle import Status
 from tests.oracle.relaying.world import CONFIRMATIONS, OTHER_RELAYER, RELAYER, World
@@ -118,7 +118,7 @@ def _die_at(world: World, moment: str, number: int) -> None:
         if name == moment and next(numbers) == 0:
             raise KilledError
 
-    steps.set_hook(hook)
+    failpoints.set_hook(hook)
     with pytest.raises(KilledError):
         world.turn(world.relayer(number, "dead"))
-    steps.set_hook(None)
+    failpoints.set_hook(None)

@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import insert, select
 
 from milestone_escrow import Escrow
-from milestone_escrow.chain.networks import Network
-from milestone_escrow.chain.rpc import Node
-from milestone_escrow.chain.structs import OpenedAgreement
+from milestone_escrow.chain.contract.structs import OpenedAgreement
+from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.rpc import Node
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.oracle.indexer.indexer import Indexer
 from milestone_escrow.oracle.relaying.intents import Attempt, Intent, read_attempt, read_intent

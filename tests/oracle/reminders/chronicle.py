@@ -12,13 +12,13 @@ from pathlib import Path
 
 from sqlalchemy import Connection, delete, insert
 
-from milestone_escrow.chain import events as happened
-from milestone_escrow.chain.events import Event, Place
-from milestone_escrow.chain.replay import replay
+from milestone_escrow.chain.contract import events as happened
+from milestone_escrow.chain.contract.events import Event, Place
+from milestone_escrow.chain.contract.replay import replay
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.bound import BoundAgreement
-from milestone_escrow.documents.signed import SignedAgreement
-from milestone_escrow.oracle import book
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.store import shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store, upsert
@@ -199,7 +199,7 @@ class Chronicle:
                 self._write_agreement(connection)
             if with_document:
                 signed = SignedAgreement.start(self.bound)
-                book.register(connection, signed, by="test", now=self.time)
+                viewing.register(connection, signed, by="test", now=self.time)
 
     def _write_agreement(self, connection: Connection) -> None:
         terms, milestones, states = self.bound.terms, self.bound.milestones, self.states()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import cast
 
-from milestone_escrow.chain.networks import Network
+from milestone_escrow.chain.node.networks import Network
 from milestone_escrow.oracle.indexer.indexer import Indexer
-from milestone_escrow.oracle.relaying.desk import Alert
+from milestone_escrow.oracle.relaying.context import Alert
 from milestone_escrow.oracle.relaying.planning import Planned
 from milestone_escrow.oracle.relaying.relayer import Relayer, Report
 from milestone_escrow.oracle.service import Service

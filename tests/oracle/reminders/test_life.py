@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from milestone_escrow.documents.bound import BoundAgreement
 from milestone_escrow.oracle.reminders.happenings import AT_ONCE
 from milestone_escrow.oracle.reminders.sending import LEASE_SECONDS
-from milestone_escrow.oracle.store import audit, steps
+from milestone_escrow.oracle.store import audit, failpoints
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.lifecycle import Status, end
 from tests.oracle.reminders.chronicle import DAY, DOMAIN, Chronicle
@@ -106,14 +106,14 @@ class Life:
                 if not left:
                     raise Killed
 
-            steps.set_hook(hook)
+            failpoints.set_hook(hook)
         try:
             desk.round(self.wall)
         except Killed:
             owner = f"{desk.owner}'"
             self.desks[place] = Desk(self.store, self.chronicle, self.notebook, owner=owner)
         finally:
-            steps.set_hook(None)
+            failpoints.set_hook(None)
 
 
 @settings(max_examples=6)

@@ -23,7 +23,7 @@ from milestone_escrow.oracle.reminders.mail import MailChannel, MailSettings
 from milestone_escrow.oracle.reminders.planner import Planner
 from milestone_escrow.oracle.reminders.planning import alarm
 from milestone_escrow.oracle.reminders.sending import LEASE_SECONDS, send_due
-from milestone_escrow.oracle.store import steps
+from milestone_escrow.oracle.store import failpoints
 from milestone_escrow.oracle.store.store import Store
 from tests.oracle.reminders.certificate import self_signed
 from tests.oracle.reminders.chronicle import Chronicle
@@ -245,10 +245,10 @@ def test_killed_after_the_server_took_it_the_second_letter_has_the_same_id(
 
     def hook(step: str) -> None:
         if step == "reminders.accepted":
-            steps.set_hook(None)
+            failpoints.set_hook(None)
             raise Killed
 
-    steps.set_hook(hook)
+    failpoints.set_hook(hook)
     with pytest.raises(Killed):
         _tell_of_funding(store, chronicle, channel)
     wall = chronicle.time + LEASE_SECONDS + 1

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from eth_keys.datatypes import PrivateKey
 
-from milestone_escrow.documents.signed_act import SignedAct
+from milestone_escrow.documents.files.signed_act import SignedAct
 from milestone_escrow.errors import LifecycleError
-from milestone_escrow.oracle import book, proposals
+from milestone_escrow.oracle import proposals, viewing
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
 from milestone_escrow.protocol.receivables import Offer
 from tests.oracle.reminders.chronicle import DAY
@@ -38,7 +38,7 @@ def hand_in(desk: Desk, offer: Offer, key: PrivateKey = SUPPLIER) -> bool:
     by = key.public_key.to_checksum_address()
     signed = signed.add(by, bytes([*signature[:64], signature[64] + 27]))
     with desk.store.transaction() as connection:
-        view = book.agreement(connection, offer.agreement_id)
+        view = viewing.agreement(connection, offer.agreement_id)
         assert view is not None
         now = desk.chronicle.time
         return proposals.take_offer(connection, view, signed, by, now)

@@ -12,7 +12,7 @@ from milestone_escrow.oracle.reminders.journal import LogChannel
 from milestone_escrow.oracle.reminders.planner import Planner
 from milestone_escrow.oracle.reminders.planning import alarm
 from milestone_escrow.oracle.reminders.sending import LEASE_SECONDS, MAX_TRIES, send_due
-from milestone_escrow.oracle.store import audit, steps
+from milestone_escrow.oracle.store import audit, failpoints
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
 from tests.oracle.reminders.chronicle import DAY, Chronicle
@@ -26,10 +26,10 @@ class Killed(BaseException):
 def kill_at(name: str) -> None:
     def hook(step: str) -> None:
         if step == name:
-            steps.set_hook(None)
+            failpoints.set_hook(None)
             raise Killed
 
-    steps.set_hook(hook)
+    failpoints.set_hook(hook)
 
 
 def states(store: Store) -> dict[str, str]:
@@ -284,11 +284,11 @@ def test_an_instance_that_lost_its_lease_sends_nothing(
 
     def suspend(step: str) -> None:
         if step == "reminders.claimed":
-            steps.set_hook(None)
+            failpoints.set_hook(None)
             clock[0] += LEASE_SECONDS + 1
             assert other.round(clock[0]).sent == 1
 
-    steps.set_hook(suspend)
+    failpoints.set_hook(suspend)
     late = send_due(desk.store, [notebook], "one", lambda: clock[0], now=chronicle.time)
     assert (late.sent, late.later) == (0, 1)
     assert len(notebook.got) == 1

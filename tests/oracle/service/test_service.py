@@ -11,19 +11,19 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from milestone_escrow.chain.rpc import Node
+from milestone_escrow.chain.node.rpc import Node
 from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.signed import SignedAgreement
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.errors import ChainError, EscrowError
 from milestone_escrow.keys.signers import DevSigner
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.api.app import create_app
 from milestone_escrow.oracle.assembly import Instance, Parts, assemble
 from milestone_escrow.oracle.evidence import handing
 from milestone_escrow.oracle.evidence.listing import manifest
 from milestone_escrow.oracle.logs import JsonLines, Sentences
 from milestone_escrow.oracle.settings import Settings
-from milestone_escrow.oracle.signing.batch_wire import BatchPost, Item, batch_data
+from milestone_escrow.oracle.signing.batch_json import BatchPost, Item, batch_data
 from milestone_escrow.oracle.store import audit
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.acts import batch_typed_data
@@ -87,7 +87,7 @@ def start(world: World, open_store: Callable[..., Store], tmp_path: Path) -> Sta
 
 def _register(instance: Instance, signed: SignedAgreement) -> None:
     with instance.service.store.transaction() as connection:
-        book.register(connection, signed, by="operator", now=START)
+        viewing.register(connection, signed, by="operator", now=START)
 
 
 def _hand_in(
@@ -95,7 +95,7 @@ def _hand_in(
 ) -> None:
     store = instance.service.store
     with store.reading() as connection:
-        view = book.agreement(connection, signed.id)
+        view = viewing.agreement(connection, signed.id)
     assert view is not None
     assert instance.api.blobs is not None
     photo = b"\x89PNG\r\n\x1a\n" + bytes(16)
@@ -213,7 +213,7 @@ def test_a_node_that_does_not_answer_stops_nothing(
         instance.service.tell()
     instance.service.tick()
     with instance.service.store.reading() as connection:
-        assert book.agreement(connection, signed.id) is not None
+        assert viewing.agreement(connection, signed.id) is not None
 
 
 def test_log_lines_cannot_be_forged() -> None:

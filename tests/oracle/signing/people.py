@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from sqlalchemy import insert, update
 
 from milestone_escrow.keys import LocalSigner
-from milestone_escrow.oracle.book import AgreementView
-from milestone_escrow.oracle.book import agreement as read_agreement
 from milestone_escrow.oracle.store import shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
+from milestone_escrow.oracle.viewing import AgreementView
+from milestone_escrow.oracle.viewing import agreement as read_agreement
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, ZERO_HASH, Address, Domain
 from milestone_escrow.protocol.lifecycle import State, Status

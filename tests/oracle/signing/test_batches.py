@@ -9,19 +9,19 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import func, select
 
-from milestone_escrow.documents.collected import words_hash
+from milestone_escrow.documents.files.collected import words_hash
 from milestone_escrow.errors import UsageError
 from milestone_escrow.keys import LocalSigner
 from milestone_escrow.oracle.indexer import fates
 from milestone_escrow.oracle.signing import batch_intake, batches, protection
+from milestone_escrow.oracle.signing.attestation_json import Post
 from milestone_escrow.oracle.signing.batch_intake import BatchOutcome, take_batch
-from milestone_escrow.oracle.signing.batch_wire import BatchPost, Item, batch_data, read_batch
+from milestone_escrow.oracle.signing.batch_json import BatchPost, Item, batch_data, read_batch
 from milestone_escrow.oracle.signing.counting import Stage
 from milestone_escrow.oracle.signing.intake import take_many
 from milestone_escrow.oracle.signing.signer import GuardedSigner
 from milestone_escrow.oracle.signing.waiting import attestations, expire
-from milestone_escrow.oracle.signing.wire import Post
-from milestone_escrow.oracle.store import audit, steps
+from milestone_escrow.oracle.store import audit, failpoints
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.acts import Attestation, Verdict, batch_typed_data
@@ -468,10 +468,10 @@ def test_a_key_that_is_killed_anywhere_joins_later_and_says_nothing_else(
 
     post(store, both(deals), INSPECTOR)
     for _ in range(3):
-        steps.set_hook(hook)
+        failpoints.set_hook(hook)
         with contextlib.suppress(Killed):
             work()
-        steps.set_hook(None)
+        failpoints.set_hook(None)
     work()
     assert kept(store) == [("complete", 2)]
     with store.reading() as connection:

@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 import pytest
 from sqlalchemy import func, insert, select
 
-from milestone_escrow.documents.collected import words_hash
 from milestone_escrow.documents.evidence import EvidenceFile, Manifest
+from milestone_escrow.documents.files.collected import words_hash
 from milestone_escrow.keys import LocalSigner
+from milestone_escrow.oracle.signing.attestation_json import Post
 from milestone_escrow.oracle.signing.counting import Stage
 from milestone_escrow.oracle.signing.examining import Outcome
 from milestone_escrow.oracle.signing.intake import take, take_many
 from milestone_escrow.oracle.signing.rules import AHEAD
-from milestone_escrow.oracle.signing.wire import Post
 from milestone_escrow.oracle.store import audit
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store

@@ -22,7 +22,7 @@ from sqlalchemy import select
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.oracle.signing import interchange
 from milestone_escrow.oracle.signing.signer import GuardedSigner
-from milestone_escrow.oracle.store import steps
+from milestone_escrow.oracle.store import failpoints
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.shapes import read_attestation
 from milestone_escrow.oracle.store.store import Store
@@ -77,7 +77,7 @@ class OneKey(RuleBasedStateMachine):
         self.final = 0
 
     def teardown(self) -> None:
-        steps.set_hook(None)
+        failpoints.set_hook(None)
         for store in getattr(self, "stores", []):
             store.close()
         if hasattr(self, "folder"):
@@ -97,13 +97,13 @@ class OneKey(RuleBasedStateMachine):
             if name == moment:
                 raise Killed
 
-        steps.set_hook(hook)
+        failpoints.set_hook(hook)
         try:
             act()
         except (EscrowError, Killed):
             pass
         finally:
-            steps.set_hook(None)
+            failpoints.set_hook(None)
         while len(self.moments) < len(self.witness.signed):
             self.moments.append((self.now, self.final))
 

@@ -11,14 +11,14 @@ from sqlalchemy import Connection, select, update
 
 from milestone_escrow.errors import ChainError, EscrowError
 from milestone_escrow.keys import LocalSigner
-from milestone_escrow.oracle.book import AgreementView
 from milestone_escrow.oracle.signing.counting import Stage
 from milestone_escrow.oracle.signing.intake import take
 from milestone_escrow.oracle.signing.protection import SKEW
 from milestone_escrow.oracle.signing.signer import GuardedSigner, NotSignedError, WhyNot
-from milestone_escrow.oracle.store import audit, steps
+from milestone_escrow.oracle.store import audit, failpoints
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.eip712 import ZERO_HASH, TypedData
 from milestone_escrow.protocol.lifecycle import Status
@@ -87,7 +87,7 @@ def kill_at(moment: str) -> None:
         if name == moment:
             raise Killed
 
-    steps.set_hook(hook)
+    failpoints.set_hook(hook)
 
 
 def test_signs_what_it_decided(signer: GuardedSigner, store: Store, deal: Deal) -> None:
@@ -156,7 +156,7 @@ def test_killed_anywhere_it_ends_with_one_signature(
     kill_at(moment)
     with pytest.raises(Killed):
         accept(signer, deal)
-    steps.set_hook(None)
+    failpoints.set_hook(None)
     again = guarded(store)
     again.start(NOW)
     resumed = again.resume(NOW + 30)
@@ -174,7 +174,7 @@ def test_without_resuming_it_still_keeps_to_its_decision(
     kill_at(moment)
     with pytest.raises(Killed):
         accept(signer, deal)
-    steps.set_hook(None)
+    failpoints.set_hook(None)
     set_head(store, time=NOW + 60)
     assert accept(signer, deal, NOW + 60) is Stage.OPEN
     assert [one.issued_at for one in decisions(store)] == [NOW]
@@ -186,7 +186,7 @@ def test_what_is_of_no_use_any_more_is_not_signed(
     kill_at("sign.decided")
     with pytest.raises(Killed):
         accept(signer, deal)
-    steps.set_hook(None)
+    failpoints.set_hook(None)
     deal.set_state(store, status=int(Status.SETTLED), paid=AMOUNT)
     assert signer.resume(NOW) == ()
     assert signed_by(store, INSPECTOR) == 0

@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from milestone_escrow.errors import StoreError
-from milestone_escrow.oracle.signing import together
+from milestone_escrow.oracle.signing import group_commit
+from milestone_escrow.oracle.signing.attestation_json import Post
 from milestone_escrow.oracle.signing.counting import Stage
 from milestone_escrow.oracle.signing.examining import Outcome
+from milestone_escrow.oracle.signing.group_commit import SharedIntake
 from milestone_escrow.oracle.signing.intake import take_many
-from milestone_escrow.oracle.signing.together import SharedIntake
-from milestone_escrow.oracle.signing.wire import Post
 from milestone_escrow.oracle.store.store import Store
 from tests.oracle.conftest import DOMAIN
 from tests.oracle.signing.people import AMOUNT, INSPECTOR, NOW, SURVEYOR, make_deal, put, sign
@@ -33,7 +33,7 @@ def test_each_gets_its_own_answer_and_commits_are_shared(
         first.wait(10)
         return take_many(store, DOMAIN, posts, now)
 
-    monkeypatch.setattr(together, "take_many", counted)
+    monkeypatch.setattr(group_commit, "take_many", counted)
     posts = [
         Post(what, sign(what, signer))
         for deal in deals
@@ -71,7 +71,7 @@ def test_what_cannot_be_written_is_told_to_everybody_and_ends_there(
         raise StoreError("the disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(together, "take_many", full)
+        patch.setattr(group_commit, "take_many", full)
         for _ in range(2):
             with pytest.raises(StoreError, match="disk is full"):
                 intake.take(Post(what, sign(what, INSPECTOR)))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from milestone_escrow.chain.codec import interface
-from milestone_escrow.chain.reader import CONTRACT
+from milestone_escrow.chain.contract.codec import interface
+from milestone_escrow.chain.contract.reader import CONTRACT
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.keys import LocalSigner
 from milestone_escrow.oracle.signing.counting import Stage

@@ -10,7 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from milestone_escrow.errors import UsageError
-from milestone_escrow.oracle.signing.wire import Post, post_data, read_attestation, read_post
+from milestone_escrow.oracle.signing.attestation_json import (
+    Post,
+    post_data,
+    read_attestation,
+    read_post,
+)
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from tests.oracle.signing.people import INSPECTOR, NOW, SURVEYOR
 

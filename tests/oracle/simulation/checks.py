@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from milestone_escrow.chain.events import MilestoneAttested, MilestonePaid
-from milestone_escrow.oracle import book
+from milestone_escrow.chain.contract.events import MilestoneAttested, MilestonePaid
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.indexer.indexer import Indexer
 from milestone_escrow.oracle.reminders.happenings import AT_ONCE
 from milestone_escrow.oracle.reminders.planning import due, plan
@@ -84,7 +84,7 @@ def store_equals_chain(run: Simulation) -> None:
     for table in FROM_CHAIN:
         assert _rows(run.store, table) == _rows(fresh, table), table.name
     with run.store.reading() as one, fresh.reading() as other:
-        assert book.head(one) == book.head(other)
+        assert viewing.head(one) == viewing.head(other)
     fresh.close()
 
 
@@ -123,7 +123,7 @@ def every_reminder_went_out_once(run: Simulation) -> None:
             assert place in stand, f"{one.kind} was told of a block that was undone"
     with run.store.reading() as connection:
         rows = connection.execute(select(t.reminders)).all()
-        head = book.head(connection)
+        head = viewing.head(connection)
         assert head is not None
         seen = situation(connection, run.bound.id, head.final_number)
         since = told_since(connection)

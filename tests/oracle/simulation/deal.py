@@ -8,12 +8,12 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from milestone_escrow import Escrow
-from milestone_escrow.chain.networks import Network
+from milestone_escrow.chain.node.networks import Network
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.bound import BoundAgreement
-from milestone_escrow.documents.signed import SignedAgreement
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.keys import DevSigner
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.store.store import Store
 
 START = 1_799_928_000  # 14 January 2027, 12:00 UTC
@@ -115,7 +115,7 @@ def ground() -> Ground:
     with made.transaction() as connection:
         for deal in deals.values():
             signed = SignedAgreement.start(deal.bound)
-            book.register(connection, signed, by="simulation", now=START)
+            viewing.register(connection, signed, by="simulation", now=START)
     made.close()
     # Twelve blocks may be undone; the node itself says what is final.
     network = replace(escrow.network, local=False, confirmations=13)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from milestone_escrow.chain.deployments import verify_contract
-from milestone_escrow.chain.networks import Network
-from milestone_escrow.chain.rpc import Node
+from milestone_escrow.chain.deploy.deployments import verify_contract
+from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.rpc import Node
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.oracle.deciding import Deciding
@@ -23,7 +23,7 @@ from milestone_escrow.oracle.reminders.notices import DEFAULT_LEADS, Notice
 from milestone_escrow.oracle.reminders.situation import Situation
 from milestone_escrow.oracle.service import Service
 from milestone_escrow.oracle.signing.signer import GuardedSigner
-from milestone_escrow.oracle.store import steps
+from milestone_escrow.oracle.store import failpoints
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.eip712 import Domain, TypedData
 from tests.oracle.simulation.deal import WATCHER, Ground
@@ -185,4 +185,4 @@ def build(
 
 
 def arm(killer: Killer | None) -> None:
-    steps.set_hook(killer)
+    failpoints.set_hook(killer)

@@ -9,10 +9,10 @@ from milestone_escrow.keys import DevSigner
 from milestone_escrow.oracle.evidence.handing import Rules, add
 from milestone_escrow.oracle.evidence.listing import manifest
 from milestone_escrow.oracle.evidence.manifests import manifest_hash
+from milestone_escrow.oracle.signing.attestation_json import Post
 from milestone_escrow.oracle.signing.counting import Stage
 from milestone_escrow.oracle.signing.intake import take_many
 from milestone_escrow.oracle.signing.waiting import attestations
-from milestone_escrow.oracle.signing.wire import Post
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.lifecycle import Status
 from milestone_escrow.protocol.terms import DAY

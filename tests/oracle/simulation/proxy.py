@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from milestone_escrow.chain.rpc import LimitedError, Node, RpcError
+from milestone_escrow.chain.node.rpc import LimitedError, Node, RpcError
 from milestone_escrow.errors import ChainError
 
 _HEADS = ("latest", "finalized")

@@ -16,18 +16,18 @@ import pytest
 from sqlalchemy import func, select
 
 from milestone_escrow import Escrow
-from milestone_escrow.chain.events import MilestonePaid
-from milestone_escrow.chain.rpc_server import RpcServer
+from milestone_escrow.chain.contract.events import MilestonePaid
+from milestone_escrow.chain.embedded.server import RpcServer
 from milestone_escrow.documents.bound import BoundAgreement
-from milestone_escrow.documents.signed import SignedAgreement
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.keys import DevSigner
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.evidence.blobs import Folder
 from milestone_escrow.oracle.evidence.handing import Rules, add
 from milestone_escrow.oracle.evidence.listing import manifest
 from milestone_escrow.oracle.evidence.manifests import manifest_hash
+from milestone_escrow.oracle.signing.attestation_json import Post
 from milestone_escrow.oracle.signing.intake import take_many
-from milestone_escrow.oracle.signing.wire import Post
 from milestone_escrow.oracle.store import audit
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
@@ -129,7 +129,7 @@ def house(postgres: str, tmp_path: Path) -> Iterator[House]:
                 escrow.open(deal, signatures, fund=range(3))
             with store.transaction() as connection:
                 signed = SignedAgreement.start(deal)
-                book.register(connection, signed, by="test", now=START)
+                viewing.register(connection, signed, by="test", now=START)
             house.deals.append(deal)
         yield house
         for oracle in house.oracles:
@@ -148,7 +148,7 @@ def prove(house: House, deal: BoundAgreement) -> None:
         now = house.escrow.now()
     for index, (name, who) in EVIDENCE.items():
         with house.store.reading() as connection:
-            view = book.agreement(connection, deal.id)
+            view = viewing.agreement(connection, deal.id)
         assert view is not None
         content = [f"{name} of {deal.agreement.reference}".encode()]
         supplier = DevSigner(who).address
@@ -209,7 +209,7 @@ def test_nothing_is_lost_or_done_twice_when_one_of_three_dies(house: House) -> N
 
 def _known(house: House) -> int:
     with house.store.reading() as connection:
-        return len(book.ids_of(connection))
+        return len(viewing.ids_of(connection))
 
 
 def _settled_told(house: House) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import event
 
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.evidence.blobs import Folder
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.acts import Attestation
@@ -97,10 +97,10 @@ class World:
         self.handed_in: set[int] = set()
         self._known: tuple[bytes, tuple[State, ...]] | None = None
 
-    def view(self) -> book.AgreementView | None:
+    def view(self) -> viewing.AgreementView | None:
         """The agreement as far as the store has heard of it."""
         with self.store.reading() as connection:
-            return book.agreement(connection, self.bound.id)
+            return viewing.agreement(connection, self.bound.id)
 
     def clock(self, skew: int) -> Callable[[], int]:
         return lambda: self.now + skew

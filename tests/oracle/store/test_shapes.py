@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milestone_escrow.chain import events as e
-from milestone_escrow.chain.events import Event, Place
+from milestone_escrow.chain.contract import events as e
+from milestone_escrow.chain.contract.events import Event, Place
 from milestone_escrow.oracle.store import shapes
 from milestone_escrow.oracle.store.types import dumps
 from milestone_escrow.protocol.acts import Verdict

@@ -20,8 +20,8 @@ from typing import Any
 
 from eth_hash.auto import keccak
 
-from milestone_escrow.chain.embedded import EmbeddedChain
-from milestone_escrow.chain.rpc import RpcError
+from milestone_escrow.chain.embedded.chain import EmbeddedChain
+from milestone_escrow.chain.node.rpc import RpcError
 
 GWEI = 10**9
 

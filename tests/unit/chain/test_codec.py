@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from web3 import Web3
 
-from milestone_escrow.chain.artifact import load
-from milestone_escrow.chain.codec import Interface, interface
-from milestone_escrow.chain.structs import (
+from milestone_escrow.chain.contract.artifact import load
+from milestone_escrow.chain.contract.codec import Interface, interface
+from milestone_escrow.chain.contract.structs import (
     OpenedAgreement,
     bitmap,
     indices,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from milestone_escrow.chain.embedded import EmbeddedChain
-from milestone_escrow.chain.rpc import METHOD_NOT_FOUND, RpcError
+from milestone_escrow.chain.embedded.chain import EmbeddedChain
+from milestone_escrow.chain.node.rpc import METHOD_NOT_FOUND, RpcError
 from milestone_escrow.errors import ChainError
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.protocol.devchain import SANDBOX_CHAIN_ID

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from milestone_escrow.chain.codec import Entry, _type, interface
-from milestone_escrow.chain.event_words import from_hex, quantity
-from milestone_escrow.chain.events import AgreementOpened, Event, MilestonePaid, read_event
-from milestone_escrow.chain.structs import bitmap
+from milestone_escrow.chain.contract.codec import Entry, _type, interface
+from milestone_escrow.chain.contract.event_words import from_hex, quantity
+from milestone_escrow.chain.contract.events import AgreementOpened, Event, MilestonePaid, read_event
+from milestone_escrow.chain.contract.structs import bitmap
 from milestone_escrow.errors import ChainError
 
 EVENTS = {entry.name: entry for entry in interface("MilestoneEscrow").events.values()}

@@ -12,8 +12,8 @@ import rlp
 from eth.db.trie import make_trie_root_and_nodes
 
 from milestone_escrow import Escrow
-from milestone_escrow.chain.headers import bloom_of, chance, may_hold, read_header
-from milestone_escrow.chain.receipts import ordered_root, proven_logs
+from milestone_escrow.chain.proofs.headers import bloom_of, chance, may_hold, read_header
+from milestone_escrow.chain.proofs.receipts import ordered_root, proven_logs
 from milestone_escrow.errors import ChainError
 from milestone_escrow.keys import DevSigner
 
@@ -148,7 +148,7 @@ def test_what_is_no_list_of_receipts_is_refused(chain: Escrow, wrong: object) ->
 
 
 def test_a_rollups_deposit_is_encoded_with_its_nonce() -> None:
-    from milestone_escrow.chain.receipts import _encoded
+    from milestone_escrow.chain.proofs.receipts import _encoded
 
     receipt = {
         "type": "0x7e", "status": "0x1", "cumulativeGasUsed": "0x5", "logsBloom": "0x" + "00" * 256,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from milestone_escrow.chain.network_file import write_network
-from milestone_escrow.chain.networks import (
+from milestone_escrow.chain.node.network_file import write_network
+from milestone_escrow.chain.node.networks import (
     DEPLOYER,
     Network,
     network,

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from eth_abi.abi import encode
 
-from milestone_escrow.chain.attempts import Attempt
-from milestone_escrow.chain.codec import Entry, interface
-from milestone_escrow.chain.refusals import explain
-from milestone_escrow.chain.structs import OpenedAgreement
-from milestone_escrow.chain.wording import Wording
+from milestone_escrow.chain.contract.codec import Entry, interface
+from milestone_escrow.chain.contract.structs import OpenedAgreement
+from milestone_escrow.chain.refusals.attempts import Attempt
+from milestone_escrow.chain.refusals.decoding import explain
+from milestone_escrow.chain.refusals.wording import Wording
 from milestone_escrow.errors import ContractError
 from milestone_escrow.protocol.lifecycle import State, Status
 from milestone_escrow.protocol.terms import Milestone, Terms

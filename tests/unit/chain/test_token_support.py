@@ -10,8 +10,8 @@ import pytest
 from eth_abi.abi import encode
 from eth_hash.auto import keccak
 
-from milestone_escrow.chain.paying import read_domain, read_support, signs_by_key
-from milestone_escrow.chain.rpc import RpcError
+from milestone_escrow.chain.contract.token_support import read_domain, read_support, signs_by_key
+from milestone_escrow.chain.node.rpc import RpcError
 from milestone_escrow.protocol.eip712 import ZERO_HASH, Domain
 from milestone_escrow.protocol.paying import AUTHORIZATION, PERMIT
 

@@ -9,8 +9,8 @@ from datetime import date
 import pytest
 
 from milestone_escrow.documents.agreement import Agreement
+from milestone_escrow.documents.check.report import Finding, Level, Report, SilenceOf
 from milestone_escrow.documents.render import render_report
-from milestone_escrow.documents.report import Finding, Level, Report, SilenceOf
 from milestone_escrow.documents.when import DAY, end_of_day
 
 Load = Callable[..., Agreement]

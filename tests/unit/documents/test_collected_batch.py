@@ -12,8 +12,13 @@ import pytest
 
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.bound import BoundAgreement, Deployment
-from milestone_escrow.documents.collected import words_hash
-from milestone_escrow.documents.collected_batch import CollectedBatch, collect, load_batch, merged
+from milestone_escrow.documents.files.collected import words_hash
+from milestone_escrow.documents.files.collected_batch import (
+    CollectedBatch,
+    collect,
+    load_batch,
+    merged,
+)
 from milestone_escrow.errors import DocumentError, UsageError
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.eip712 import Domain

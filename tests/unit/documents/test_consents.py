@@ -9,10 +9,10 @@ import pytest
 
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.bound import Deployment
-from milestone_escrow.documents.collected import CollectedAttestation, load_attestation
-from milestone_escrow.documents.collected_batch import collect, load_batch
-from milestone_escrow.documents.signed import SignedAgreement
-from milestone_escrow.documents.signed_act import SignedAct, dumps_acts, load_acts
+from milestone_escrow.documents.files.collected import CollectedAttestation, load_attestation
+from milestone_escrow.documents.files.collected_batch import collect, load_batch
+from milestone_escrow.documents.files.signed_act import SignedAct, dumps_acts, load_acts
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.errors import ChainError, DocumentError, UsageError
 from milestone_escrow.protocol.acts import Attestation, Submission, Verdict
 from milestone_escrow.protocol.eip712 import ZERO_HASH, Address

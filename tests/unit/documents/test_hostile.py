@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from milestone_escrow.documents.agreement import Agreement
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.documents.render import render_agreement, render_report
-from milestone_escrow.documents.signed import SignedAgreement
 from milestone_escrow.documents.source import Tree
 from milestone_escrow.errors import DocumentError
 

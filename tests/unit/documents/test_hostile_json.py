@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from milestone_escrow.documents.hostile import MAX_NESTING, parse_json
+from milestone_escrow.documents.files.hostile import MAX_NESTING, parse_json
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_length_is_bounded() -> None:
 def test_a_raised_recursion_limit_does_no_harm() -> None:
     script = (
         "import sys; sys.setrecursionlimit(10**6)\n"
-        "from milestone_escrow.documents.signed import SignedAgreement\n"
+        "from milestone_escrow.documents.files.signed_agreement import SignedAgreement\n"
         "from milestone_escrow.errors import DocumentError\n"
         "try: SignedAgreement.loads('[' * 100_000)\n"
         "except DocumentError as error: print(error)"

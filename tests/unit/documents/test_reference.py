@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from milestone_escrow.documents import check_findings, model
+from milestone_escrow.documents import model
 from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.requirements import Names, read_requirements
+from milestone_escrow.documents.check import findings
+from milestone_escrow.documents.requirements.language import Names, read_requirements
 
 REFERENCE = Path(__file__).resolve().parents[3] / "docs" / "agreement-file.md"
 MODELS = (
@@ -30,7 +31,7 @@ def test_names_every_field(reference: str) -> None:
 
 
 def test_names_every_finding(reference: str) -> None:
-    source = Path(check_findings.__file__).read_text(encoding="utf-8")
+    source = Path(findings.__file__).read_text(encoding="utf-8")
     codes = set(re.findall(r'Level\.\w+, "([a-z-]+)"', source))
     assert len(codes) > 15
     for code in codes:

@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from milestone_escrow.documents.requirements import (
+from milestone_escrow.documents.requirements.language import (
     AfterRequired,
     AllRequired,
     DocumentRequired,

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from milestone_escrow.documents.safe_batch import SafeCall, checksum, safe_batch
+from milestone_escrow.documents.files.safe_batch import SafeCall, checksum, safe_batch
 
 SAFE = "0xc38c5f97B34E175FFd35407fc91a937300E33860"
 TOKEN = "0x8353157092ED8Be69a9DF8F95af097bbF33Cb2aF"

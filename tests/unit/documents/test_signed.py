@@ -13,7 +13,7 @@ import pytest
 
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.bound import Deployment
-from milestone_escrow.documents.signed import SignedAgreement, signed_path
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement, signed_path
 from milestone_escrow.errors import DocumentError, UsageError
 from milestone_escrow.protocol.eip712 import Domain
 from milestone_escrow.protocol.signatures import Signer

@@ -14,10 +14,10 @@ import pytest
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.bound import Deployment
 from milestone_escrow.documents.change_order import change_order
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement
+from milestone_escrow.documents.files.signed_change import SignedChange
 from milestone_escrow.documents.marking import mark_change
 from milestone_escrow.documents.shelf import Shelf
-from milestone_escrow.documents.signed import SignedAgreement
-from milestone_escrow.documents.signed_change import SignedChange
 from milestone_escrow.errors import DocumentError, UsageError
 from milestone_escrow.protocol.lifecycle import State, Status
 from milestone_escrow.protocol.signatures import Signer

@@ -9,7 +9,7 @@ import pytest
 
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.bound import BoundAgreement
-from milestone_escrow.documents.signed import SignedAgreement
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.papers.ledger import Ledger
 from milestone_escrow.sandbox.world import World
 from tests.unit.papers.deal import DAY, DEAL, EVIDENCE, START

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from milestone_escrow.chain.events import MilestonePaid
+from milestone_escrow.chain.contract.events import MilestonePaid
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.papers.ledger import Ledger
 from milestone_escrow.papers.receipt import receipt_pdf

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from milestone_escrow.chain.client import Escrow
-from milestone_escrow.chain.tokens import denylist_call
+from milestone_escrow.chain.contract.client import Escrow
+from milestone_escrow.chain.contract.tokens import denylist_call
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.bound import BoundAgreement
 from milestone_escrow.errors import ChainError

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import uvicorn
 
-from milestone_escrow.chain.client import Escrow
-from milestone_escrow.cli.serving import application
+from milestone_escrow.chain.contract.client import Escrow
+from milestone_escrow.cli.oracle.serving import application
 from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.signed import SignedAgreement
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.keys.signers import DevSigner
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.assembly import Instance, Parts, assemble
 from milestone_escrow.oracle.settings import Settings
 from milestone_escrow.oracle.store.store import Store
@@ -54,7 +54,7 @@ class Stage:
             signed = signed.sign(self.signer(role))
         store = self.instance.service.store
         with store.transaction() as connection:
-            book.register(connection, signed, by="operator", now=int(time.time()))
+            viewing.register(connection, signed, by="operator", now=int(time.time()))
         return signed
 
     def opened(self, text: str) -> SignedAgreement:
@@ -75,7 +75,7 @@ class Stage:
 
     def view(self, signed: SignedAgreement):  # type: ignore[no-untyped-def]
         with self.instance.service.store.reading() as connection:
-            return book.agreement(connection, signed.id)
+            return viewing.agreement(connection, signed.id)
 
     def seen(self, condition, seconds: float = 20) -> None:  # type: ignore[no-untyped-def]
         """Wait until something is so."""

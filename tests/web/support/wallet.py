@@ -12,7 +12,7 @@ from eth_account.messages import SignableMessage, encode_defunct, encode_typed_d
 from eth_hash.auto import keccak
 from playwright.sync_api import Page
 
-from milestone_escrow.chain.rpc import Node, RpcError
+from milestone_escrow.chain.node.rpc import Node, RpcError
 from tests.support.safe import TestSafe
 
 _PROVIDER = """

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from milestone_escrow.documents.hostile import parse_json
+from milestone_escrow.documents.files.hostile import parse_json
 from milestone_escrow.oracle.api.problems import Problem
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, desc, func, or_, select
 
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.api import cursors
 from milestone_escrow.oracle.api.viewers import Viewer, unopened
 from milestone_escrow.oracle.store import tables as t
@@ -159,9 +159,9 @@ def _entries(connection: Connection, place: Place) -> Sequence[Any]:
 
 def _people(connection: Connection, ids: set[bytes | None]) -> dict[bytes, frozenset[Address]]:
     wanted = [agreement_id for agreement_id in ids if agreement_id]
-    found = {view.id: view.people for view in book.agreements(connection, wanted)}
+    found = {view.id: view.people for view in viewing.agreements(connection, wanted)}
     rest = [agreement_id for agreement_id in wanted if agreement_id not in found]
-    known = book.documents(connection, rest) if rest else {}
+    known = viewing.documents(connection, rest) if rest else {}
     return found | {key: unopened(signed).people for key, signed in known.items()}
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection
 
-from milestone_escrow.chain.networks import Network
-from milestone_escrow.oracle import book
+from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.api.limits import RATES, Rate
 from milestone_escrow.oracle.api.sessions import SESSION_SECONDS
 from milestone_escrow.oracle.evidence.blobs import Blobs
@@ -96,7 +96,7 @@ class ApiDeps:
 
     def chain_now(self, connection: Connection) -> int:
         """The time that the contract's clocks go by. A local chain has a time of its own."""
-        head = book.head(connection)
+        head = viewing.head(connection)
         if head is None:
             return self.now()
         return head.time if self.settings.network.local else max(head.time, self.now())

@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Text, and_, exists, or_, select
 
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.api import cursors
 from milestone_escrow.oracle.api.viewers import Viewer, unopened
-from milestone_escrow.oracle.book import AgreementView
 from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import Status
 
@@ -50,7 +50,7 @@ def opened(
     query = query.order_by(*order).limit(wanted.limit + 1)
     rows = connection.execute(query).all()
     page = rows[: wanted.limit]
-    views = book.agreements(connection, [row.agreement_id for row in page])
+    views = viewing.agreements(connection, [row.agreement_id for row in page])
     if len(rows) <= wanted.limit:
         return views, None
     return views, cursors.encode(OPENED, (page[-1].opened_at, page[-1].agreement_id.hex()))
@@ -78,7 +78,7 @@ def waiting(
     ids = connection.execute(query.order_by(table.agreement_id).limit(wanted.limit + 1)).scalars()
     found = list(ids)
     page = found[: wanted.limit]
-    known = book.documents(connection, page)
+    known = viewing.documents(connection, page)
     views = [unopened(known[agreement_id]) for agreement_id in page]
     # An account in a document's text may still have no role in it.
     views = [view for view in views if viewer.may_read(view)]
@@ -142,9 +142,9 @@ def _readable(connection: Connection, viewer: Viewer) -> list[AgreementView]:
         named = table.document.contains(f'"{viewer.account}"')
         query = query.where(or_(named, table.agreement_id.in_(bought)))
     ids = list(connection.execute(query).scalars())
-    views = book.agreements(connection, ids)
+    views = viewing.agreements(connection, ids)
     opened = {view.id for view in views}
-    rest = book.documents(connection, [found for found in ids if found not in opened])
+    rest = viewing.documents(connection, [found for found in ids if found not in opened])
     views += [unopened(signed) for signed in rest.values()]
     # An account in a document's text may still have no role in it.
     return [view for view in views if viewer.may_read(view)]

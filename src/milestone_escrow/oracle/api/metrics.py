@@ -19,7 +19,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import Column, Select, func, select
 
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.api.deps import ApiDeps
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.protocol.lifecycle import Status
@@ -74,7 +74,7 @@ class _StoreFigures(Collector):
 
     def collect(self) -> Iterator[Metric]:
         with self._deps.store.reading() as connection:
-            head = book.head(connection)
+            head = viewing.head(connection)
             counts = {
                 "escrow_intents": ("Transactions wanted, by state", _by(t.intents.c.state)),
                 "escrow_attestations": (

@@ -8,8 +8,8 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, select
 
-from milestone_escrow.chain.events import AgreementOpened, Event, MilestonePaid
-from milestone_escrow.chain.networks import Network
+from milestone_escrow.chain.contract.events import AgreementOpened, Event, MilestonePaid
+from milestone_escrow.chain.node.networks import Network
 from milestone_escrow.documents.money import Currency
 from milestone_escrow.oracle.api.bodies.agreements import (
     AgreementBody,
@@ -33,9 +33,9 @@ from milestone_escrow.oracle.api.bodies.common import (
     moment_or_none,
 )
 from milestone_escrow.oracle.api.deps import ApiSettings
-from milestone_escrow.oracle.book import AgreementView, MilestoneView
 from milestone_escrow.oracle.store import shapes
 from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.oracle.viewing import AgreementView, MilestoneView
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
 from milestone_escrow.protocol.lifecycle import (
     Option,

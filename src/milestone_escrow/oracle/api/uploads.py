@@ -14,7 +14,7 @@ from milestone_escrow.oracle.api.bodies.evidence import HashOnly
 from milestone_escrow.oracle.api.problems import Complaint, Problem
 from milestone_escrow.oracle.api.routes.common import AgreementId, Index, SignedIn
 from milestone_escrow.oracle.api.viewers import deps_of, find, require_person, stage
-from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.eip712 import Address
 
 MULTIPART, JSON = "multipart/form-data", "application/json"

@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
-from milestone_escrow.documents.signed import SignedAgreement
-from milestone_escrow.oracle import book
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.api import links, sessions
 from milestone_escrow.oracle.api.deps import ApiDeps
 from milestone_escrow.oracle.api.limits import Buckets
 from milestone_escrow.oracle.api.problems import Problem
-from milestone_escrow.oracle.book import AgreementView, MilestoneView
+from milestone_escrow.oracle.viewing import AgreementView, MilestoneView
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import State
 
@@ -234,9 +234,9 @@ def find(deps: ApiDeps, agreement_id: str, viewer: Viewer) -> AgreementView:
     """
     with deps.store.reading() as connection:
         wanted = bytes.fromhex(agreement_id[2:])
-        view = book.agreement(connection, wanted)
+        view = viewing.agreement(connection, wanted)
         if view is None:
-            signed = book.documents(connection, [wanted]).get(wanted)
+            signed = viewing.documents(connection, [wanted]).get(wanted)
             view = unopened(signed) if signed else None
             if view is not None and not viewer.may_read(view):
                 view = None

@@ -15,7 +15,7 @@ from typing import IO, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from milestone_escrow.errors import StoreError, UsageError
-from milestone_escrow.oracle.store.steps import step
+from milestone_escrow.oracle.store.failpoints import step
 
 CHUNK = 1 << 20
 SPOOLED = 4 << 20

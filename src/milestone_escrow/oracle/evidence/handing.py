@@ -10,15 +10,15 @@ from sqlalchemy import Connection, delete, func, insert, or_, select
 
 from milestone_escrow.documents.evidence import UNKNOWN_TYPE, kind_of, media_type_of
 from milestone_escrow.errors import EscrowError, UsageError
-from milestone_escrow.oracle.book import AgreementView
 from milestone_escrow.oracle.evidence.blobs import Blob, Blobs
 from milestone_escrow.oracle.evidence.content import KNOWN_TYPES, Inspection
 from milestone_escrow.oracle.evidence.listing import Entry, entry_of, may_read
 from milestone_escrow.oracle.evidence.names import listed_name, read_kind, read_name
 from milestone_escrow.oracle.store import audit
 from milestone_escrow.oracle.store import tables as t
-from milestone_escrow.oracle.store.steps import step
+from milestone_escrow.oracle.store.failpoints import step
 from milestone_escrow.oracle.store.store import Store, serialize
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import Status
 

@@ -10,11 +10,11 @@ from sqlalchemy import Connection, Row, select
 
 from milestone_escrow.documents.evidence import Manifest
 from milestone_escrow.errors import EscrowError, UsageError
-from milestone_escrow.oracle import book
-from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.evidence.blobs import Blobs
 from milestone_escrow.oracle.evidence.manifests import committed_files, manifest_files
 from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.eip712 import Address
 
 
@@ -86,7 +86,8 @@ def find(connection: Connection, sha256: bytes, account: Address) -> Entry:
         UsageError: there is none. Whether there is some that others may read is not said.
     """
     rows = connection.execute(select(t.evidence).where(t.evidence.c.sha256 == sha256)).all()
-    views = {view.id: view for view in book.agreements(connection, {r.agreement_id for r in rows})}
+    ids = {row.agreement_id for row in rows}
+    views = {view.id: view for view in viewing.agreements(connection, ids)}
     mine = [
         entry_of(row)
         for row in rows

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from milestone_escrow.oracle.indexer.ledger import chunks
+from milestone_escrow.oracle.indexer.rows import chunks
 from milestone_escrow.oracle.signing.batches import restage
 from milestone_escrow.oracle.signing.counting import (
     Dossier,

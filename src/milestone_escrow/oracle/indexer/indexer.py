@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from milestone_escrow.chain.endpoints import Endpoints
-from milestone_escrow.chain.headers import Header
-from milestone_escrow.chain.networks import Network
-from milestone_escrow.chain.rpc import LimitedError, Node, RpcError
+from milestone_escrow.chain.node.endpoints import Endpoints
+from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.rpc import LimitedError, Node, RpcError
+from milestone_escrow.chain.proofs.headers import Header
 from milestone_escrow.errors import ChainError, StoreError
 from milestone_escrow.oracle.indexer import writing
 from milestone_escrow.oracle.indexer.finality import Finality
@@ -21,7 +21,7 @@ from milestone_escrow.oracle.indexer.identity import DeepReorgError, Identity
 from milestone_escrow.oracle.indexer.limits import Limits, Watched, Width
 from milestone_escrow.oracle.indexer.position import Cursor, Followed, next_cursor, parent_of
 from milestone_escrow.oracle.indexer.reading import ChainReader, DoubtError, Passage
-from milestone_escrow.oracle.store.steps import step
+from milestone_escrow.oracle.store.failpoints import step
 from milestone_escrow.oracle.store.store import Store, serialize
 from milestone_escrow.protocol.eip712 import Address, Domain
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from milestone_escrow.chain.events import AgreementAmended, AgreementOpened
+from milestone_escrow.chain.contract.events import AgreementAmended, AgreementOpened
 from milestone_escrow.protocol.eip712 import Address
 
 # How many answers of one width make a wider question worth a try, after a refusal.

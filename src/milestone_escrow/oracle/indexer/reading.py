@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from milestone_escrow.chain.codec import interface
-from milestone_escrow.chain.event_words import quantity
-from milestone_escrow.chain.events import Event, read_event
-from milestone_escrow.chain.headers import (
+from milestone_escrow.chain.contract.codec import interface
+from milestone_escrow.chain.contract.event_words import quantity
+from milestone_escrow.chain.contract.events import Event, read_event
+from milestone_escrow.chain.node.rpc import METHOD_NOT_FOUND, Node, RpcError
+from milestone_escrow.chain.proofs.headers import (
     Header,
     bloom_of,
     chance,
@@ -22,8 +23,7 @@ from milestone_escrow.chain.headers import (
     read_header,
     topic_bits,
 )
-from milestone_escrow.chain.receipts import proven_logs
-from milestone_escrow.chain.rpc import METHOD_NOT_FOUND, Node, RpcError
+from milestone_escrow.chain.proofs.receipts import proven_logs
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.eip712 import Address
 

@@ -7,22 +7,22 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
-from milestone_escrow.chain.events import (
+from milestone_escrow.chain.contract.events import (
     AgreementAmended,
     AgreementOpened,
     CreditWithdrawn,
     Event,
     PayoutCredited,
 )
-from milestone_escrow.chain.headers import Header
+from milestone_escrow.chain.proofs.headers import Header
 from milestone_escrow.oracle.indexer import fates
-from milestone_escrow.oracle.indexer.ledger import Ledger, chunks, rebuild
 from milestone_escrow.oracle.indexer.limits import Watched
 from milestone_escrow.oracle.indexer.position import Cursor, Followed
 from milestone_escrow.oracle.indexer.reading import Found, Passage
+from milestone_escrow.oracle.indexer.rows import Ledger, chunks, rebuild
 from milestone_escrow.oracle.store import audit, shapes
 from milestone_escrow.oracle.store import tables as t
-from milestone_escrow.oracle.store.steps import step
+from milestone_escrow.oracle.store.failpoints import step
 from milestone_escrow.oracle.store.store import insert_all, insert_new, upsert
 
 WIDTH = "indexer.width"

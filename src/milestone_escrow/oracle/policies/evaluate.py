@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from milestone_escrow.documents.requirements import (
+from milestone_escrow.documents.requirements.language import (
     AfterRequired,
     AllRequired,
     DocumentRequired,

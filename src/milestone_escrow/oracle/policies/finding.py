@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from milestone_escrow.documents.requirements import Requirement
+from milestone_escrow.documents.requirements.language import Requirement
 
 
 class Standing(str, Enum):

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import BindParameter, Connection, Row, bindparam, select
 
-from milestone_escrow.oracle import book
-from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.policies.facts import Event, Facts, File, JsonValue, Look, Statement
 from milestone_escrow.oracle.store import tables as t
-from milestone_escrow.oracle.store.said import said
+from milestone_escrow.oracle.store.signatures import said
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
 from milestone_escrow.protocol.lifecycle import Status
@@ -148,7 +148,8 @@ def _settled(connection: Connection, view: AgreementView) -> Mapping[str, int]:
                 found.setdefault(stage.key, stage.changed_at)
         behind = {m.key for m in version.agreement.left_behind} if version.agreement else set()
         wanted = behind if wanted is None else wanted & behind
-        version = book.agreement(connection, version.amends) if wanted and version.amends else None
+        before = version.amends if wanted else None
+        version = viewing.agreement(connection, before) if before else None
     return found
 
 

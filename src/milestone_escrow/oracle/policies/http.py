@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
-from milestone_escrow.documents.hostile import parse_json
+from milestone_escrow.documents.files.hostile import parse_json
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.oracle.policies.addresses import refusal
 from milestone_escrow.oracle.policies.compare import NoValueError, at_pointer, shortened

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, case, select
 
-from milestone_escrow.documents.requirements import HttpRequired, leaves
-from milestone_escrow.oracle import book
-from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.documents.requirements.language import HttpRequired, leaves
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.policies.gather import packed
 from milestone_escrow.oracle.policies.http import Fetcher, FetchError
 from milestone_escrow.oracle.policies.verdicts import DECIDABLE
 from milestone_escrow.oracle.store import audit
 from milestone_escrow.oracle.store import tables as t
-from milestone_escrow.oracle.store.steps import step
+from milestone_escrow.oracle.store.failpoints import step
 from milestone_escrow.oracle.store.store import Store, upsert
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.lifecycle import Status
 
 EVERY = 300
@@ -107,7 +107,7 @@ class Looking:
         places = [(row.agreement_id, row.milestone) for row in rows]
         fresh = sorted({place[0] for place in places} - self._known.keys())
         for start in range(0, len(fresh), READ_AT_ONCE):
-            for view in book.agreements(connection, fresh[start : start + READ_AT_ONCE]):
+            for view in viewing.agreements(connection, fresh[start : start + READ_AT_ONCE]):
                 self._known[view.id] = tuple(_questions(view))
         return [place for place in places if self._known.get(place[0])]
 

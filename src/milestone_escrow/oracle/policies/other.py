@@ -10,8 +10,8 @@ import logging
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
-from milestone_escrow.documents.kinds import find_kind
-from milestone_escrow.documents.requirements import OtherRequired
+from milestone_escrow.documents.requirements.language import OtherRequired
+from milestone_escrow.documents.requirements.plug_ins import find_kind
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.oracle.policies.facts import Facts
 from milestone_escrow.oracle.policies.finding import Judgement, Standing

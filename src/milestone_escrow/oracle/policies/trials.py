@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from milestone_escrow.oracle import book
-from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.policies.limits import Limits, Release, allowed
 from milestone_escrow.oracle.policies.past import acceptances
 from milestone_escrow.oracle.policies.verdicts import Ledger, is_decidable, judge
 from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.oracle.viewing import AgreementView
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def _history(connection: Connection, limits: Limits) -> Iterator[Trial]:
     """Every milestone that was ever accepted, as if the limits had held then."""
     found = acceptances(connection)
     ids = sorted({one.release.agreement_id for one in found})
-    views = {view.id: view for view in book.agreements(connection, ids)}
+    views = {view.id: view for view in viewing.agreements(connection, ids)}
     before: list[Release] = []
     for one in found:
         release = one.release
@@ -64,7 +64,7 @@ def _waiting(
     met = connection.execute(select(v.c.agreement_id, v.c.milestone).where(v.c.met))
     places = {(row.agreement_id, row.milestone) for row in met} - signed
     ledger = Ledger(connection, now)
-    for view in book.agreements(connection, sorted({place[0] for place in places})):
+    for view in viewing.agreements(connection, sorted({place[0] for place in places})):
         for stage in view.views:
             if (view.id, stage.index) not in places or stage.planned is None:
                 continue

@@ -16,7 +16,6 @@ from sqlalchemy import Connection, Row, bindparam, select
 
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.errors import UsageError
-from milestone_escrow.oracle.book import AgreementView, MilestoneView
 from milestone_escrow.oracle.evidence.manifests import (
     committed_files,
     manifest_files,
@@ -32,6 +31,7 @@ from milestone_escrow.oracle.store import audit
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import serialize, upsert
 from milestone_escrow.oracle.store.types import dumps
+from milestone_escrow.oracle.viewing import AgreementView, MilestoneView
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import Status, end

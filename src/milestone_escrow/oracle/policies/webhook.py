@@ -11,10 +11,10 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from milestone_escrow.documents.hostile import parse_json
+from milestone_escrow.documents.files.hostile import parse_json
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.keys.secrets import Secret
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.policies.webhook_signature import is_signed, secret_bytes
 from milestone_escrow.oracle.store import audit
 from milestone_escrow.oracle.store import tables as t
@@ -159,7 +159,7 @@ def _subject(connection: Connection, fields: Mapping[str, Any]) -> tuple[bytes, 
     agreement, milestone = str(fields["agreement"]), str(fields["milestone"])
     view = None
     if _ID.fullmatch(agreement):
-        view = book.agreement(connection, bytes.fromhex(agreement[2:]))
+        view = viewing.agreement(connection, bytes.fromhex(agreement[2:]))
     if view is None:
         raise HookError(
             "the event is about an agreement that is not open here",

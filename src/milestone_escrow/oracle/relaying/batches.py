@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, select
 
 from milestone_escrow.errors import UsageError
-from milestone_escrow.oracle.book import AgreementView
 from milestone_escrow.oracle.relaying import intents
 from milestone_escrow.oracle.relaying.calls import batch_call
 from milestone_escrow.oracle.relaying.intents import BATCH, LIVE, Intent, Stage, read_intent
@@ -25,6 +24,7 @@ from milestone_escrow.oracle.relaying.shared import (
 from milestone_escrow.oracle.signing.batches import Kept, count, load
 from milestone_escrow.oracle.signing.counting import cases, dossiers
 from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.batch import Batch
 from milestone_escrow.protocol.eip712 import Address
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from milestone_escrow.chain.batching import batch_tuples
-from milestone_escrow.chain.deciding import by_verifier
-from milestone_escrow.chain.preparing import call
-from milestone_escrow.chain.structs import (
+from milestone_escrow.chain.contract.batching import batch_tuples
+from milestone_escrow.chain.contract.deciding import by_verifier
+from milestone_escrow.chain.contract.preparing import call
+from milestone_escrow.chain.contract.structs import (
     attestation_tuple,
     milestone_index,
     reference_tuple,
     terms_tuple,
 )
-from milestone_escrow.chain.wording import Wording
+from milestone_escrow.chain.refusals.wording import Wording
 from milestone_escrow.protocol.acts import Attestation
 from milestone_escrow.protocol.agreements import OpenAgreement
 from milestone_escrow.protocol.batch import Batch

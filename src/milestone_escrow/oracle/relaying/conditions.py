@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from milestone_escrow.chain.fees import Price, price_now
-from milestone_escrow.chain.networks import Network
-from milestone_escrow.chain.rpc import LimitedError, Node, RpcError
+from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.rpc import LimitedError, Node, RpcError
+from milestone_escrow.chain.send.fees import Price, price_now
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.eip712 import Address
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from milestone_escrow.chain.batching import BatchResult
+from milestone_escrow.chain.contract.batching import BatchResult
 from milestone_escrow.errors import LifecycleError
 from milestone_escrow.protocol import transitions
 from milestone_escrow.protocol.acts import Attestation

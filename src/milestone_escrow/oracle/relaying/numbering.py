@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select, update
 
-from milestone_escrow.chain.attempts import Attempt as Tried
-from milestone_escrow.chain.fees import Price
-from milestone_escrow.chain.transactions import Prepared
+from milestone_escrow.chain.refusals.attempts import Attempt as Tried
+from milestone_escrow.chain.send.fees import Price
+from milestone_escrow.chain.send.transactions import Prepared
 from milestone_escrow.oracle.relaying import intents
-from milestone_escrow.oracle.relaying.desk import Desk
+from milestone_escrow.oracle.relaying.context import Desk
 from milestone_escrow.oracle.relaying.intents import Attempt, Intent, Stage
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import insert_new, serialize

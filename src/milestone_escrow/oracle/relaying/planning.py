@@ -9,7 +9,6 @@ from hashlib import sha256
 from sqlalchemy import Connection, exists, or_, select
 
 from milestone_escrow.errors import UsageError
-from milestone_escrow.oracle.book import AgreementView
 from milestone_escrow.oracle.relaying import intents
 from milestone_escrow.oracle.relaying.batches import plan_batches
 from milestone_escrow.oracle.relaying.calls import attest_call, finalize_call, together
@@ -29,6 +28,7 @@ from milestone_escrow.oracle.relaying.shared import (
 )
 from milestone_escrow.oracle.store import shapes
 from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import Status

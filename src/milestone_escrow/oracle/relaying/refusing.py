@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from milestone_escrow.chain.refusals import explain
-from milestone_escrow.chain.rpc import RpcError
+from milestone_escrow.chain.node.rpc import RpcError
+from milestone_escrow.chain.refusals.decoding import explain
 from milestone_escrow.errors import EscrowError
-from milestone_escrow.oracle.book import AgreementView
 from milestone_escrow.oracle.relaying import planning
-from milestone_escrow.oracle.relaying.desk import Desk
+from milestone_escrow.oracle.relaying.context import Desk
 from milestone_escrow.oracle.relaying.intents import Intent
 from milestone_escrow.oracle.relaying.judging import Judgement, Prospect
+from milestone_escrow.oracle.viewing import AgreementView
 
 
 def is_revert(error: RpcError) -> bool:

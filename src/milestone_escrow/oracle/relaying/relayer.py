@@ -10,21 +10,21 @@ from dataclasses import dataclass
 
 from prometheus_client.registry import Collector
 
-from milestone_escrow.chain.fees import coins
-from milestone_escrow.chain.networks import Network
-from milestone_escrow.chain.rpc import Node
+from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.rpc import Node
+from milestone_escrow.chain.send.fees import coins
 from milestone_escrow.errors import ChainError
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.relaying import intents
 from milestone_escrow.oracle.relaying.conditions import Conditions, look
-from milestone_escrow.oracle.relaying.desk import Alert, Desk, log
+from milestone_escrow.oracle.relaying.context import Alert, Desk, log
 from milestone_escrow.oracle.relaying.intents import Intent
 from milestone_escrow.oracle.relaying.planning import Planned, plan
 from milestone_escrow.oracle.relaying.sending import Sending
 from milestone_escrow.oracle.relaying.settings import RelayingSettings
 from milestone_escrow.oracle.relaying.watching import Watching
+from milestone_escrow.oracle.store.failpoints import step
 from milestone_escrow.oracle.store.leases import hold
-from milestone_escrow.oracle.store.steps import step
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.signatures import Signer
@@ -110,7 +110,7 @@ class Relayer:
     def _plan(self) -> tuple[Planned, list[Intent]]:
         desk = self._desk
         with desk.writing() as connection:
-            head = book.head(connection)
+            head = viewing.head(connection)
             if head is None:
                 return Planned(), []
             # The chain's own time, by which it would refuse: this machine's clock may be wrong.

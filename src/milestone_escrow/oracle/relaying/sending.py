@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, update
 
-from milestone_escrow.chain.broadcast import Signed, broadcast
-from milestone_escrow.chain.fees import coins, data_fee, replacing
-from milestone_escrow.chain.rpc import RpcError
-from milestone_escrow.chain.transactions import GAS_MARGIN_PERCENT
+from milestone_escrow.chain.node.rpc import RpcError
+from milestone_escrow.chain.send.broadcast import Signed, broadcast
+from milestone_escrow.chain.send.fees import coins, data_fee, replacing
+from milestone_escrow.chain.send.transactions import GAS_MARGIN_PERCENT
 from milestone_escrow.errors import ChainError, EscrowError
 from milestone_escrow.oracle.relaying import intents, planning
 from milestone_escrow.oracle.relaying.conditions import Conditions
-from milestone_escrow.oracle.relaying.desk import Desk
+from milestone_escrow.oracle.relaying.context import Desk
 from milestone_escrow.oracle.relaying.intents import Attempt, Intent, Stage
 from milestone_escrow.oracle.relaying.judging import Judgement, Prospect
 from milestone_escrow.oracle.relaying.numbering import Call, Numbering
@@ -25,8 +25,8 @@ from milestone_escrow.oracle.relaying.refusing import (
 )
 from milestone_escrow.oracle.store import audit
 from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.oracle.store.failpoints import step
 from milestone_escrow.oracle.store.leases import claim
-from milestone_escrow.oracle.store.steps import step
 
 # Seconds until gas or money is asked for again where there was too little.
 SHORT = 15

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from milestone_escrow.chain.fees import GWEI
+from milestone_escrow.chain.send.fees import GWEI
 from milestone_escrow.errors import UsageError
 from milestone_escrow.oracle.settings import Relaying
 

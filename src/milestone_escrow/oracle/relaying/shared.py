@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, select
 
 from milestone_escrow.errors import StoreError
-from milestone_escrow.oracle import book
-from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.relaying import intents
 from milestone_escrow.oracle.relaying.intents import Intent, Stage
 from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.eip712 import Address
 
 # A plan looks at so many at a time; the rest waits for the next one.
@@ -36,7 +36,7 @@ def is_open(intent: Intent | None, now: int) -> bool:
 
 def views_of(connection: Connection, ids: Iterable[bytes]) -> dict[bytes, AgreementView]:
     """Agreements by id; those that are not open are left out."""
-    return {view.id: view for view in book.agreements(connection, dict.fromkeys(ids))}
+    return {view.id: view for view in viewing.agreements(connection, dict.fromkeys(ids))}
 
 
 def contract_of(connection: Connection) -> Address:

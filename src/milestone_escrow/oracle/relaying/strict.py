@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from milestone_escrow.chain.rpc import Node, RpcError
+from milestone_escrow.chain.node.rpc import Node, RpcError
 
 _QUANTITIES = frozenset(
     {

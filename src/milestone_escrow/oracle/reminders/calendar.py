@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from milestone_escrow.errors import UsageError
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.reminders.situation import Situation
 from milestone_escrow.oracle.reminders.situations import situation
 from milestone_escrow.protocol.lifecycle import DISPUTED, Status, silence
@@ -37,7 +37,7 @@ def calendar(connection: Connection, agreement_id: bytes, now: int) -> bytes:
     Raises:
         UsageError: no such agreement is open.
     """
-    head = book.head(connection)
+    head = viewing.head(connection)
     seen = situation(connection, agreement_id, head.final_number if head else 0)
     if seen is None:
         raise UsageError(

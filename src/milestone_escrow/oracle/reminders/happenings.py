@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from milestone_escrow.chain import events as happened
-from milestone_escrow.chain.events import Event
+from milestone_escrow.chain.contract import events as happened
+from milestone_escrow.chain.contract.events import Event
 from milestone_escrow.oracle.reminders.notices import Notice
 from milestone_escrow.oracle.reminders.situation import Returned, Situation
 from milestone_escrow.protocol.acts import Verdict

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, func, select
 
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.reminders.delivery import Channel
 from milestone_escrow.oracle.reminders.happenings import AT_ONCE
 from milestone_escrow.oracle.reminders.notices import DEFAULT_LEADS, Notice
@@ -57,7 +57,7 @@ class Planner:
         store's first round ever is not retold.
         """
         with self.store.reading() as connection:
-            head = book.head(connection)
+            head = viewing.head(connection)
             final = head.final_number if head else -1
             chosen = self._candidates(connection, now, final)
             since = self._since(connection)
@@ -94,7 +94,7 @@ class Planner:
     def _candidates(self, connection: Connection, now: int, final: int) -> list[bytes]:
         if not self._started:
             self._start(connection, final)
-            return book.ids_of(connection)
+            return viewing.ids_of(connection)
         found = {i for i, block in self._unconfirmed.items() if block <= final}
         while self._later and self._later[0][0] <= now:
             at, agreement_id = heapq.heappop(self._later)
@@ -127,7 +127,7 @@ class Planner:
         last = connection.execute(select(func.max(t.audit.c.seq))).scalar_one()
         self._acted = last or 0
         told = select(r.agreement_id, r.body).where(r.kind.in_(sorted(AT_ONCE)))
-        head = book.head(connection)
+        head = viewing.head(connection)
         recent = told.where(r.due_at >= (head.time if head else 0) - UNDOABLE)
         for row in connection.execute(recent):
             if row.body["block"] > final:
@@ -138,7 +138,7 @@ class Planner:
         """Read first, then write only where a row is missing: most rounds write nothing."""
         work = []
         with self.store.reading() as connection:
-            head = book.head(connection)
+            head = viewing.head(connection)
             final = head.final_number if head else -1
             for agreement_id in ids:
                 seen = situation(connection, agreement_id, final)

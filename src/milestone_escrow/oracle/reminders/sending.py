@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import update
 
 from milestone_escrow.errors import EscrowError
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.reminders.delivery import Channel, Delivery, DeliveryError, delivery_id
 from milestone_escrow.oracle.reminders.notices import DEFAULT_LEADS
 from milestone_escrow.oracle.reminders.outbox import ACTOR, is_void
@@ -27,8 +27,8 @@ from milestone_escrow.oracle.reminders.planning import plan
 from milestone_escrow.oracle.reminders.situations import situation
 from milestone_escrow.oracle.store import audit
 from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.oracle.store.failpoints import step
 from milestone_escrow.oracle.store.leases import claim
-from milestone_escrow.oracle.store.steps import step
 from milestone_escrow.oracle.store.store import Store, serialize
 
 LEASE_SECONDS = 180
@@ -122,7 +122,7 @@ class _Sender:
         if row.agreement_id is None or row.kind == "event.reverted":
             return ""
         with self.store.reading() as connection:
-            head = book.head(connection)
+            head = viewing.head(connection)
             final = head.final_number if head else 0
             seen = situation(connection, row.agreement_id, final)
         if seen is None or is_void(row, plan(seen, now, leads)):

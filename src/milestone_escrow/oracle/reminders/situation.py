@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from milestone_escrow.chain.events import Event
+from milestone_escrow.chain.contract.events import Event
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.when import format_relative, format_time
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address

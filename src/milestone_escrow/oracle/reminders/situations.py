@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, or_, select
 
-from milestone_escrow.chain.events import Event
-from milestone_escrow.oracle import book, proposals
-from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.chain.contract.events import Event
+from milestone_escrow.oracle import proposals, viewing
 from milestone_escrow.oracle.reminders.situation import OpenOffer, Returned, Situation, Waiting
 from milestone_escrow.oracle.store import shapes
 from milestone_escrow.oracle.store import tables as t
-from milestone_escrow.oracle.store.said import said
+from milestone_escrow.oracle.store.signatures import said
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import end
@@ -21,7 +21,7 @@ from milestone_escrow.protocol.receivables import Offer
 
 def situation(connection: Connection, agreement_id: bytes, final_block: int) -> Situation | None:
     """One agreement with all that reminders need; None where it is not open."""
-    view = book.agreement(connection, agreement_id)
+    view = viewing.agreement(connection, agreement_id)
     if view is None:
         return None
     signers = _signers(connection, agreement_id)

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, insert
 
 from milestone_escrow.errors import TypedDataError, UsageError
-from milestone_escrow.oracle import book
-from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.relaying.calls import batch_call
 from milestone_escrow.oracle.signing import batches
-from milestone_escrow.oracle.signing.batch_wire import BatchPost
+from milestone_escrow.oracle.signing.attestation_json import Post
+from milestone_escrow.oracle.signing.batch_json import BatchPost
 from milestone_escrow.oracle.signing.batches import Kept
 from milestone_escrow.oracle.signing.counting import Stage, cases, dossiers
 from milestone_escrow.oracle.signing.examining import (
@@ -29,9 +29,9 @@ from milestone_escrow.oracle.signing.examining import (
 )
 from milestone_escrow.oracle.signing.recording import Writer, bad_words
 from milestone_escrow.oracle.signing.rules import Refusal, conflict, refused_by_contract
-from milestone_escrow.oracle.signing.wire import Post
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.acts import Attestation
 from milestone_escrow.protocol.batch import Batch
 from milestone_escrow.protocol.batch import batches as batches_of
@@ -112,7 +112,7 @@ def examine_batch(
     """Whether it is one batch, and whose signatures these are; the chain is asked for contracts."""
     with store.reading() as connection:
         ids = dict.fromkeys(item.attestation.agreement_id for item in post.items)
-        views = {view.id: view for view in book.agreements(connection, ids)}
+        views = {view.id: view for view in viewing.agreements(connection, ids)}
     items: list[Examined] = []
     refused: list[Refusal] = []
     for place, item in enumerate(post.items, start=1):

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from milestone_escrow.errors import TypedDataError
+from milestone_escrow.oracle.signing.attestation_json import Post
 from milestone_escrow.oracle.signing.counting import MilestoneKey, Stage
 from milestone_escrow.oracle.signing.rules import Case, Refusal
-from milestone_escrow.oracle.signing.wire import Post
 from milestone_escrow.protocol.acts import Attestation
 from milestone_escrow.protocol.eip712 import Address, Domain
 from milestone_escrow.protocol.signatures import recover

@@ -14,13 +14,13 @@ from typing import TypeAlias
 from sqlalchemy import Connection
 
 from milestone_escrow.errors import TypedDataError
-from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.oracle.signing.attestation_json import Post
 from milestone_escrow.oracle.signing.counting import cases
 from milestone_escrow.oracle.signing.examining import INTAKE, ContractCheck, Outcome, examine
 from milestone_escrow.oracle.signing.recording import record
 from milestone_escrow.oracle.signing.rules import Case
-from milestone_escrow.oracle.signing.wire import Post
 from milestone_escrow.oracle.store.store import Store
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.acts import Attestation
 from milestone_escrow.protocol.eip712 import Address, Domain
 from milestone_escrow.protocol.signatures import recover

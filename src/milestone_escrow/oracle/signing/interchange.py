@@ -16,8 +16,7 @@ from sqlalchemy import Connection, select, update
 
 from milestone_escrow.errors import EscrowError, TypedDataError, UsageError
 from milestone_escrow.oracle.signing import protection
-from milestone_escrow.oracle.signing.protection import ACTOR, Decided
-from milestone_escrow.oracle.signing.wire import (
+from milestone_escrow.oracle.signing.attestation_json import (
     attestation_data,
     read_account,
     read_attestation,
@@ -25,6 +24,7 @@ from milestone_escrow.oracle.signing.wire import (
     read_hash,
     read_whole,
 )
+from milestone_escrow.oracle.signing.protection import ACTOR, Decided
 from milestone_escrow.oracle.store import audit
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import insert_new, serialize

@@ -25,11 +25,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Row, exists, insert, select, true
 
 from milestone_escrow.errors import EscrowError
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.signing.rules import AHEAD, Refusal, contradicts
 from milestone_escrow.oracle.store import audit, shapes
 from milestone_escrow.oracle.store import tables as t
-from milestone_escrow.oracle.store.said import said
+from milestone_escrow.oracle.store.signatures import said
 from milestone_escrow.oracle.store.store import insert_new, serialize
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.eip712 import Address
@@ -247,7 +247,7 @@ def _insert(connection: Connection, signer: Address, one: Decided) -> None:
 
 
 def _passed(connection: Connection, agreement_id: bytes, milestone: int) -> int:
-    head = book.head(connection)
+    head = viewing.head(connection)
     row = connection.execute(
         select(t.milestones.c.issued_at, t.milestones.c.changed_block).where(
             t.milestones.c.agreement_id == agreement_id, t.milestones.c.milestone == milestone

@@ -10,9 +10,10 @@ from types import MappingProxyType
 
 from sqlalchemy import Connection, insert, select
 
-from milestone_escrow.documents.collected import words_hash, words_of
+from milestone_escrow.documents.files.collected import words_hash, words_of
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.oracle.evidence.manifests import Listed, manifest_files, manifest_hash
+from milestone_escrow.oracle.signing.attestation_json import Post
 from milestone_escrow.oracle.signing.batches import restage
 from milestone_escrow.oracle.signing.counting import (
     Dossier,
@@ -26,7 +27,6 @@ from milestone_escrow.oracle.signing.counting import (
 )
 from milestone_escrow.oracle.signing.examining import Examined, Outcome, unknown
 from milestone_escrow.oracle.signing.rules import Case, Refusal, conflict, refused_by_contract
-from milestone_escrow.oracle.signing.wire import Post
 from milestone_escrow.oracle.store import audit
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import serialize

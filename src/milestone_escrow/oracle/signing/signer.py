@@ -14,11 +14,10 @@ from typing import TypeAlias
 from sqlalchemy import Connection, select
 
 from milestone_escrow.errors import EscrowError
-from milestone_escrow.oracle import book
-from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.signing import batches, protection
 from milestone_escrow.oracle.signing.batch_intake import BatchOutcome, take_batch
-from milestone_escrow.oracle.signing.batch_wire import BatchPost, Item
+from milestone_escrow.oracle.signing.batch_json import BatchPost, Item
 from milestone_escrow.oracle.signing.batches import Kept
 from milestone_escrow.oracle.signing.counting import Stage
 from milestone_escrow.oracle.signing.examining import Outcome
@@ -28,8 +27,9 @@ from milestone_escrow.oracle.signing.rules import Case, Refusal, refused_by_cont
 from milestone_escrow.oracle.signing.waiting import attestations
 from milestone_escrow.oracle.store import audit
 from milestone_escrow.oracle.store import tables as t
-from milestone_escrow.oracle.store.steps import step
+from milestone_escrow.oracle.store.failpoints import step
 from milestone_escrow.oracle.store.store import Store
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.acts import Attestation, Verdict, batch_typed_data
 from milestone_escrow.protocol.eip712 import Address, Domain, TypedData
 from milestone_escrow.protocol.signatures import Signer, recover
@@ -103,7 +103,7 @@ class GuardedSigner:
             EscrowError: the contract cannot be verified, or the signer refuses.
         """
         with self._store.reading() as connection:
-            head = book.head(connection)
+            head = viewing.head(connection)
             # The contract refuses what is from its future, so a clock that is fast must not count.
             issued = min(now, head.time) if head else now
             until = issued + self.valid_for
@@ -176,7 +176,7 @@ class GuardedSigner:
     def _decide(
         self, connection: Connection, attestation: Attestation, digest: bytes, now: int
     ) -> Refusal | None:
-        view = book.agreement(connection, attestation.agreement_id)
+        view = viewing.agreement(connection, attestation.agreement_id)
         why = self._not_ours(view, attestation, now)
         if why is not None:
             return why
@@ -230,7 +230,7 @@ class GuardedSigner:
     def _finish(self, attestation: Attestation, now: int) -> Outcome:
         signature = self._signature(attestation.typed_data(self._domain))
         with self._store.transaction() as connection:
-            view = book.agreement(connection, attestation.agreement_id)
+            view = viewing.agreement(connection, attestation.agreement_id)
             outcome = take(
                 connection,
                 self._domain,
@@ -269,11 +269,11 @@ class GuardedSigner:
         """Whether the evidence of another's proposal is enough: ours, or as good."""
         if other.evidence_hash == wanted.evidence_hash:
             return True
-        view = book.agreement(connection, other.agreement_id)
+        view = viewing.agreement(connection, other.agreement_id)
         return view is not None and not self._why_not(connection, view, other, now)
 
     def _is_useful(self, connection: Connection, attestation: Attestation, now: int) -> bool:
-        case = _case(book.agreement(connection, attestation.agreement_id), attestation)
+        case = _case(viewing.agreement(connection, attestation.agreement_id), attestation)
         return case is not None and refused_by_contract(case, attestation, now) is None
 
     def _log_refusal(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, select, update
 
 from milestone_escrow.errors import EscrowError
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.relaying.calls import attest_call
 from milestone_escrow.oracle.signing.batches import restage
 from milestone_escrow.oracle.signing.counting import (
@@ -109,7 +109,7 @@ def calldata(connection: Connection, digest: bytes) -> bytes:
             f"{len(found.signatures)} of {found.quorum} needed verifiers have signed {name}",
             hint=f"it waits for {', '.join(found.missing)}",
         )
-    view = book.agreement(connection, found.attestation.agreement_id)
+    view = viewing.agreement(connection, found.attestation.agreement_id)
     assert view is not None
     return attest_call(view, found.attestation, digest, found.signatures)
 
@@ -120,7 +120,7 @@ def expire(connection: Connection, now: int) -> tuple[bytes, ...]:
     Goes by the time of the chain's head alone: a clock that is wrong must not end anything. What
     the chain decides is told by the indexer. `connection` must be a write transaction.
     """
-    head = book.head(connection)
+    head = viewing.head(connection)
     if head is None:
         return ()
     serialize(connection, "attestations")

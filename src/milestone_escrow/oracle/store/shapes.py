@@ -10,8 +10,8 @@ from typing import Any, TypeAlias, get_args
 
 from sqlalchemy import RowMapping
 
-from milestone_escrow.chain import events as chain_events
-from milestone_escrow.chain.events import Event, Place
+from milestone_escrow.chain.contract import events as chain_events
+from milestone_escrow.chain.contract.events import Event, Place
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.lifecycle import State, Status
 from milestone_escrow.protocol.terms import Milestone, Terms

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from milestone_escrow.chain.proofs.encoding import Header, read_header
 from milestone_escrow.documents.canonical import canonical_json
 from milestone_escrow.documents.edit import dump
-from milestone_escrow.documents.hostile import parse_json
-from milestone_escrow.documents.signed import SignedAgreement
+from milestone_escrow.documents.files.hostile import parse_json
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.documents.source import parse_source
 from milestone_escrow.errors import DocumentError, EscrowError
-from milestone_escrow.papers.audit.encoding import Header, read_header
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.signatures import recover
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from hashlib import sha256
 
-from milestone_escrow.chain.events import (
+from milestone_escrow.chain.contract.events import (
     AgreementAmended,
     AgreementOpened,
     CreditWithdrawn,
@@ -16,11 +16,13 @@ from milestone_escrow.chain.events import (
     MilestonesFunded,
     PayoutCredited,
 )
+from milestone_escrow.chain.proofs.encoding import Header, Log, read_header, read_receipt
+from milestone_escrow.chain.proofs.tries import proven
 from milestone_escrow.documents.bound import BoundAgreement
 from milestone_escrow.documents.canonical import canonical_json
-from milestone_escrow.documents.collected import words_hash
-from milestone_escrow.documents.hostile import parse_json
-from milestone_escrow.documents.signed import PARTIES
+from milestone_escrow.documents.files.collected import words_hash
+from milestone_escrow.documents.files.hostile import parse_json
+from milestone_escrow.documents.files.signed_agreement import PARTIES
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.papers.audit.archive import unpack
 from milestone_escrow.papers.audit.bundle import (
@@ -32,10 +34,8 @@ from milestone_escrow.papers.audit.bundle import (
     hexed,
     read,
 )
-from milestone_escrow.papers.audit.encoding import Header, Log, read_header, read_receipt
 from milestone_escrow.papers.audit.gather import attestations, listed_files
 from milestone_escrow.papers.audit.story import Verdicts, events_of, verdicts_of
-from milestone_escrow.papers.audit.tries import proven
 from milestone_escrow.papers.audit.walk import Walk
 from milestone_escrow.protocol.hashing import keccak
 

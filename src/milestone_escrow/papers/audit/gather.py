@@ -7,11 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from milestone_escrow.chain.reader import Reader
-from milestone_escrow.chain.rpc import Node, RpcError
+from milestone_escrow.chain.contract.reader import Reader
+from milestone_escrow.chain.node.rpc import Node, RpcError
+from milestone_escrow.chain.proofs.encoding import (
+    encode_header,
+    encode_receipt,
+    encode_transaction,
+    read_header,
+)
+from milestone_escrow.chain.proofs.tries import Trie
 from milestone_escrow.documents.attachments import file_sha256
-from milestone_escrow.documents.collected import words_hash
-from milestone_escrow.documents.signed import SignedAgreement
+from milestone_escrow.documents.files.collected import words_hash
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.errors import ChainError, EscrowError, UsageError
 from milestone_escrow.papers.audit.archive import pack
 from milestone_escrow.papers.audit.bundle import (
@@ -21,14 +28,7 @@ from milestone_escrow.papers.audit.bundle import (
     text_of,
     write,
 )
-from milestone_escrow.papers.audit.encoding import (
-    encode_header,
-    encode_receipt,
-    encode_transaction,
-    read_header,
-)
 from milestone_escrow.papers.audit.story import attestation_files, events_of, verdicts_of
-from milestone_escrow.papers.audit.tries import Trie
 
 MAX_FILE = 100_000_000
 

@@ -3,12 +3,12 @@ missing."""
 
 from __future__ import annotations
 
-from milestone_escrow.chain.events import Event
-from milestone_escrow.chain.reader import Reader
+from milestone_escrow.chain.contract.events import Event
+from milestone_escrow.chain.contract.reader import Reader
+from milestone_escrow.chain.proofs.encoding import read_header
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.papers.audit.bundle import Contents, hexed
 from milestone_escrow.papers.audit.claims import Claim, Told, claimed, version_of
-from milestone_escrow.papers.audit.encoding import read_header
 from milestone_escrow.protocol.lifecycle import Status
 
 

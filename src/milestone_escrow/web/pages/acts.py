@@ -11,12 +11,12 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from milestone_escrow.chain.rpc import RpcError
+from milestone_escrow.chain.node.rpc import RpcError
 from milestone_escrow.documents.values import read_account
 from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.problems import Problem
 from milestone_escrow.oracle.api.viewers import Asking, Viewer
-from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.papers.contract import contract_pdf
 from milestone_escrow.protocol.lifecycle import held
 from milestone_escrow.web.codes import codes

@@ -7,15 +7,15 @@ from collections.abc import Iterable
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from milestone_escrow.chain.events import AgreementAmended, Event
-from milestone_escrow.oracle import book, proposals
+from milestone_escrow.chain.contract.events import AgreementAmended, Event
+from milestone_escrow.oracle import proposals, viewing
 from milestone_escrow.oracle.api import viewers
 from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.problems import Problem
 from milestone_escrow.oracle.api.rendering import payouts
 from milestone_escrow.oracle.api.viewers import Asking, Viewer
-from milestone_escrow.oracle.book import AgreementView
 from milestone_escrow.oracle.signing.counting import words_behind
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.web.deal import deal
 from milestone_escrow.web.deps import Web, WebDeps
 from milestone_escrow.web.rendering import page
@@ -58,10 +58,10 @@ def of(web: WebDeps, view: AgreementView, viewer: Viewer) -> Deal:
     with web.api.store.reading() as connection:
         now = web.api.chain_now(connection)
         paid = payouts(connection, view.id)
-        events = book.events(connection, view.id)
+        events = viewing.events(connection, view.id)
         if view.replaced_by:
             # The change is written down with the version that it led to, and ended this one.
-            next_ = book.events(connection, view.replaced_by)
+            next_ = viewing.events(connection, view.replaced_by)
             events += [one for one in next_ if isinstance(one, AgreementAmended)]
         changes = proposals.changes(connection, view.id)
         known = words_behind(connection, hashes(events))

@@ -13,7 +13,7 @@ from milestone_escrow.oracle import proposals
 from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.problems import Problem
 from milestone_escrow.oracle.api.viewers import Asking, Viewer, require_person
-from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.web.deps import Web, WebDeps
 from milestone_escrow.web.pages.acts import network_of, with_document
 from milestone_escrow.web.pages.agreement import of

@@ -12,13 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from milestone_escrow.documents import examples
 from milestone_escrow.documents.agreement import Agreement
+from milestone_escrow.documents.check.report import Finding
 from milestone_escrow.documents.difference import difference
-from milestone_escrow.documents.report import Finding
-from milestone_escrow.documents.signed import SignedAgreement
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.documents.spreadsheet import with_milestones
 from milestone_escrow.documents.when import format_date, format_time
 from milestone_escrow.errors import DocumentError, EscrowError, UsageError
-from milestone_escrow.oracle import book, drafts
+from milestone_escrow.oracle import drafts, viewing
 from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.problems import Problem
 from milestone_escrow.oracle.api.routes.common import limited
@@ -156,7 +156,7 @@ def finish(token: str, web: Web, viewer: Asking) -> JSONResponse:
         )
     signed = SignedAgreement.start(agreement.on(web.escrow))
     with web.api.store.transaction() as connection:
-        book.register(connection, signed, by=account, now=web.api.now())
+        viewing.register(connection, signed, by=account, now=web.api.now())
     return JSONResponse({"url": f"/a/0x{signed.id.hex()}"}, 201)
 
 

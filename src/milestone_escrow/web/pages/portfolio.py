@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.rendering import payouts
 from milestone_escrow.oracle.api.viewers import Asking, Viewer, require_account
-from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.lifecycle import held
 from milestone_escrow.web.cashflow import Chart, charts
 from milestone_escrow.web.deal import deal as deal_of
@@ -95,7 +95,7 @@ def _rows(web: WebDeps, viewer: Viewer) -> tuple[tuple[Row, ...], tuple[Chart, .
     views = _views(web, viewer)
     with web.api.store.reading() as connection:
         now = web.api.chain_now(connection)
-        events = {view.id: book.events(connection, view.id) for view in views}
+        events = {view.id: viewing.events(connection, view.id) for view in views}
         paid = {view.id: payouts(connection, view.id) for view in views}
     network = web.api.settings.network
     rows = []
@@ -112,8 +112,8 @@ def _rows(web: WebDeps, viewer: Viewer) -> tuple[tuple[Row, ...], tuple[Chart, .
 
 def _views(web: WebDeps, viewer: Viewer) -> list[AgreementView]:
     with web.api.store.reading() as connection:
-        ids = book.ids_of(connection, viewer.account)[:MOST]
-        return [view for view in book.agreements(connection, ids) if view.signed]
+        ids = viewing.ids_of(connection, viewer.account)[:MOST]
+        return [view for view in viewing.agreements(connection, ids) if view.signed]
 
 
 def _plain(view: AgreementView, units: int) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from milestone_escrow.chain.verbs import Verbs
-from milestone_escrow.documents.signed_act import reason_hash, reason_words
+from milestone_escrow.chain.contract.verbs import Verbs
+from milestone_escrow.documents.files.signed_act import reason_hash, reason_words
 from milestone_escrow.errors import UsageError
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.evidence.listing import manifest
 from milestone_escrow.oracle.evidence.manifests import manifest_hash
 from milestone_escrow.protocol.lifecycle import held
@@ -82,7 +82,7 @@ def _keep(table: Table, reason: str) -> None:
     """So that everybody who reads the agreement here can read the reason, too."""
     api = table.web.api
     with api.store.transaction() as connection:
-        book.keep_words(connection, reason_hash(reason), reason_words(reason), api.now())
+        viewing.keep_words(connection, reason_hash(reason), reason_words(reason), api.now())
 
 
 ACTS: Mapping[str, Callable[[Table], Step]] = {

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.change_order import ChangeOrder, change_order
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement
+from milestone_escrow.documents.files.signed_change import SignedChange
 from milestone_escrow.documents.marking import mark_change
-from milestone_escrow.documents.signed import SignedAgreement
-from milestone_escrow.documents.signed_change import SignedChange
 from milestone_escrow.documents.when import format_time
 from milestone_escrow.errors import EscrowError, UsageError
-from milestone_escrow.oracle import book, proposals
-from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.oracle import proposals, viewing
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.sandbox.names import listed
 from milestone_escrow.web.deps import WebDeps
@@ -119,7 +119,7 @@ def _send(table: Table, change: SignedChange, order: ChangeOrder) -> Step:
     api = table.web.api
     with api.store.transaction() as connection:
         # Its text must be known here before its opening is seen on chain.
-        book.register(connection, change.new, by=table.wish.account, now=api.now())
+        viewing.register(connection, change.new, by=table.wish.account, now=api.now())
     return send("act", "Carry the change out", prepared, *order.effects())
 
 

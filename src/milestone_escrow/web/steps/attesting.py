@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from milestone_escrow.documents.collected import words_hash, words_of
+from milestone_escrow.documents.files.collected import words_hash, words_of
 from milestone_escrow.errors import EscrowError, UsageError
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.evidence.listing import manifest
+from milestone_escrow.oracle.signing.attestation_json import attestation_data, read_attestation
 from milestone_escrow.oracle.signing.intake import take
 from milestone_escrow.oracle.signing.waiting import open_attestations
-from milestone_escrow.oracle.signing.wire import attestation_data, read_attestation
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.web.steps.wish import Step, Table, done, sign
 
@@ -71,7 +71,7 @@ def _taken(table: Table) -> Step:
     attestation, signature = read_attestation(held), table.wish.signed["attestation"]
     api, escrow = table.web.api, table.web.escrow
     with api.store.transaction() as connection:
-        view = book.agreement(connection, table.view.id)
+        view = viewing.agreement(connection, table.view.id)
         outcome = take(
             connection,
             escrow.domain,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from milestone_escrow.chain.paying import Way, signs_by_key
+from milestone_escrow.chain.contract.token_support import Way, signs_by_key
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.paying import (
     Authorization,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from milestone_escrow.documents.signed_act import SignedAct
+from milestone_escrow.documents.files.signed_act import SignedAct
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.oracle import proposals
 from milestone_escrow.protocol.acts import Resolution

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from milestone_escrow.documents.signed_act import SignedAct
+from milestone_escrow.documents.files.signed_act import SignedAct
 from milestone_escrow.documents.when import format_time
 from milestone_escrow.errors import UsageError
 from milestone_escrow.oracle import proposals

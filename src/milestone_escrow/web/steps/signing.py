@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from milestone_escrow.errors import EscrowError, UsageError
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import viewing
 from milestone_escrow.web.steps.wish import Step, Table, done, sign
 
 
@@ -31,7 +31,7 @@ def sign_agreement(table: Table) -> Step:
     api = table.web.api
     added = signed.add(role, table.wish.signed[role], table.web.api.wallets)
     with api.store.transaction() as connection:
-        book.register(connection, added, by=table.wish.account, now=api.now())
+        viewing.register(connection, added, by=table.wish.account, now=api.now())
     left = ", ".join(one for one in added.missing if one in ("buyer", "supplier"))
     if added.is_complete:
         return done("Signed by both sides", "The buyer can open and fund it now.")

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from milestone_escrow.chain.networks import Network
-from milestone_escrow.chain.transactions import Prepared
+from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.send.transactions import Prepared
 from milestone_escrow.documents.money import parse_amount
 from milestone_escrow.errors import UsageError
-from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.eip712 import Address, TypedData
 from milestone_escrow.web.deps import WebDeps
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.signed import SignedAgreement
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.papers.audit.claims import verify
 from milestone_escrow.papers.audit.gather import export

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from milestone_escrow.documents.canonical import canonical_json, sha256
-from milestone_escrow.documents.collected import words_hash
+from milestone_escrow.documents.files.collected import words_hash
 from milestone_escrow.papers.audit.archive import pack, unpack
 from milestone_escrow.papers.audit.bundle import MANIFEST, README
 from milestone_escrow.papers.audit.claims import failed, verify
@@ -210,8 +210,8 @@ def test_what_happened_since_is_said(deal: Played) -> None:
 def test_receipts_are_asked_for_one_by_one_where_a_node_gives_no_blocks_of_them(
     data: bytes, deal: Played
 ) -> None:
-    from milestone_escrow.chain.client import Escrow
-    from milestone_escrow.chain.rpc import RpcError
+    from milestone_escrow.chain.contract.client import Escrow
+    from milestone_escrow.chain.node.rpc import RpcError
 
     escrow = deal.world.escrow
     odd = Odd(escrow.node, eth_getBlockReceipts=RpcError("the method does not exist", code=-32601))
@@ -220,7 +220,7 @@ def test_receipts_are_asked_for_one_by_one_where_a_node_gives_no_blocks_of_them(
 
 
 def test_a_node_that_invents_receipts_is_refused(deal: Played) -> None:
-    from milestone_escrow.chain.client import Escrow
+    from milestone_escrow.chain.contract.client import Escrow
     from milestone_escrow.errors import ChainError
 
     def richer(_: object, truth: object) -> object:

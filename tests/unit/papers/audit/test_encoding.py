@@ -12,14 +12,14 @@ from eth_account import Account
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from milestone_escrow.errors import EscrowError
-from milestone_escrow.papers.audit.encoding import (
+from milestone_escrow.chain.proofs.encoding import (
     calldata_of,
     encode_receipt,
     encode_transaction,
     read_receipt,
 )
-from milestone_escrow.papers.audit.tries import EMPTY_ROOT, Trie, proven
+from milestone_escrow.chain.proofs.tries import EMPTY_ROOT, Trie, proven
+from milestone_escrow.errors import EscrowError
 
 KEY = "0x" + "11" * 32
 TO = "0x5FbDB2315678afecb367f032d93F642f64180aa3"

@@ -9,22 +9,22 @@ import pytest
 import rlp
 from eth_hash.auto import keccak
 
-from milestone_escrow.chain.codec import interface
-from milestone_escrow.chain.events import (
+from milestone_escrow.chain.contract.codec import interface
+from milestone_escrow.chain.contract.events import (
     Event,
     MilestoneAttested,
     MilestoneFinalized,
     MilestonePaid,
     MilestonesFunded,
 )
+from milestone_escrow.chain.proofs.encoding import read_header
+from milestone_escrow.chain.proofs.tries import Trie
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.papers.audit.archive import pack
 from milestone_escrow.papers.audit.bundle import Contents, write
 from milestone_escrow.papers.audit.claims import TRANSFER, Told, verify
-from milestone_escrow.papers.audit.encoding import read_header
 from milestone_escrow.papers.audit.gather import attestations, collect
 from milestone_escrow.papers.audit.online import verify_on_chain
-from milestone_escrow.papers.audit.tries import Trie
 from milestone_escrow.papers.audit.walk import Walk
 from tests.unit.papers.conftest import Played
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from milestone_escrow.documents.canonical import canonical_json
-from milestone_escrow.documents.signed import SignedAgreement
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.papers.audit.archive import pack, unpack
 from milestone_escrow.papers.audit.bundle import MANIFEST
 from milestone_escrow.papers.audit.claims import failed, verify

@@ -6,7 +6,7 @@ import pytest
 
 from milestone_escrow.documents import examples
 from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.signed import SignedAgreement
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.papers.audit.claims import verify
 from milestone_escrow.papers.audit.gather import export
 from milestone_escrow.papers.audit.online import verify_on_chain

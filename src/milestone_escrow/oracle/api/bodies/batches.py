@@ -20,7 +20,7 @@ from milestone_escrow.oracle.api.bodies.common import (
     Moment,
     Person,
 )
-from milestone_escrow.oracle.signing.batch_wire import MAX_ITEMS
+from milestone_escrow.oracle.signing.batch_json import MAX_ITEMS
 
 
 class BatchItemPost(Body):

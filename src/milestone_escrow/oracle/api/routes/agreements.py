@@ -8,9 +8,9 @@ from typing import Annotated, Literal, get_args
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Connection
 
-from milestone_escrow.documents.signed import SignedAgreement
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.documents.values import read_account
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.api import listing, rendering
 from milestone_escrow.oracle.api.bodies.agreements import (
     AgreementBody,
@@ -48,7 +48,7 @@ from milestone_escrow.oracle.api.viewers import (
     unopened,
     visible,
 )
-from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.lifecycle import Status
 
 router = APIRouter(prefix="/v1/agreements", tags=["agreements"], route_class=CarefulRoute)
@@ -162,10 +162,10 @@ def register_agreement(
     now = deps.now()
 
     def work(connection: Connection) -> Answer:
-        known = book.documents(connection, [signed.id]).get(signed.id)
-        merged = book.register(connection, signed, by=viewer.name, now=now)
+        known = viewing.documents(connection, [signed.id]).get(signed.id)
+        merged = viewing.register(connection, signed, by=viewer.name, now=now)
         changed = known is None or known.signatures != merged.signatures
-        view = book.agreement(connection, signed.id) or unopened(merged)
+        view = viewing.agreement(connection, signed.id) or unopened(merged)
         answer = _whole(deps, connection, view, viewer)
         return Answer(201 if changed else 200, answer.model_dump_json())
 

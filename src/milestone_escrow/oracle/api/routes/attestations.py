@@ -40,8 +40,8 @@ from milestone_escrow.oracle.api.routes.common import (
     refusal,
 )
 from milestone_escrow.oracle.api.viewers import Asking, Deps, find, stage, visible
-from milestone_escrow.oracle.book import AgreementView
 from milestone_escrow.oracle.relaying.calls import attest_call
+from milestone_escrow.oracle.signing.attestation_json import attestation_data, read_post
 from milestone_escrow.oracle.signing.counting import (
     Dossier,
     Entry,
@@ -50,10 +50,10 @@ from milestone_escrow.oracle.signing.counting import (
     words_behind,
 )
 from milestone_escrow.oracle.signing.examining import Outcome, examine
+from milestone_escrow.oracle.signing.group_commit import SharedIntake
 from milestone_escrow.oracle.signing.recording import record
-from milestone_escrow.oracle.signing.together import SharedIntake
-from milestone_escrow.oracle.signing.wire import attestation_data, read_post
 from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.acts import Verdict
 
 router = APIRouter(

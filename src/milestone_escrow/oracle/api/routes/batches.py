@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from sqlalchemy import Connection
 
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.api import problems, rendering
 from milestone_escrow.oracle.api.bodies.attestations import AttestationFields, CalldataBody
 from milestone_escrow.oracle.api.bodies.batches import (
@@ -33,18 +33,18 @@ from milestone_escrow.oracle.api.routes.common import (
     refusal,
 )
 from milestone_escrow.oracle.api.viewers import Asking, Deps, Viewer, visible
-from milestone_escrow.oracle.book import AgreementView
 from milestone_escrow.oracle.relaying.calls import batch_call
 from milestone_escrow.oracle.signing import batches
+from milestone_escrow.oracle.signing.attestation_json import attestation_data
 from milestone_escrow.oracle.signing.batch_intake import (
     BatchOutcome,
     examine_batch,
     record_batch,
 )
-from milestone_escrow.oracle.signing.batch_wire import read_batch
+from milestone_escrow.oracle.signing.batch_json import read_batch
 from milestone_escrow.oracle.signing.batches import Counted, Kept
 from milestone_escrow.oracle.signing.counting import Entry, Stage, cases, dossiers, words_behind
-from milestone_escrow.oracle.signing.wire import attestation_data
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.batch import Batch
 
 router = APIRouter(prefix="/v1/batches", tags=["attestations"], route_class=CarefulRoute)
@@ -104,7 +104,7 @@ def get_batch(
                 404, f"no batch {digest[:12]}… is known here", hint="check the digest, or post it"
             )
         ids = dict.fromkeys(agreement_id for agreement_id, _ in kept.keys)
-        views = {view.id: view for view in book.agreements(connection, ids)}
+        views = {view.id: view for view in viewing.agreements(connection, ids)}
         if len(views) < len(ids):
             raise Problem(404, "an agreement of the batch is not open on chain any more")
         known = dossiers(connection, kept.keys)

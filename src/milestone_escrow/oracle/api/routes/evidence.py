@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy import Connection, select
 
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.api.bodies.common import hexed, moment
 from milestone_escrow.oracle.api.bodies.evidence import EvidenceBody, EvidenceList, HashOnly
 from milestone_escrow.oracle.api.careful import CarefulRoute
@@ -219,7 +219,7 @@ def _readable(connection: Connection, viewer: Viewer, sha256: bytes) -> Entry | 
     """The evidence of that content in an agreement that the viewer may read; the one with the
     file, where there are several."""
     rows = connection.execute(select(t.evidence).where(t.evidence.c.sha256 == sha256)).all()
-    views = book.agreements(connection, {row.agreement_id for row in rows})
+    views = viewing.agreements(connection, {row.agreement_id for row in rows})
     allowed = {view.id for view in views if viewer.may_read(view)}
     entries = [entry_of(row) for row in rows if row.agreement_id in allowed]
     return max(entries, key=lambda entry: entry.stored) if entries else None

@@ -5,17 +5,17 @@ from __future__ import annotations
 from fastapi import APIRouter
 from sqlalchemy import ColumnElement, and_, or_, select
 
-from milestone_escrow.chain.events import AgreementAmended, PayoutCredited
-from milestone_escrow.oracle import book
+from milestone_escrow.chain.contract.events import AgreementAmended, PayoutCredited
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.api import cursors, rendering
 from milestone_escrow.oracle.api.bodies.agreements import History
 from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.problems import documented
 from milestone_escrow.oracle.api.routes.common import PUBLIC, AgreementId, Cursor, Limit
 from milestone_escrow.oracle.api.viewers import Asking, Deps, find
-from milestone_escrow.oracle.book import AgreementView
 from milestone_escrow.oracle.store import shapes
 from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.oracle.viewing import AgreementView
 
 router = APIRouter(prefix="/v1/agreements", tags=["agreements"], route_class=CarefulRoute)
 
@@ -47,7 +47,7 @@ def get_history(
     with deps.store.reading() as connection:
         query = query.order_by(table.block, table.log_index).limit(limit + 1)
         rows = connection.execute(query).all()
-        head = book.head(connection)
+        head = viewing.head(connection)
     page = rows[:limit]
     currency = rendering.currency_of(view, deps.settings.network)
     final = head.final_number if head else 0

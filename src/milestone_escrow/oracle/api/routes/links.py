@@ -19,7 +19,7 @@ from milestone_escrow.oracle.api.routes.common import (
     limited,
 )
 from milestone_escrow.oracle.api.viewers import Deps, Viewer, find, require_account, require_person
-from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.eip712 import Address
 
 router = APIRouter(

@@ -7,7 +7,7 @@ import json
 from fastapi import APIRouter, Response
 from sqlalchemy import Connection
 
-from milestone_escrow.documents.signed_act import SignedAct, dumps_acts, loads_acts
+from milestone_escrow.documents.files.signed_act import SignedAct, dumps_acts, loads_acts
 from milestone_escrow.errors import LifecycleError
 from milestone_escrow.oracle import proposals
 from milestone_escrow.oracle.api import rendering
@@ -36,7 +36,7 @@ from milestone_escrow.oracle.api.viewers import (
     stage,
     visible,
 )
-from milestone_escrow.oracle.book import AgreementView
+from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS
 from milestone_escrow.protocol.receivables import Offer
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from milestone_escrow.documents.when import format_duration
 from milestone_escrow.errors import StoreError
-from milestone_escrow.oracle import book
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.api.bodies.operations import Check, Health, Readiness
 from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.deps import ApiDeps
@@ -69,7 +69,7 @@ def readiness(deps: ApiDeps, problem: str) -> list[Check]:
     node = Check(name="node", ok=not problem, text=problem or "on the right chain")
     try:
         with deps.store.reading() as connection:
-            head = book.head(connection)
+            head = viewing.head(connection)
     except (SQLAlchemyError, StoreError):
         return [Check(name="store", ok=False, text="does not answer"), node]
     store = Check(name="store", ok=True, text="answers")

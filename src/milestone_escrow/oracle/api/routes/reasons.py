@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 from sqlalchemy import Connection
 
-from milestone_escrow.chain.events import MilestoneDisputed
+from milestone_escrow.chain.contract.events import MilestoneDisputed
 from milestone_escrow.errors import LifecycleError
 from milestone_escrow.oracle import reasons
 from milestone_escrow.oracle.api.bodies.common import hexed, moment

@@ -1,0 +1,96 @@
+"""ERC-20 tokens: read balances, build the calls that pay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from milestone_escrow.chain.contract.codec import interface
+from milestone_escrow.chain.node.rpc import Node, RpcError
+from milestone_escrow.errors import ChainError
+from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.protocol.hashing import keccak
+from milestone_escrow.protocol.token import Token
+
+# The test token is an ordinary ERC-20 with a mint that anybody may use.
+CONTRACT = "TestUSDC"
+
+
+def read_token(node: Node, address: Address) -> Token:
+    """What a token says about itself.
+
+    Raises:
+        ChainError: there is no token at that address.
+    """
+    try:
+        symbol = _ask(node, address, "symbol")
+        return Token(str(symbol), address, int(_ask(node, address, "decimals")))
+    except ChainError:
+        raise ChainError(
+            f"there is no token at {address}", hint="check the address and the network"
+        ) from None
+
+
+def balance_of(node: Node, token: Address, account: Address) -> int:
+    """Token units of an account."""
+    return int(_ask(node, token, "balanceOf", account))
+
+
+def allowance_of(node: Node, token: Address, owner: Address, spender: Address) -> int:
+    """Token units that `spender` may take from `owner`."""
+    return int(_ask(node, token, "allowance", owner, spender))
+
+
+def approve_call(spender: Address, amount: int) -> bytes:
+    return interface(CONTRACT).call("approve", spender, amount)
+
+
+def transfer_call(to: Address, amount: int) -> bytes:
+    return interface(CONTRACT).call("transfer", to, amount)
+
+
+def permit_call(
+    owner: Address, spender: Address, amount: int, deadline: int, v: int, r: bytes, s: bytes
+) -> bytes:
+    """What anybody may send to a token that knows permits (EIP-2612)."""
+    return interface(CONTRACT).call("permit", owner, spender, amount, deadline, v, r, s)
+
+
+def mint_call(to: Address, amount: int) -> bytes:
+    """Test tokens only: theirs can be minted by anyone."""
+    return interface(CONTRACT).call("mint", to, amount)
+
+
+def denylist_call(account: Address, denied: bool) -> bytes:
+    """Test tokens only: what an issuer does to an account, here by anyone."""
+    return interface(CONTRACT).call("setDenylisted", account, denied)
+
+
+def answer_of(
+    node: Node, token: Address, signature: str, returns: Sequence[str], *values: object
+) -> tuple[Any, ...] | None:
+    """What any function of a token answers, by its signature ("nonces(address)"); None where it
+    refuses, does not exist, or answers something else than `returns`."""
+    from eth_abi.abi import decode, encode
+    from eth_abi.exceptions import DecodingError
+
+    taken = signature[signature.index("(") + 1 : -1]
+    data = keccak(signature.encode())[:4] + encode(taken.split(",") if taken else [], values)
+    try:
+        output = node.request("eth_call", [{"to": token, "data": "0x" + data.hex()}, "latest"])
+        return tuple(decode(list(returns), bytes.fromhex(output[2:])))
+    except (RpcError, DecodingError, OverflowError, ValueError):
+        return None
+
+
+def _ask(node: Node, token: Address, function: str, *values: object) -> Any:
+    data = interface(CONTRACT).call(function, *values)
+    call = {"to": token, "data": "0x" + data.hex()}
+    try:
+        output = bytes.fromhex(node.request("eth_call", [call, "latest"])[2:])
+    except RpcError as error:
+        raise ChainError(
+            f"the token at {token} does not answer {function}: {error.message}",
+            hint="check the address and the network",
+        ) from None
+    return interface(CONTRACT).answer(function, output)[0]

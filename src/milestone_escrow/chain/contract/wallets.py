@@ -1,0 +1,50 @@
+"""Asking contract wallets (ERC-1271) whether they signed, exactly as the escrow contract asks."""
+
+from __future__ import annotations
+
+from milestone_escrow.chain.node.rpc import Node, RpcError
+from milestone_escrow.errors import ChainError
+from milestone_escrow.protocol.eip712 import Address
+
+MAGIC = bytes.fromhex("1626ba7e") + bytes(28)
+# As the contract bounds it; a wallet that needs more would be refused there.
+WALLET_GAS = 500_000
+_TRANSACTION_GAS, _BYTE_GAS = 21_000, 40
+
+
+class ContractWallets:
+    """The contract wallets of one chain, through one node."""
+
+    def __init__(self, node: Node, chain_id: int) -> None:
+        self._node = node
+        self._chain_id = chain_id
+
+    def accepts(self, chain_id: int, account: Address, digest: bytes, signature: bytes) -> bool:
+        """Whether the contract at `account` takes this as its signature of `digest` now.
+
+        Raises:
+            ChainError: another chain is meant, or the node does not answer.
+        """
+        if chain_id != self._chain_id:
+            raise ChainError(
+                f"a wallet on chain {chain_id} cannot be asked on chain {self._chain_id}",
+                hint="name a node of that chain with --rpc",
+            )
+        code = str(self._node.request("eth_getCode", [account, "latest"]))
+        if code in ("0x", ""):
+            return False
+        data = _call(digest, signature)
+        gas = _TRANSACTION_GAS + _BYTE_GAS * len(data) + WALLET_GAS
+        call = {"to": account, "data": "0x" + data.hex(), "gas": hex(gas)}
+        try:
+            answer = str(self._node.request("eth_call", [call, "latest"]))
+        except RpcError:
+            return False
+        # Anything behind the first word is ignored there, too.
+        return answer[:66].lower() == "0x" + MAGIC.hex()
+
+
+def _call(digest: bytes, signature: bytes) -> bytes:
+    from eth_abi.abi import encode
+
+    return MAGIC[:4] + bytes(encode(["bytes32", "bytes"], [digest, signature]))

@@ -1,0 +1,1 @@
+"""From sources to a contract at its address, recorded and published."""

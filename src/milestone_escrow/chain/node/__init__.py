@@ -1,0 +1,1 @@
+"""Nodes: which networks there are, how one is reached, and what it is asked."""

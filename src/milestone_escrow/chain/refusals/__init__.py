@@ -1,0 +1,1 @@
+"""What the contract and tokens refuse with."""

@@ -1,0 +1,39 @@
+"""What a call reverted with, decoded and turned into one sentence with a way out."""
+
+from __future__ import annotations
+
+from milestone_escrow.chain.contract.codec import Values, interface
+from milestone_escrow.chain.refusals.attempts import Attempt
+from milestone_escrow.chain.refusals.sentences import RULES
+from milestone_escrow.chain.refusals.token_sentences import TOKEN_RULES
+from milestone_escrow.errors import ContractError
+
+
+def explain(data: bytes, attempt: Attempt) -> ContractError:
+    """The error for what a call reverted with, decoded as far as it can be."""
+    name, values = decode(data)
+    rule = RULES.get(name) or TOKEN_RULES.get(name)
+    if rule is None:
+        message, hint = f"the contract refused to {attempt.verb}: {name or 'no reason given'}", ""
+    else:
+        message, hint = rule(values, attempt)
+    return ContractError(message, name=name, values=values, hint=hint)
+
+
+def decode(data: bytes) -> tuple[str, Values]:
+    """The name and values of an error; "" where there is none, its selector where unknown."""
+    for contract in ("MilestoneEscrow", "TestUSDC"):
+        found = interface(contract).error(data)
+        if found:
+            return found
+    if data[:4] == bytes.fromhex("08c379a0"):
+        from eth_abi.abi import decode as decode_abi
+        from eth_abi.exceptions import DecodingError
+
+        try:
+            return "Error", {"text": decode_abi(["string"], data[4:])[0]}
+        except (DecodingError, OverflowError):
+            return "Error", {"text": "unreadable"}
+    if data[:4] == bytes.fromhex("4e487b71") and len(data) == 36:
+        return "Panic", {"code": int.from_bytes(data[4:], "big")}
+    return (f"unknown error 0x{data[:4].hex()}" if data else ""), {}

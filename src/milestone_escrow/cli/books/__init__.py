@@ -1,0 +1,1 @@
+"""`escrow invoice`, `receipt`, `statement` and `audit`."""

@@ -1,0 +1,132 @@
+"""What `escrow invoice`, `receipt` and `statement` do: read the chain, write a file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from milestone_escrow.cli.shell.desk import Desk, look, milestone_index
+from milestone_escrow.cli.shell.output import good, save, table
+from milestone_escrow.cli.shell.session import Session
+from milestone_escrow.documents.when import day_of, format_date, read_date
+from milestone_escrow.papers.bill import document_number
+from milestone_escrow.papers.invoice import invoice_pdf
+from milestone_escrow.papers.ledger import Ledger
+from milestone_escrow.papers.receipt import receipt_number, receipt_pdf, require_paid
+from milestone_escrow.papers.sheet import Layout
+from milestone_escrow.papers.statement import movements, statement_csv
+
+
+@dataclass(frozen=True, slots=True)
+class Print:
+    """How a document is wanted on paper, and where."""
+
+    file: Path | None
+    number: str | None
+    page: str
+    letter: bool
+    font: Path | None
+
+    @property
+    def layout(self) -> Layout:
+        return Layout("letter" if self.letter else "a4", self.font)
+
+    def place(self, number: str) -> Path:
+        return self.file or Path(re.sub(r"[^\w.-]+", "-", number) + ".pdf")
+
+
+def ledger_of(desk: Desk) -> Ledger:
+    """What the chain says of an agreement and the versions before it."""
+    escrow, bound = desk.escrow, desk.bound
+    earlier = tuple(before.bound for before in desk.earlier)
+    events = escrow.history(bound) if escrow.is_open(bound.id) else ()
+    return Ledger(bound, desk.network, events, escrow.now(), earlier)
+
+
+def write_invoice(session: Session, name: str, key: str, day: str | None, how: Print) -> None:
+    desk = look(session, name, key)
+    ledger = ledger_of(desk)
+    planned = desk.bound.agreement.milestones[milestone_index(desk.bound, key)]
+    zone = desk.bound.agreement.timezone
+    dated = read_date(day) if day else day_of(ledger.now, zone)
+    number = how.number or document_number(ledger, planned)
+    data = invoice_pdf(ledger, key, dated, number=number, page=how.page, layout=how.layout)
+    paid = sum(payment.gross for payment in ledger.payments(planned))
+    due = planned.amount - paid - ledger.returned(planned.index)
+    text = f"{desk.bound.agreement.amount(due)} of {desk.bound.agreement.amount(planned.amount)}"
+    words = f"invoice {number} of {format_date(dated)}: {text} still due"
+    _written(session, how.place(number), data, "invoice", number, words, due, desk)
+
+
+def write_receipt(session: Session, name: str, key: str, how: Print) -> None:
+    desk = look(session, name, key)
+    ledger = ledger_of(desk)
+    planned = desk.bound.agreement.milestones[milestone_index(desk.bound, key)]
+    payments = require_paid(ledger, planned)
+    number = how.number or receipt_number(ledger, planned)
+    data = receipt_pdf(ledger, key, number=number, page=how.page, layout=how.layout)
+    paid = sum(payment.gross for payment in payments)
+    day = format_date(ledger.day(payments[-1].event.place.time))
+    words = f"receipt {number} of {day}: {desk.bound.agreement.amount(paid)} paid"
+    _written(session, how.place(number), data, "receipt", number, words, paid, desk)
+
+
+def show_statement(session: Session, name: str, file: Path | None) -> None:
+    """All versions' movements, the oldest first."""
+    desk = look(session, name)
+    ledgers = [ledger_of(one) for one in (*desk.earlier, desk)]
+    rows = [row for ledger in ledgers for row in movements(ledger)]
+    if file:
+        # A byte-order mark is how a spreadsheet knows that it is UTF-8.
+        save(file, ("\ufeff" + statement_csv(rows)).encode())
+        session.say(f"{good('Written')} {file}: {len(rows)} movements")
+    elif rows:
+        head = ("date", "movement", "milestone", "gross", "fee", "counterparty")
+        lines = [
+            (r.date, r.movement, r.milestone, _shown(r.gross), _shown(r.fee), r.counterparty)
+            for r in rows
+        ]
+        session.say(table(lines, head, right=(3, 4)))
+        session.say(f"in {desk.bound.agreement.token_symbol}; --csv FILE has VAT, accounts and all")
+    else:
+        session.say("No money has moved yet.")
+    session.emit(
+        {
+            "agreement": "0x" + desk.bound.id.hex(),
+            "reference": desk.bound.agreement.reference,
+            "file": str(file) if file else None,
+            "movements": [asdict(row) for row in rows],
+        }
+    )
+
+
+def _shown(number: str) -> str:
+    """With commas for thousands; a dash where there is nothing."""
+    value = Decimal(number or "0")
+    return f"{value:,}" if value else "–"
+
+
+def _written(
+    session: Session,
+    file: Path,
+    data: bytes,
+    kind: str,
+    number: str,
+    words: str,
+    units: int,
+    desk: Desk,
+) -> None:
+    save(file, data)
+    session.say(f"{good('Written')} {file}")
+    session.say(words)
+    session.emit(
+        {
+            "kind": kind,
+            "file": str(file),
+            "number": number,
+            "agreement": "0x" + desk.bound.id.hex(),
+            "amount": {"units": str(units), "text": desk.bound.agreement.amount(units)},
+        }
+    )

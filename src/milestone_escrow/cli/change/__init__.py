@@ -1,0 +1,1 @@
+"""`escrow amend` and `escrow extend`."""

@@ -1,0 +1,1 @@
+"""`escrow submit`, `dispute`, `rule`, `finalize` and `withdraw`."""

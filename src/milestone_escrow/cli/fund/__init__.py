@@ -1,0 +1,1 @@
+"""`escrow open` and `escrow fund`."""

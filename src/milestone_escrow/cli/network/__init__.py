@@ -1,0 +1,1 @@
+"""`escrow network`, `deploy` and `doctor`."""

@@ -1,0 +1,1 @@
+"""`escrow demo` and `escrow sandbox`."""

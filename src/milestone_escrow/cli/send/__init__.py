@@ -1,0 +1,1 @@
+"""`escrow send` and `escrow tx`."""

@@ -1,0 +1,1 @@
+"""`escrow approve`, `refund` and `settle`."""

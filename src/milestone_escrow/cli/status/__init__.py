@@ -1,0 +1,1 @@
+"""`escrow status` and `escrow history`."""

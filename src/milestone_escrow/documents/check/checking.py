@@ -1,0 +1,27 @@
+"""`check`: what a careful lawyer and a careful engineer would say before anyone signs."""
+
+from __future__ import annotations
+
+from milestone_escrow.documents.agreement import Agreement
+from milestone_escrow.documents.check.exposure import exposure
+from milestone_escrow.documents.check.findings import findings
+from milestone_escrow.documents.check.power import powers
+from milestone_escrow.documents.check.report import Report
+from milestone_escrow.documents.check.silence import settled_by, silences
+
+
+def check(agreement: Agreement, now: int) -> Report:
+    """Everything worth knowing about an agreement that is about to be signed at `now`."""
+    return Report(
+        reference=agreement.reference,
+        title=agreement.title,
+        at=now,
+        timezone=agreement.timezone.key,
+        symbol=agreement.currency.symbol,
+        decimals=agreement.currency.decimals,
+        findings=findings(agreement, now),
+        who_alone=powers(agreement),
+        exposure=exposure(agreement, now),
+        silence=silences(agreement, now),
+        settled_by=settled_by(agreement),
+    )

@@ -1,0 +1,270 @@
+"""What the store knows of agreements, typed: the chain's view, with names where there are any."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Connection, Row, Text, exists, or_, select
+
+from milestone_escrow.chain.contract.events import Event
+from milestone_escrow.documents.agreement import Agreement
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement
+from milestone_escrow.documents.resolve import PlannedMilestone
+from milestone_escrow.errors import StoreError, UsageError
+from milestone_escrow.oracle.store import audit, shapes
+from milestone_escrow.oracle.store import tables as t
+from milestone_escrow.oracle.store.store import insert_new, upsert
+from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
+from milestone_escrow.protocol.lifecycle import State, payee
+from milestone_escrow.protocol.terms import Milestone, Terms
+from milestone_escrow.protocol.token import Token
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far the store has followed the chain; `time` is that block's, Unix seconds."""
+
+    number: int
+    hash: bytes
+    time: int
+    final_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class MilestoneView:
+    """One milestone: what was agreed, where it stands, and what its document calls it."""
+
+    index: int
+    milestone: Milestone
+    state: State
+    next_at: int | None
+    changed_at: int
+    planned: PlannedMilestone | None = None
+
+    @property
+    def key(self) -> str:
+        """Its key in the document; its number where there is none."""
+        return self.planned.key if self.planned else str(self.index)
+
+    @property
+    def title(self) -> str:
+        return self.planned.title if self.planned else f"milestone {self.index}"
+
+
+@dataclass(frozen=True)
+class AgreementView:
+    """One agreement that was opened on chain. `signed` is its document, where it is known."""
+
+    id: bytes
+    terms: Terms
+    milestones: tuple[Milestone, ...]
+    opened_block: int
+    opened_at: int
+    views: tuple[MilestoneView, ...]
+    replaced_by: bytes | None = None
+    amends: bytes | None = None
+    signed: SignedAgreement | None = None
+
+    @property
+    def agreement(self) -> Agreement | None:
+        return self.signed.agreement if self.signed else None
+
+    @property
+    def token(self) -> Token | None:
+        """The token as the document knows it; None without one."""
+        return self.signed.token if self.signed else None
+
+    @property
+    def states(self) -> tuple[State, ...]:
+        return tuple(view.state for view in self.views)
+
+    @property
+    def name(self) -> str:
+        return self.agreement.reference if self.agreement else f"0x{self.id.hex()[:8]}…"
+
+    @cached_property
+    def people(self) -> frozenset[Address]:
+        """The accounts of everybody with a role, assignees included."""
+        terms = self.terms
+        assignees = (state.assignee for state in self.states)
+        everybody = {terms.buyer, terms.supplier, terms.arbiter, *terms.verifiers, *assignees}
+        return frozenset(everybody - {ZERO_ADDRESS})
+
+    def payee(self, index: int) -> Address:
+        """Whom the milestone pays."""
+        return payee(self.terms, self.views[index].state)
+
+    def role_of(self, account: Address, index: int | None = None) -> str:
+        """Its name in the document, else "buyer", "supplier", "assignee", "verifier", "arbiter";
+        "" for a stranger. An assignee is one only of its own milestone, where `index` says."""
+        if self.agreement and (roles := self.agreement.roles(account)):
+            return roles[0]
+        for role in ("buyer", "supplier", "arbiter"):
+            if getattr(self.terms, role) == account:
+                return role
+        views = self.views if index is None else (self.views[index],)
+        if account != ZERO_ADDRESS and any(view.state.assignee == account for view in views):
+            return "assignee"
+        return "verifier" if account in self.terms.verifiers else ""
+
+    def find(self, milestone: int | str) -> MilestoneView:
+        """A milestone by its index, also as text, or its key.
+
+        Raises:
+            UsageError: there is no such milestone.
+        """
+        for view in self.views:
+            if milestone in (view.index, str(view.index), view.key):
+                return view
+        known = ", ".join(view.key for view in self.views)
+        raise UsageError(
+            f"'{milestone}' is not a milestone of {self.name}", hint=f"its milestones are {known}"
+        )
+
+
+def head(connection: Connection) -> Head | None:
+    """How far the chain was followed; None before the first block."""
+    row = connection.execute(select(t.cursor)).first()
+    return Head(row.number, row.hash, row.time, row.final_number) if row else None
+
+
+def agreement(connection: Connection, agreement_id: bytes) -> AgreementView | None:
+    """One agreement; None where it was not opened on chain, as far as the store knows."""
+    return next(iter(agreements(connection, [agreement_id])), None)
+
+
+def agreements(connection: Connection, ids: Iterable[bytes]) -> list[AgreementView]:
+    """Agreements by id, in the order of `ids`; those that are not open are left out."""
+    wanted = list(ids)
+    if not wanted:
+        return []
+    opened = connection.execute(select(t.agreements).where(t.agreements.c.agreement_id.in_(wanted)))
+    by_id = {row.agreement_id: row for row in opened}
+    stages: dict[bytes, list[Row[Any]]] = {}
+    where = t.milestones.c.agreement_id.in_(wanted)
+    for row in connection.execute(
+        select(t.milestones).where(where).order_by(t.milestones.c.milestone)
+    ):
+        stages.setdefault(row.agreement_id, []).append(row)
+    known = documents(connection, wanted)
+    return [_view(by_id[i], stages.get(i, []), known.get(i)) for i in wanted if i in by_id]
+
+
+def ids_of(connection: Connection, party: Address | None = None) -> list[bytes]:
+    """The ids of all agreements, the newest first; of those in which `party` has a role."""
+    query = select(t.agreements.c.agreement_id)
+    if party:
+        mine = t.milestones.c.agreement_id == t.agreements.c.agreement_id
+        query = query.where(
+            or_(
+                t.agreements.c.buyer == party,
+                t.agreements.c.supplier == party,
+                t.agreements.c.arbiter == party,
+                # The terms are JSON text, and accounts are written in one way only.
+                t.agreements.c.terms.cast(Text).contains(f'"{party}"'),
+                exists().where(mine, t.milestones.c.assignee == party),
+            )
+        )
+    newest = query.order_by(t.agreements.c.opened_block.desc(), t.agreements.c.agreement_id)
+    return list(connection.execute(newest).scalars())
+
+
+def documents(connection: Connection, ids: Sequence[bytes]) -> dict[bytes, SignedAgreement]:
+    """The documents of these agreements that are known here, verified against their ids."""
+    rows = connection.execute(
+        select(t.documents.c.agreement_id, t.documents.c.document).where(
+            t.documents.c.agreement_id.in_(list(ids))
+        )
+    )
+    return {row.agreement_id: _document(row.agreement_id, row.document) for row in rows}
+
+
+def events(connection: Connection, agreement_id: bytes) -> list[Event]:
+    """Everything that happened to an agreement on chain, in order."""
+    rows = connection.execute(
+        select(t.events)
+        .where(t.events.c.agreement_id == agreement_id)
+        .order_by(t.events.c.block, t.events.c.log_index)
+    )
+    return [shapes.read_event(row._mapping) for row in rows]
+
+
+def keep_words(
+    connection: Connection, digest: bytes, words: Mapping[str, object], now: int
+) -> None:
+    """Keep what a hash stands for, so that whoever may read the agreement can read it."""
+    row = {"hash": digest, "data": dict(words), "added_at": now}
+    insert_new(connection, t.words, row, "hash")
+
+
+def register(
+    connection: Connection, signed: SignedAgreement, *, by: str, now: int, source: str = ""
+) -> SignedAgreement:
+    """Keep a document with the signatures that are here already; it may not be open yet."""
+    known = documents(connection, [signed.id]).get(signed.id)
+    merged = signed.merge(known) if known else signed
+    if known and merged.signatures == known.signatures:
+        return known
+    text = json.dumps(merged.to_json(), ensure_ascii=False, sort_keys=True)
+    row = {
+        "agreement_id": signed.id,
+        "document": text,
+        "source": source,
+        "registered_at": now,
+        "registered_by": by,
+    }
+    upsert(connection, t.documents, row, "agreement_id")
+    digest = "0x" + sha256(text.encode()).hexdigest()
+    subject = audit.subject_of(signed.id)
+    audit.record(connection, now, by, "document.registered", subject, sha256=digest)
+    return merged
+
+
+def _view(
+    row: Row[Any], stages: Sequence[Row[Any]], signed: SignedAgreement | None
+) -> AgreementView:
+    milestones = shapes.read_milestones(row.milestones)
+    planned = signed.agreement.milestones if signed else (None,) * len(milestones)
+    views = tuple(
+        MilestoneView(
+            stage.milestone,
+            milestones[stage.milestone],
+            shapes.read_state(stage._mapping),
+            stage.next_at,
+            stage.changed_at,
+            planned[stage.milestone],
+        )
+        for stage in stages
+    )
+    return AgreementView(
+        row.agreement_id,
+        shapes.read_terms(row.terms),
+        milestones,
+        row.opened_block,
+        row.opened_at,
+        views,
+        row.replaced_by,
+        row.amends,
+        signed,
+    )
+
+
+class _Checked:
+    """Contract wallets were asked when their signatures were handed in; their owners may have
+    changed since, and what they signed stands."""
+
+    def accepts(self, chain_id: int, account: Address, digest: bytes, signature: bytes) -> bool:
+        return True
+
+
+@lru_cache(maxsize=2_048)
+def _document(agreement_id: bytes, text: str) -> SignedAgreement:
+    signed = SignedAgreement.loads(text, wallets=_Checked())
+    if signed.id != agreement_id:
+        raise StoreError(f"the document kept for 0x{agreement_id.hex()[:12]}… is another's")
+    return signed
