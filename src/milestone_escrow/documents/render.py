@@ -9,7 +9,7 @@ from fractions import Fraction
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.check.report import Report
 from milestone_escrow.documents.money import Denomination, format_amount, format_percent
-from milestone_escrow.documents.requirements.language import SomeRequired
+from milestone_escrow.documents.requirements.kinds import SomeRequired
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.documents.values import BPS
 from milestone_escrow.documents.vat import Vat

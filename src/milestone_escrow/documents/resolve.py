@@ -8,14 +8,16 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from milestone_escrow.documents.model import AgreementFile
-from milestone_escrow.documents.requirements.language import (
+from milestone_escrow.documents.requirements.kinds import (
     AfterRequired,
     AllRequired,
-    Names,
-    RequirementError,
     leaves,
-    read_requirements,
     requirements_hash,
+)
+from milestone_escrow.documents.requirements.language import (
+    KnownNames,
+    RequirementError,
+    read_requirements,
 )
 from milestone_escrow.documents.schedule import Draft
 from milestone_escrow.documents.source import Source, Where, suggest
@@ -109,7 +111,7 @@ class _Resolver:
         self.verifiers = tuple(model.parties.verifiers)
         arbiter = ("arbiter",) if model.parties.arbiter else ()
         self.parties = ("buyer", "supplier", *self.verifiers, *arbiter)
-        self.names = Names(self.parties, self.verifiers, keys)
+        self.names = KnownNames(self.parties, self.verifiers, keys)
 
     def milestone(self, index: int, draft: Draft) -> PlannedMilestone:
         zone, stage = self.model.timezone, draft.stage

@@ -10,7 +10,7 @@ from milestone_escrow.documents.bound import BoundAgreement
 from milestone_escrow.documents.difference import milestone_words
 from milestone_escrow.documents.model import Party
 from milestone_escrow.documents.money import format_percent
-from milestone_escrow.documents.requirements.language import SomeRequired
+from milestone_escrow.documents.requirements.kinds import SomeRequired
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.documents.when import format_date, format_duration
 from milestone_escrow.papers.bill import MONEY, QR_SIZE, party_facts

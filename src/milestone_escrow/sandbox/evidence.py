@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.evidence import EvidenceFile, Manifest, manifest
-from milestone_escrow.documents.requirements.language import (
+from milestone_escrow.documents.requirements.kinds import (
     AfterRequired,
     AllRequired,
     DocumentRequired,

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from sqlalchemy import Connection
 
 from milestone_escrow.documents.files.signed_act import SignedAct
+from milestone_escrow.documents.requirements.evaluate import evaluate
 from milestone_escrow.documents.when import format_time
 from milestone_escrow.oracle.evidence.listing import Entry, listing
-from milestone_escrow.oracle.policies.evaluate import evaluate
 from milestone_escrow.oracle.policies.gather import gather
 from milestone_escrow.oracle.proposals import offers, splits
 from milestone_escrow.oracle.signing.waiting import Waiting, open_attestations

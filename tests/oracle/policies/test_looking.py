@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 from sqlalchemy import func, select
 
-from milestone_escrow.oracle.policies.facts import JsonValue
+from milestone_escrow.documents.requirements.facts import JsonValue
 from milestone_escrow.oracle.policies.gather import gather
 from milestone_escrow.oracle.policies.http import Fetcher, FetchError
 from milestone_escrow.oracle.policies.looking import Looking

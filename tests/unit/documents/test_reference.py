@@ -10,7 +10,7 @@ import pytest
 from milestone_escrow.documents import model
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.check import findings
-from milestone_escrow.documents.requirements.language import Names, read_requirements
+from milestone_escrow.documents.requirements.language import KnownNames, read_requirements
 
 REFERENCE = Path(__file__).resolve().parents[3] / "docs" / "agreement-file.md"
 MODELS = (
@@ -48,7 +48,7 @@ def test_shows_an_agreement_that_checks(reference: str) -> None:
 
 def test_shows_sentences_that_are_understood(reference: str) -> None:
     section = reference.split("## `requires`")[1].split("\n## ")[0]
-    names = Names(("supplier", "inspector"), ("inspector",), ("packed",))
+    names = KnownNames(("supplier", "inspector"), ("inspector",), ("packed",))
     sentences = re.findall(r"^\| `([^`{\[]+)`", section, re.MULTILINE)
     assert len(sentences) == 4
     for sentence in sentences:

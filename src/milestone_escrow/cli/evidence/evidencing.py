@@ -193,7 +193,7 @@ def _say_added(session: Session, path: Path, entry: Entry) -> None:
 
 def _unasked(stage: MilestoneView, entries: Sequence[Entry]) -> Iterator[str]:
     """Where a file is of a kind that nothing asks for: most often a misnamed one."""
-    from milestone_escrow.documents.requirements.language import DocumentRequired, leaves
+    from milestone_escrow.documents.requirements.kinds import DocumentRequired, leaves
 
     if stage.planned is None:
         return

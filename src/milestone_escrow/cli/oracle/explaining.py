@@ -12,9 +12,9 @@ from milestone_escrow.cli.oracle.store_home import existing_store, usual_store
 from milestone_escrow.cli.oracle.views import known_view
 from milestone_escrow.cli.shell.output import bad, bold, dim, good, paragraph, waiting
 from milestone_escrow.cli.shell.session import Session
+from milestone_escrow.documents.requirements.evaluation import Evaluation, Standing
 from milestone_escrow.documents.when import format_time
 from milestone_escrow.errors import EscrowError
-from milestone_escrow.oracle.policies.finding import Finding, Standing
 from milestone_escrow.protocol.lifecycle import State, Status
 from milestone_escrow.words import standing as words
 
@@ -39,7 +39,7 @@ class Explained:
     planned: PlannedMilestone
     state: State
     now: int
-    finding: Finding
+    finding: Evaluation
     refusals: tuple[str, ...]
     is_decidable: bool
     is_known: bool
@@ -123,8 +123,8 @@ def _has_store(session: Session) -> bool:
 
 def _unknown(session: Session, name: str, key: str) -> Explained:
     """What will be asked for, as long as nobody knows what was shown."""
-    from milestone_escrow.oracle.policies.evaluate import evaluate
-    from milestone_escrow.oracle.policies.facts import Facts
+    from milestone_escrow.documents.requirements.evaluate import evaluate
+    from milestone_escrow.documents.requirements.facts import Facts
 
     signed = session.find(name)
     agreement, now = signed.agreement, session.now()
@@ -147,18 +147,18 @@ def _tree(found: Explained) -> Iterator[str]:
     yield from _branches(root.items, "  ", found)
 
 
-def _branches(items: Sequence[Finding], indent: str, found: Explained) -> Iterator[str]:
+def _branches(items: Sequence[Evaluation], indent: str, found: Explained) -> Iterator[str]:
     for item in items:
         is_last = item is items[-1]
         yield f"{indent}{'└' if is_last else '├'} {_state(item)}  {_words(item, found)}"
         yield from _branches(item.items, indent + ("  " if is_last else "│ "), found)
 
 
-def _state(finding: Finding) -> str:
+def _state(finding: Evaluation) -> str:
     return _SHOWN[finding.standing](finding.standing.value.ljust(_WIDTH))
 
 
-def _words(finding: Finding, found: Explained) -> str:
+def _words(finding: Evaluation, found: Explained) -> str:
     """The sentence, for a combination what it asks for first; and since when."""
     text = finding.text
     if finding.items:

@@ -12,7 +12,7 @@ from milestone_escrow.documents.check.power import buyer_takes_back, supplier_al
 from milestone_escrow.documents.check.report import Finding, Level
 from milestone_escrow.documents.check.silence import on_chain
 from milestone_escrow.documents.money import format_percent
-from milestone_escrow.documents.requirements.language import AfterRequired, DocumentRequired, leaves
+from milestone_escrow.documents.requirements.kinds import AfterRequired, DocumentRequired, leaves
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.documents.source import Where, field_name
 from milestone_escrow.documents.testkeys import TEST_ACCOUNTS

@@ -8,18 +8,27 @@
     {webhook: {source: carrier, event: delivered}}
     {http: {url: "https://…", value: /status, equals: done}}
 
-Further kinds come from other packages, see `kinds`. The tree is data: it is hashed into the terms
-here and evaluated elsewhere.
+Further kinds come from other packages, see `plug_ins`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TypeAlias
 
-from milestone_escrow.documents.canonical import canonical_json, sha256
+from milestone_escrow.documents.requirements.kinds import (
+    AfterRequired,
+    AllRequired,
+    DocumentRequired,
+    HttpRequired,
+    OtherRequired,
+    Requirement,
+    SomeRequired,
+    StatementRequired,
+    WebhookRequired,
+)
 from milestone_escrow.documents.requirements.plug_ins import (
     RESERVED,
     find_kind,
@@ -29,7 +38,6 @@ from milestone_escrow.documents.requirements.plug_ins import (
 from milestone_escrow.documents.source import Tree, Where, suggest
 from milestone_escrow.documents.values import read_key
 from milestone_escrow.errors import UsageError
-from milestone_escrow.protocol.eip712 import ZERO_HASH
 
 MEDIA_TYPES = {
     "pdf": "application/pdf",
@@ -46,146 +54,6 @@ MEDIA_TYPES = {
     "mp4": "video/mp4",
 }
 
-Data: TypeAlias = "str | list[Data] | dict[str, Data]"
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentRequired:
-    """At least `at_least` documents of a kind from one party; any media type if it is empty."""
-
-    kind: str
-    source: str
-    at_least: int = 1
-    media_type: str = ""
-
-    def data(self) -> Data:
-        data: dict[str, Data] = {"document": self.kind, "from": self.source}
-        if self.at_least > 1:
-            data["at_least"] = str(self.at_least)
-        if self.media_type:
-            data["media_type"] = self.media_type
-        return data
-
-    def words(self) -> str:
-        count = f", at least {self.at_least}" if self.at_least > 1 else ""
-        media = f", as {self.media_type}" if self.media_type else ""
-        return f"{self.kind.replace('_', ' ')} from {self.source}{count}{media}"
-
-
-@dataclass(frozen=True, slots=True)
-class StatementRequired:
-    """A named verifier's own judgement, on `text` where one is given."""
-
-    source: str
-    text: str = ""
-
-    def data(self) -> Data:
-        data: dict[str, Data] = {"statement": self.source}
-        if self.text:
-            data["text"] = self.text
-        return data
-
-    def words(self) -> str:
-        return f"statement of {self.source}" + (f": {self.text}" if self.text else "")
-
-
-@dataclass(frozen=True, slots=True)
-class AfterRequired:
-    """Another milestone is settled first."""
-
-    milestone: str
-
-    def data(self) -> Data:
-        return {"after": self.milestone}
-
-    def words(self) -> str:
-        return f"after {self.milestone}"
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookRequired:
-    """An authenticated event from a carrier, a build server, a bank."""
-
-    source: str
-    event: str
-
-    def data(self) -> Data:
-        return {"webhook": {"source": self.source, "event": self.event}}
-
-    def words(self) -> str:
-        return f"event '{self.event}' from {self.source}"
-
-
-@dataclass(frozen=True, slots=True)
-class HttpRequired:
-    """A JSON value (`value`, a JSON pointer) at an address meets a condition."""
-
-    url: str
-    value: str
-    condition: str
-    operand: str
-
-    def data(self) -> Data:
-        return {"http": {"url": self.url, "value": self.value, self.condition: self.operand}}
-
-    def words(self) -> str:
-        return f"{self.value} at {self.url} {self.condition.replace('_', ' ')} {self.operand}"
-
-
-@dataclass(frozen=True, slots=True)
-class OtherRequired:
-    """A kind that another package brings, with its fields in normal form, sorted by name."""
-
-    kind: str
-    fields: tuple[tuple[str, str], ...]
-    text: str = field(compare=False)
-
-    def data(self) -> Data:
-        return {self.kind: dict(self.fields)}
-
-    def words(self) -> str:
-        return self.text
-
-
-@dataclass(frozen=True, slots=True)
-class AllRequired:
-    """Every item."""
-
-    items: tuple[Requirement, ...]
-
-    def data(self) -> Data:
-        return {"all": [item.data() for item in self.items]}
-
-    def words(self) -> str:
-        return "all of (" + "; ".join(item.words() for item in self.items) + ")"
-
-
-@dataclass(frozen=True, slots=True)
-class SomeRequired:
-    """At least `at_least` of the items; 1 is `any`."""
-
-    at_least: int
-    items: tuple[Requirement, ...]
-
-    def data(self) -> Data:
-        return {"at_least": str(self.at_least), "of": [item.data() for item in self.items]}
-
-    def words(self) -> str:
-        count = "any" if self.at_least == 1 else f"at least {self.at_least}"
-        return f"{count} of (" + "; ".join(item.words() for item in self.items) + ")"
-
-
-Requirement: TypeAlias = (
-    DocumentRequired
-    | StatementRequired
-    | AfterRequired
-    | WebhookRequired
-    | HttpRequired
-    | OtherRequired
-    | AllRequired
-    | SomeRequired
-)
-
 
 class RequirementError(UsageError):
     """A requirement makes no sense; `where` is its place below the list."""
@@ -196,7 +64,7 @@ class RequirementError(UsageError):
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class KnownNames:
     """Who and what a requirement may refer to."""
 
     parties: tuple[str, ...]
@@ -204,21 +72,7 @@ class Names:
     milestones: tuple[str, ...]
 
 
-def requirements_hash(requirement: AllRequired) -> bytes:
-    """SHA-256 of the canonical requirements; 32 zero bytes where nothing is required."""
-    return sha256(canonical_json(requirement.data())) if requirement.items else ZERO_HASH
-
-
-def leaves(requirement: Requirement) -> Iterator[Requirement]:
-    """Every requirement of the tree that is not a combination."""
-    if isinstance(requirement, (AllRequired, SomeRequired)):
-        for item in requirement.items:
-            yield from leaves(item)
-    else:
-        yield requirement
-
-
-def read_requirements(tree: Tree, names: Names) -> AllRequired:
+def read_requirements(tree: Tree, names: KnownNames) -> AllRequired:
     """Read a milestone's `requires`: a list, or one requirement alone.
 
     Raises:
@@ -227,7 +81,7 @@ def read_requirements(tree: Tree, names: Names) -> AllRequired:
     return AllRequired(_items(tree if isinstance(tree, list) else [tree], names, ()))
 
 
-def _items(trees: Tree, names: Names, where: Where) -> tuple[Requirement, ...]:
+def _items(trees: Tree, names: KnownNames, where: Where) -> tuple[Requirement, ...]:
     if not isinstance(trees, list):
         raise RequirementError("must be a list", where=where, hint="put the items in [ ]")
     read = tuple(_one(tree, names, (*where, index)) for index, tree in enumerate(trees))
@@ -241,7 +95,7 @@ def _items(trees: Tree, names: Names, where: Where) -> tuple[Requirement, ...]:
     return read
 
 
-def _one(tree: Tree, names: Names, where: Where) -> Requirement:
+def _one(tree: Tree, names: KnownNames, where: Where) -> Requirement:
     try:
         if isinstance(tree, str):
             return _sentence(" ".join(tree.split()).replace(" ,", ","), names)
@@ -260,7 +114,7 @@ def _one(tree: Tree, names: Names, where: Where) -> Requirement:
 _AT_LEAST_OF = re.compile(r"at[ _]least (\d{1,3}) of", re.ASCII)
 
 
-def _combination(name: str, inner: Tree, names: Names, where: Where) -> Requirement:
+def _combination(name: str, inner: Tree, names: KnownNames, where: Where) -> Requirement:
     words = " ".join(name.lower().split())
     if words in {"all", "all of"}:
         return AllRequired(_several(inner, names, (*where, name)))
@@ -286,7 +140,7 @@ def _combination(name: str, inner: Tree, names: Names, where: Where) -> Requirem
     raise RequirementError(f"'{name}' is not a kind of requirement", hint=suggest(words, known))
 
 
-def _several(inner: Tree, names: Names, where: Where) -> tuple[Requirement, ...]:
+def _several(inner: Tree, names: KnownNames, where: Where) -> tuple[Requirement, ...]:
     items = _items(inner, names, where)
     if not items:
         raise RequirementError("has no items", where=where, hint="name at least one")
@@ -349,8 +203,13 @@ _AS = re.compile(r"as (\S+)", re.IGNORECASE)
 _MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+")
 
 
-def _sentence(text: str, names: Names) -> Requirement:
-    patterns: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Names], Requirement]], ...] = (
+_Reading: TypeAlias = Callable[[re.Match[str], KnownNames], Requirement]
+
+
+def _sentence(text: str, names: KnownNames) -> Requirement:
+    patterns: tuple[
+        tuple[re.Pattern[str], Callable[[re.Match[str], KnownNames], Requirement]], ...
+    ] = (
         (_STATEMENT, _statement),
         (_AFTER, _after),
         (_DOCUMENT, _document),
@@ -364,7 +223,7 @@ def _sentence(text: str, names: Names) -> Requirement:
     raise RequirementError(f"'{text}' is not a requirement", hint=hint)
 
 
-def _statement(match: re.Match[str], names: Names) -> Requirement:
+def _statement(match: re.Match[str], names: KnownNames) -> Requirement:
     if match[1] not in names.verifiers:
         raise RequirementError(
             f"'{match[1]}' is not one of the agreement's verifiers",
@@ -373,7 +232,7 @@ def _statement(match: re.Match[str], names: Names) -> Requirement:
     return StatementRequired(match[1], match[2] or "")
 
 
-def _after(match: re.Match[str], names: Names) -> Requirement:
+def _after(match: re.Match[str], names: KnownNames) -> Requirement:
     if match[1] not in names.milestones:
         raise RequirementError(
             f"'{match[1]}' is not a milestone", hint=suggest(match[1], names.milestones)
@@ -381,7 +240,7 @@ def _after(match: re.Match[str], names: Names) -> Requirement:
     return AfterRequired(match[1])
 
 
-def _document(match: re.Match[str], names: Names) -> Requirement:
+def _document(match: re.Match[str], names: KnownNames) -> Requirement:
     kind = _kind(match[1])
     if match[2] not in names.parties:
         raise RequirementError(

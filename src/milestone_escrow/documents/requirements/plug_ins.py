@@ -25,7 +25,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 @runtime_checkable
-class Kind(Protocol):
+class PlugIn(Protocol):
     """One further kind of requirement."""
 
     def read(self, fields: Mapping[str, str]) -> Mapping[str, str]:
@@ -51,7 +51,7 @@ def registered() -> tuple[str, ...]:
     return tuple(sorted(_entries()))
 
 
-def find_kind(name: str) -> Kind | None:
+def find_kind(name: str) -> PlugIn | None:
     """The kind of that name; None where no installed package brings it.
 
     Raises:
@@ -76,7 +76,7 @@ def _entries() -> Mapping[str, EntryPoint]:
 
 
 @lru_cache
-def _load(entry: EntryPoint) -> Kind:
+def _load(entry: EntryPoint) -> PlugIn:
     if entry.name in RESERVED or not _NAME.fullmatch(entry.name):
         raise UsageError(
             f"'{entry.name}' ({entry.value}) cannot be the name of a kind of requirement",
@@ -91,7 +91,7 @@ def _load(entry: EntryPoint) -> Kind:
             f"({type(error).__name__})",
             hint="repair or uninstall the package that brings it",
         ) from error
-    if not isinstance(kind, Kind):
+    if not isinstance(kind, PlugIn):
         raise UsageError(
             f"the requirement '{entry.name}' of {entry.value} has no `read` and `words`",
             hint="repair or uninstall the package that brings it",

@@ -10,8 +10,15 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import BindParameter, Connection, Row, bindparam, select
 
+from milestone_escrow.documents.requirements.facts import (
+    Event,
+    Facts,
+    JsonValue,
+    Look,
+    Statement,
+    SuppliedFile,
+)
 from milestone_escrow.oracle import viewing
-from milestone_escrow.oracle.policies.facts import Event, Facts, File, JsonValue, Look, Statement
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.signatures import said
 from milestone_escrow.oracle.viewing import AgreementView
@@ -86,8 +93,8 @@ def _by_milestone(rows: Iterable[Row[Any]]) -> Mapping[int, list[Row[Any]]]:
     return found
 
 
-def _file(row: Row[Any]) -> File:
-    return File(
+def _file(row: Row[Any]) -> SuppliedFile:
+    return SuppliedFile(
         row.name, row.kind, row.media_type, row.size, row.sha256,
         row.supplied_by, row.role, row.added_at, row.stored,
     )  # fmt: skip

@@ -18,10 +18,10 @@ from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 from milestone_escrow.documents.files.hostile import parse_json
+from milestone_escrow.documents.requirements.compare import NoValueError, at_pointer, shortened
+from milestone_escrow.documents.requirements.facts import JsonValue
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.oracle.policies.addresses import refusal
-from milestone_escrow.oracle.policies.compare import NoValueError, at_pointer, shortened
-from milestone_escrow.oracle.policies.facts import JsonValue
 
 Resolver: TypeAlias = Callable[[str, int], Sequence[str]]
 Dialer: TypeAlias = Callable[[str, int, float], socket.socket]

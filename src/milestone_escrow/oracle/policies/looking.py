@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, case, select
 
-from milestone_escrow.documents.requirements.language import HttpRequired, leaves
+from milestone_escrow.documents.requirements.kinds import HttpRequired, leaves
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.policies.gather import packed
 from milestone_escrow.oracle.policies.http import Fetcher, FetchError

@@ -14,6 +14,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select
 
+from milestone_escrow.documents.requirements.evaluate import evaluate
+from milestone_escrow.documents.requirements.evaluation import Evaluation
+from milestone_escrow.documents.requirements.facts import Facts
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.errors import UsageError
 from milestone_escrow.oracle.evidence.manifests import (
@@ -21,9 +24,6 @@ from milestone_escrow.oracle.evidence.manifests import (
     manifest_files,
     manifest_hash,
 )
-from milestone_escrow.oracle.policies.evaluate import evaluate
-from milestone_escrow.oracle.policies.facts import Facts
-from milestone_escrow.oracle.policies.finding import Finding
 from milestone_escrow.oracle.policies.gather import Gathered, gather
 from milestone_escrow.oracle.policies.limits import Limits, Release, allowed
 from milestone_escrow.oracle.policies.past import contract_of, releases
@@ -60,7 +60,7 @@ class Decision:
     agreement_id: bytes
     milestone: int
     key: str
-    finding: Finding
+    finding: Evaluation
     refusals: tuple[str, ...]
     amount: int
     evidence_hash: bytes
@@ -196,7 +196,7 @@ def judged(
     )
 
 
-def own_word(planned: PlannedMilestone, finding: Finding) -> tuple[str, ...]:
+def own_word(planned: PlannedMilestone, finding: Evaluation) -> tuple[str, ...]:
     """Why what is shown is no proof: all of it is the payee's own, and the agreement does not say
     that this is enough. Independent of what `check` said before anybody signed."""
     if not planned.requirements.items:

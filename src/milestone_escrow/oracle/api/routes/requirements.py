@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
+from milestone_escrow.documents.requirements.evaluate import evaluate
+from milestone_escrow.documents.requirements.evaluation import Evaluation
 from milestone_escrow.oracle.api.bodies.attestations import FindingBody, RequirementsBody
 from milestone_escrow.oracle.api.bodies.common import hexed, moment, moment_or_none
 from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.problems import Problem, documented
 from milestone_escrow.oracle.api.routes.common import READERS, AgreementId, Index
 from milestone_escrow.oracle.api.viewers import Asking, Deps, find, require_reader, stage
-from milestone_escrow.oracle.policies.evaluate import evaluate
-from milestone_escrow.oracle.policies.finding import Finding
 from milestone_escrow.oracle.policies.gather import gather
 from milestone_escrow.oracle.reminders.calendar import calendar
 
@@ -51,7 +51,7 @@ def get_requirements(
     )
 
 
-def _body(finding: Finding) -> FindingBody:
+def _body(finding: Evaluation) -> FindingBody:
     return FindingBody(
         requirement=finding.requirement.words(),
         state=finding.standing.value,

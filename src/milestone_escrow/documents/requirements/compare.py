@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 
-from milestone_escrow.oracle.policies.facts import JsonValue
+from milestone_escrow.documents.requirements.facts import JsonValue
 
 SHOWN = 60
 

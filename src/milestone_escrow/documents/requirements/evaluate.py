@@ -7,54 +7,62 @@ payment must rest at least in part on somebody who is not paid by it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from milestone_escrow.documents.requirements.language import (
-    AfterRequired,
-    AllRequired,
-    DocumentRequired,
-    HttpRequired,
-    OtherRequired,
-    Requirement,
-    SomeRequired,
-    StatementRequired,
-    WebhookRequired,
-)
-from milestone_escrow.oracle.policies.facts import Facts
-from milestone_escrow.oracle.policies.finding import Finding, Judgement, Standing
-from milestone_escrow.oracle.policies.leaves import (
+from milestone_escrow.documents.requirements.evaluation import Evaluation, Judgement, Standing
+from milestone_escrow.documents.requirements.facts import Facts
+from milestone_escrow.documents.requirements.judges import (
     after,
     document,
     http,
     statement,
     webhook,
 )
-from milestone_escrow.oracle.policies.other import other
+from milestone_escrow.documents.requirements.kinds import (
+    AfterRequired,
+    AllRequired,
+    DocumentRequired,
+    HttpRequired,
+    Leaf,
+    OtherRequired,
+    Requirement,
+    SomeRequired,
+    StatementRequired,
+    WebhookRequired,
+)
+from milestone_escrow.documents.requirements.plug_in_judge import other
+from milestone_escrow.errors import assert_never
 
-Judge = Callable[[Any, Facts, int], Judgement]
 
-_JUDGES: dict[type, Judge] = {
-    DocumentRequired: document,
-    StatementRequired: statement,
-    AfterRequired: after,
-    WebhookRequired: webhook,
-    HttpRequired: http,
-    OtherRequired: other,
-}
-
-
-def evaluate(requirement: Requirement, facts: Facts, now: int) -> Finding:
+def evaluate(requirement: Requirement, facts: Facts, now: int) -> Evaluation:
     """What `requirement` comes to at `now`, Unix seconds. Reads nothing but its arguments."""
     if isinstance(requirement, (AllRequired, SomeRequired)):
         items = tuple(evaluate(item, facts, now) for item in requirement.items)
         needed = len(items) if isinstance(requirement, AllRequired) else requirement.at_least
         return _combined(requirement, items, needed)
-    judged = _JUDGES[type(requirement)](requirement, facts, now)
-    return Finding(requirement, judged.standing, judged.text, judged.since, judged.independent)
+    judged = _judge(requirement, facts, now)
+    return Evaluation(requirement, judged.standing, judged.text, judged.since, judged.independent)
 
 
-def _combined(requirement: Requirement, items: Sequence[Finding], needed: int) -> Finding:
+def _judge(requirement: Leaf, facts: Facts, now: int) -> Judgement:
+    match requirement:
+        case DocumentRequired():
+            return document(requirement, facts)
+        case StatementRequired():
+            return statement(requirement, facts, now)
+        case AfterRequired():
+            return after(requirement, facts)
+        case WebhookRequired():
+            return webhook(requirement, facts)
+        case HttpRequired():
+            return http(requirement, facts)
+        case OtherRequired():
+            return other(requirement, facts, now)
+        case _:
+            assert_never(requirement)
+
+
+def _combined(requirement: Requirement, items: Sequence[Evaluation], needed: int) -> Evaluation:
     met = sorted(item.since for item in items if item.is_met)
     failed = sorted(item.since for item in items if item.standing is Standing.FAILED)
     allowed_to_fail = len(items) - needed
@@ -67,7 +75,7 @@ def _combined(requirement: Requirement, items: Sequence[Finding], needed: int) -
     # All that is met counts: of n items that suffice, an independent one can be among them.
     independent = standing is Standing.MET and any(i.is_met and i.independent for i in items)
     text = _count(len(met), len(items), needed)
-    return Finding(requirement, standing, text, since, independent, tuple(items))
+    return Evaluation(requirement, standing, text, since, independent, tuple(items))
 
 
 def _count(met: int, total: int, needed: int) -> str:

@@ -6,13 +6,13 @@ from decimal import Decimal
 
 import pytest
 
-from milestone_escrow.oracle.policies.compare import (
+from milestone_escrow.documents.requirements.compare import (
     NoValueError,
     at_pointer,
     meets,
     shown_value,
 )
-from milestone_escrow.oracle.policies.facts import JsonValue
+from milestone_escrow.documents.requirements.facts import JsonValue
 
 # The document and the pointers of RFC 6901, section 5.
 DOCUMENT: JsonValue = {

@@ -1,6 +1,6 @@
 """Requirements of kinds that other packages bring: asked, and never trusted with more than that.
 
-The package's object has, besides what agreement files need (`documents.kinds.Kind`),
+The package's object has, besides what agreement files need (`plug_ins.PlugIn`),
 `judge(fields, facts, now) -> Judgement`.
 """
 
@@ -10,17 +10,17 @@ import logging
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
-from milestone_escrow.documents.requirements.language import OtherRequired
+from milestone_escrow.documents.requirements.evaluation import Judgement, Standing
+from milestone_escrow.documents.requirements.facts import Facts
+from milestone_escrow.documents.requirements.kinds import OtherRequired
 from milestone_escrow.documents.requirements.plug_ins import find_kind
 from milestone_escrow.errors import EscrowError
-from milestone_escrow.oracle.policies.facts import Facts
-from milestone_escrow.oracle.policies.finding import Judgement, Standing
 
-logger = logging.getLogger("milestone_escrow.oracle.policies")
+logger = logging.getLogger("milestone_escrow.documents.requirements")
 
 
 @runtime_checkable
-class JudgingKind(Protocol):
+class JudgingPlugIn(Protocol):
     """A further kind that the oracle can evaluate."""
 
     def judge(self, fields: Mapping[str, str], facts: Facts, now: int) -> Judgement:
@@ -34,7 +34,7 @@ def other(required: OtherRequired, facts: Facts, now: int) -> Judgement:
         kind: object = find_kind(required.kind)
     except EscrowError as error:
         return Judgement(Standing.FAILED, error.message)
-    if not isinstance(kind, JudgingKind):
+    if not isinstance(kind, JudgingPlugIn):
         return _failed(required, "is not installed here" if kind is None else "cannot be evaluated")
     try:
         judged: object = kind.judge(dict(required.fields), facts, now)

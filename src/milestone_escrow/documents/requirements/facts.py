@@ -16,7 +16,7 @@ JsonValue: TypeAlias = (
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class SuppliedFile:
     """A piece of evidence; `role` is who supplied it, as the agreement calls them.
 
     `stored` is false where only its hash was given.
@@ -90,7 +90,7 @@ class Facts:
     amount: int = 0
     issued_at: int = 0
     settled: Mapping[str, int] = field(default_factory=dict)
-    files: tuple[File, ...] = ()
+    files: tuple[SuppliedFile, ...] = ()
     statements: tuple[Statement, ...] = ()
     events: tuple[Event, ...] = ()
     looks: tuple[Look, ...] = ()

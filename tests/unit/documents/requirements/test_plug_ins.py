@@ -12,21 +12,20 @@ from pathlib import Path
 
 import pytest
 
+from milestone_escrow.documents.requirements import plug_ins
+from milestone_escrow.documents.requirements.evaluate import evaluate
+from milestone_escrow.documents.requirements.evaluation import Evaluation, Judgement, Standing
+from milestone_escrow.documents.requirements.facts import Event, Facts
+from milestone_escrow.documents.requirements.kinds import OtherRequired, requirements_hash
 from milestone_escrow.documents.requirements.language import (
-    Names,
-    OtherRequired,
+    KnownNames,
     RequirementError,
-    plug_ins,
     read_requirements,
-    requirements_hash,
 )
 from milestone_escrow.errors import UsageError
-from milestone_escrow.oracle.policies.evaluate import evaluate
-from milestone_escrow.oracle.policies.facts import Event, Facts
-from milestone_escrow.oracle.policies.finding import Finding, Judgement, Standing
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "requirements.md"
-NAMES = Names(("supplier",), (), ("a",))
+PAGE = Path(__file__).resolve().parents[4] / "docs" / "requirements.md"
+NAMES = KnownNames(("supplier",), (), ("a",))
 TREE = [{"cold chain": {"logger": "truck-7", "at_most": "8.0"}}]
 NOW = 1_000
 
@@ -67,7 +66,7 @@ def reading(celsius: object, at: int, name: str = "reading") -> Event:
     return Event("truck-7", name, {"celsius": celsius}, at)  # type: ignore[dict-item]
 
 
-def found(*events: Event) -> Finding:
+def found(*events: Event) -> Evaluation:
     facts = Facts(people={"supplier": "0x1"}, payees=frozenset({"0x1"}), events=events)
     (finding,) = evaluate(read_requirements(TREE, NAMES), facts, NOW).items
     return finding

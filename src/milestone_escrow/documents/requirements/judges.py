@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from milestone_escrow.documents.requirements.language import (
+from milestone_escrow.documents.requirements.compare import meets, shown_value
+from milestone_escrow.documents.requirements.evaluation import Judgement, Standing
+from milestone_escrow.documents.requirements.facts import Facts, SuppliedFile
+from milestone_escrow.documents.requirements.kinds import (
     AfterRequired,
     DocumentRequired,
     HttpRequired,
     StatementRequired,
     WebhookRequired,
 )
-from milestone_escrow.oracle.policies.compare import meets, shown_value
-from milestone_escrow.oracle.policies.facts import Facts, File
-from milestone_escrow.oracle.policies.finding import Judgement, Standing
 from milestone_escrow.protocol.acts import Verdict
 
 MET, MISSING, FAILED = Standing.MET, Standing.MISSING, Standing.FAILED
 
 
-def document(required: DocumentRequired, facts: Facts, now: int) -> Judgement:
+def document(required: DocumentRequired, facts: Facts) -> Judgement:
     """Files of that kind and media type, each content once, handed in by that party itself."""
     named = [file for file in facts.files if file.kind == required.kind]
     own = [file for file in named if file.supplied_by == facts.people.get(required.source)]
@@ -44,9 +44,9 @@ def document(required: DocumentRequired, facts: Facts, now: int) -> Judgement:
     return Judgement(MISSING, lacks + (f" ({', '.join(notes)})" if notes else ""))
 
 
-def _distinct(files: list[File]) -> list[File]:
+def _distinct(files: list[SuppliedFile]) -> list[SuppliedFile]:
     """The same photo twice is one photo."""
-    first: dict[bytes, File] = {}
+    first: dict[bytes, SuppliedFile] = {}
     for file in files:
         first.setdefault(file.sha256, file)
     return list(first.values())
@@ -74,7 +74,7 @@ def statement(required: StatementRequired, facts: Facts, now: int) -> Judgement:
     return Judgement(MET, f"{required.source} accepted it{on}", last.received_at, independent)
 
 
-def after(required: AfterRequired, facts: Facts, now: int) -> Judgement:
+def after(required: AfterRequired, facts: Facts) -> Judgement:
     """Settled is settled, whoever it went to: a step in order, and proof of nothing."""
     since = facts.settled.get(required.milestone)
     if since is None:
@@ -82,7 +82,7 @@ def after(required: AfterRequired, facts: Facts, now: int) -> Judgement:
     return Judgement(MET, f"'{required.milestone}' is settled", since)
 
 
-def webhook(required: WebhookRequired, facts: Facts, now: int) -> Judgement:
+def webhook(required: WebhookRequired, facts: Facts) -> Judgement:
     """An event with that name arrived, authenticated, for this milestone."""
     times = [
         event.seen_at
@@ -95,7 +95,7 @@ def webhook(required: WebhookRequired, facts: Facts, now: int) -> Judgement:
     return Judgement(MET, text, min(times), not facts.is_payee(required.source))
 
 
-def http(required: HttpRequired, facts: Facts, now: int) -> Judgement:
+def http(required: HttpRequired, facts: Facts) -> Judgement:
     """The last look at the address found a value that meets the condition."""
     host = urlsplit(required.url).hostname or required.url
     look = next(

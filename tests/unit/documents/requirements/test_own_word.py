@@ -12,7 +12,9 @@ from itertools import combinations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from milestone_escrow.documents.requirements.language import (
+from milestone_escrow.documents.requirements.evaluate import evaluate
+from milestone_escrow.documents.requirements.facts import Event, Facts
+from milestone_escrow.documents.requirements.kinds import (
     AfterRequired,
     AllRequired,
     Requirement,
@@ -20,8 +22,6 @@ from milestone_escrow.documents.requirements.language import (
     WebhookRequired,
     leaves,
 )
-from milestone_escrow.oracle.policies.evaluate import evaluate
-from milestone_escrow.oracle.policies.facts import Event, Facts
 
 # What proves nothing by itself, what the payee says, and what others say.
 NEUTRAL = [AfterRequired(name) for name in "ab"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from milestone_escrow.documents.requirements.language import Requirement
+from milestone_escrow.documents.requirements.kinds import Requirement
 
 
 class Standing(str, Enum):
@@ -34,7 +34,7 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Evaluation:
     """A requirement, what it comes to, and the findings on its items.
 
     `independent` is true where it is met in a way that rests at least in part on somebody who is
@@ -46,13 +46,13 @@ class Finding:
     text: str
     since: int = 0
     independent: bool = False
-    items: tuple[Finding, ...] = ()
+    items: tuple[Evaluation, ...] = ()
 
     @property
     def is_met(self) -> bool:
         return self.standing is Standing.MET
 
-    def leaves(self) -> Iterator[Finding]:
+    def leaves(self) -> Iterator[Evaluation]:
         """The findings on single requirements, in order."""
         if self.items:
             for item in self.items:

@@ -6,24 +6,26 @@ import hashlib
 
 import pytest
 
-from milestone_escrow.documents.requirements.language import (
+from milestone_escrow.documents.requirements.kinds import (
     AfterRequired,
     AllRequired,
     DocumentRequired,
     HttpRequired,
-    Names,
     Requirement,
-    RequirementError,
     SomeRequired,
     StatementRequired,
     WebhookRequired,
     leaves,
-    read_requirements,
     requirements_hash,
+)
+from milestone_escrow.documents.requirements.language import (
+    KnownNames,
+    RequirementError,
+    read_requirements,
 )
 from milestone_escrow.documents.source import Tree
 
-NAMES = Names(
+NAMES = KnownNames(
     parties=("buyer", "supplier", "inspector", "bank"),
     verifiers=("inspector", "bank"),
     milestones=("packed", "departed"),

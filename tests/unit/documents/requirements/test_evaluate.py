@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from milestone_escrow.documents.requirements.language import (
+from milestone_escrow.documents.requirements.evaluate import evaluate
+from milestone_escrow.documents.requirements.evaluation import Evaluation, Standing
+from milestone_escrow.documents.requirements.facts import (
+    Event,
+    Facts,
+    Look,
+    Statement,
+    SuppliedFile,
+)
+from milestone_escrow.documents.requirements.kinds import (
     AfterRequired,
     AllRequired,
     DocumentRequired,
@@ -19,9 +28,6 @@ from milestone_escrow.documents.requirements.language import (
     StatementRequired,
     WebhookRequired,
 )
-from milestone_escrow.oracle.policies.evaluate import evaluate
-from milestone_escrow.oracle.policies.facts import Event, Facts, File, Look, Statement
-from milestone_escrow.oracle.policies.finding import Finding, Standing
 from milestone_escrow.protocol.acts import Verdict
 
 SUPPLIER, INSPECTOR, BANK = ("0x" + digit * 40 for digit in "123")
@@ -38,8 +44,10 @@ MET, MISSING, FAILED = Standing.MET, Standing.MISSING, Standing.FAILED
 
 def file(
     number: int, kind: str = "photos", by: str = "supplier", media: str = "image/jpeg"
-) -> File:
-    return File(f"{kind}-{number}.x", kind, media, 10, bytes([number]) * 32, PEOPLE[by], by, number)
+) -> SuppliedFile:
+    return SuppliedFile(
+        f"{kind}-{number}.x", kind, media, 10, bytes([number]) * 32, PEOPLE[by], by, number
+    )
 
 
 def statement(
@@ -319,7 +327,7 @@ def test_every_reason_is_complete(tree: Requirement, facts: Facts) -> None:
     """Each part has a sentence; what is met or failed has a time; the tree of reasons is the tree
     of requirements; and what is met is met because of its parts."""
 
-    def check(finding: Finding) -> None:
+    def check(finding: Evaluation) -> None:
         assert finding.text.strip()
         assert bool(finding.since) == (finding.standing is not MISSING)
         if isinstance(finding.requirement, (AllRequired, SomeRequired)):
