@@ -16,9 +16,9 @@ from milestone_escrow.cli.shell.desk import Desk
 from milestone_escrow.cli.shell.outcome import payouts
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.cli.shell.shares import share
-from milestone_escrow.documents.evidence import manifest
 from milestone_escrow.documents.files.collected import CollectedAttestation, words_hash, words_of
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
+from milestone_escrow.documents.manifest import manifest
 from milestone_escrow.errors import ChainError, EscrowError, UsageError
 from milestone_escrow.protocol.lifecycle import Role, Status, Verb
 from milestone_escrow.words.standing import Standing, person, require, silence_words, status

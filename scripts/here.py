@@ -22,8 +22,7 @@ from milestone_escrow.chain.deploy.deployments import read_deployment
 from milestone_escrow.chain.node.networks import Network, networks
 from milestone_escrow.chain.node.rpc import Web3Node
 from milestone_escrow.cli.shell.home import Home
-from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.bound import BoundAgreement
+from milestone_escrow.documents.agreement import Agreement, BoundAgreement
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.documents.shelf import Shelf
 from milestone_escrow.errors import ChainError, EscrowError, KeyFileError, UsageError

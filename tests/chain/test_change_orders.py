@@ -12,10 +12,10 @@ from milestone_escrow import Agreement, Escrow
 from milestone_escrow.chain.contract.events import AgreementAmended, AgreementOpened, MilestonePaid
 from milestone_escrow.chain.contract.replay import replay
 from milestone_escrow.chain.contract.structs import OpenAgreement
-from milestone_escrow.documents.bound import BoundAgreement
-from milestone_escrow.documents.change_order import ChangeOrder, change_order
-from milestone_escrow.documents.extend import extend
-from milestone_escrow.documents.marking import mark_change
+from milestone_escrow.documents.agreement import BoundAgreement
+from milestone_escrow.documents.change_orders.change_order import ChangeOrder, change_order
+from milestone_escrow.documents.change_orders.extend import extend
+from milestone_escrow.documents.change_orders.marking import mark_change
 from milestone_escrow.errors import ContractError, UsageError
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.protocol.eip712 import Address

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from milestone_escrow.documents.evidence import manifest
+from milestone_escrow.documents.manifest import manifest
 from milestone_escrow.oracle.policies.limits import Limits
 from milestone_escrow.oracle.policies.verdicts import decide
 from milestone_escrow.oracle.store import tables as t

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.bound import BoundAgreement
+from milestone_escrow.documents.agreement import Agreement, BoundAgreement
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement, signed_path
 from milestone_escrow.documents.shelf import Shelf
 from milestone_escrow.errors import DocumentError, UsageError

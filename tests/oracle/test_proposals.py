@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.change_order import change_order
+from milestone_escrow.documents.change_orders.change_order import change_order
+from milestone_escrow.documents.change_orders.marking import mark_change
 from milestone_escrow.documents.files.signed_act import Act, SignedAct
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.documents.files.signed_change import SignedChange
-from milestone_escrow.documents.marking import mark_change
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.oracle import proposals, viewing

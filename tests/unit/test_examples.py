@@ -12,7 +12,7 @@ import pytest
 from milestone_escrow.documents import examples
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.check.report import Level
-from milestone_escrow.documents.evidence import manifest
+from milestone_escrow.documents.manifest import manifest
 from milestone_escrow.documents.render import render_agreement, render_report
 from milestone_escrow.documents.requirements.kinds import (
     AllRequired,

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from milestone_escrow.documents.evidence import EvidenceFile, Manifest
 from milestone_escrow.documents.files.hostile import parse_json
 from milestone_escrow.documents.files.signed_act import reason_hash
+from milestone_escrow.documents.manifest import EvidenceFile, Manifest
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.oracle.signing.attestation_json import (
     read_account,

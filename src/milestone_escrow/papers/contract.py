@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
-from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.bound import BoundAgreement
-from milestone_escrow.documents.difference import milestone_words
+from milestone_escrow.documents.agreement import Agreement, BoundAgreement
+from milestone_escrow.documents.change_orders.difference import milestone_words
 from milestone_escrow.documents.model import Party
 from milestone_escrow.documents.money import format_percent
 from milestone_escrow.documents.requirements.kinds import SomeRequired

@@ -23,7 +23,7 @@ from milestone_escrow.chain.contract.events import (
 )
 from milestone_escrow.chain.contract.replay import replay
 from milestone_escrow.chain.node.networks import Network
-from milestone_escrow.documents.bound import BoundAgreement
+from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.documents.vat import Taxed
 from milestone_escrow.documents.when import day_of

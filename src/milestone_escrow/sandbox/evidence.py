@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.evidence import EvidenceFile, Manifest, manifest
+from milestone_escrow.documents.manifest import EvidenceFile, Manifest, manifest
 from milestone_escrow.documents.requirements.kinds import (
     AfterRequired,
     AllRequired,

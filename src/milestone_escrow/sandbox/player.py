@@ -8,8 +8,7 @@ from datetime import date
 
 from milestone_escrow.chain.contract.client import Escrow
 from milestone_escrow.chain.send.transactions import Receipt
-from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.bound import BoundAgreement
+from milestone_escrow.documents.agreement import Agreement, BoundAgreement
 from milestone_escrow.documents.files.collected import words_hash, words_of
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.documents.when import DAY

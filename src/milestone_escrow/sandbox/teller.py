@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from milestone_escrow.chain.contract.events import Event, MilestonePaid, MilestonesFunded
-from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.bound import BoundAgreement
-from milestone_escrow.documents.evidence import Manifest
+from milestone_escrow.documents.agreement import Agreement, BoundAgreement
+from milestone_escrow.documents.manifest import Manifest
 from milestone_escrow.documents.when import format_time
 from milestone_escrow.protocol.lifecycle import State
 from milestone_escrow.sandbox.names import counted, does, listed, person, short

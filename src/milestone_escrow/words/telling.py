@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from milestone_escrow.chain.contract import events as happened
 from milestone_escrow.chain.contract.events import Event
-from milestone_escrow.documents.bound import BoundAgreement
+from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.when import format_time
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.eip712 import ZERO_HASH

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from milestone_escrow.documents.evidence import media_type_of
+from milestone_escrow.documents.manifest import media_type_of
 from milestone_escrow.errors import UsageError
 from milestone_escrow.oracle.evidence.content import KNOWN_TYPES, Inspection
 

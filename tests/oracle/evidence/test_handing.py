@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from milestone_escrow.documents.evidence import manifest as local_manifest
 from milestone_escrow.documents.files.collected import words_hash, words_of
+from milestone_escrow.documents.manifest import manifest as local_manifest
 from milestone_escrow.errors import EscrowError, StoreError, UsageError
 from milestone_escrow.oracle.evidence import handing
 from milestone_escrow.oracle.evidence.blobs import Folder

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milestone_escrow.documents.evidence import kind_of
+from milestone_escrow.documents.manifest import kind_of
 from milestone_escrow.errors import UsageError
 from milestone_escrow.oracle.evidence.names import listed_name, read_kind, read_name
 

@@ -15,8 +15,7 @@ from sqlalchemy import Connection, delete, insert
 from milestone_escrow.chain.contract import events as happened
 from milestone_escrow.chain.contract.events import Event, Place
 from milestone_escrow.chain.contract.replay import replay
-from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.bound import BoundAgreement
+from milestone_escrow.documents.agreement import Agreement, BoundAgreement
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.store import shapes

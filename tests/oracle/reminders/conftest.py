@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from milestone_escrow.documents.bound import BoundAgreement
+from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.oracle.reminders.delivery import Delivery, DeliveryError, Mark
 from milestone_escrow.oracle.reminders.notices import Notice
 from milestone_escrow.oracle.reminders.planner import Planner

@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from milestone_escrow.documents.bound import BoundAgreement
+from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.oracle.reminders.happenings import AT_ONCE
 from milestone_escrow.oracle.reminders.sending import LEASE_SECONDS
 from milestone_escrow.oracle.store import audit, failpoints

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from milestone_escrow.documents.evidence import EvidenceFile, Manifest
+from milestone_escrow.documents.manifest import EvidenceFile, Manifest
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.oracle.answers import Item, OracleStrangeError
 from milestone_escrow.oracle.api import siwe

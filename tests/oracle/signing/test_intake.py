@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import pytest
 from sqlalchemy import func, insert, select
 
-from milestone_escrow.documents.evidence import EvidenceFile, Manifest
 from milestone_escrow.documents.files.collected import words_hash
+from milestone_escrow.documents.manifest import EvidenceFile, Manifest
 from milestone_escrow.keys import LocalSigner
 from milestone_escrow.oracle.signing.attestation_json import Post
 from milestone_escrow.oracle.signing.counting import Stage

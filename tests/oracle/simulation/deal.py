@@ -9,8 +9,7 @@ from tempfile import mkdtemp
 
 from milestone_escrow import Escrow
 from milestone_escrow.chain.node.networks import Network
-from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.bound import BoundAgreement
+from milestone_escrow.documents.agreement import Agreement, BoundAgreement
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.oracle import viewing

@@ -18,7 +18,7 @@ from sqlalchemy import func, select
 from milestone_escrow import Escrow
 from milestone_escrow.chain.contract.events import MilestonePaid
 from milestone_escrow.chain.embedded.server import RpcServer
-from milestone_escrow.documents.bound import BoundAgreement
+from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.oracle import viewing

@@ -12,8 +12,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.bound import Deployment
+from milestone_escrow.documents.agreement import Agreement, DeploymentLike
 from milestone_escrow.errors import DocumentError, UsageError
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS
 from milestone_escrow.protocol.signatures import Signer, recover
@@ -144,7 +143,7 @@ def test_people_are_found_by_role_and_by_account(agreement: Agreement) -> None:
 
 
 def test_the_id_is_the_digest_that_both_sides_sign(
-    agreement: Agreement, deployment: Deployment, buyer: Signer, supplier: Signer
+    agreement: Agreement, deployment: DeploymentLike, buyer: Signer, supplier: Signer
 ) -> None:
     bound = agreement.on(deployment)
     assert bound.id == agreement_id(bound.domain, bound.terms, bound.milestones)
@@ -153,7 +152,7 @@ def test_the_id_is_the_digest_that_both_sides_sign(
 
 
 def test_a_stranger_cannot_sign(
-    agreement: Agreement, deployment: Deployment, stranger: Signer
+    agreement: Agreement, deployment: DeploymentLike, stranger: Signer
 ) -> None:
     with pytest.raises(UsageError, match="is not a party") as caught:
         agreement.sign(stranger, deployment)
@@ -162,7 +161,7 @@ def test_a_stranger_cannot_sign(
 
 
 def test_a_verifier_confirms_instead_of_signing(
-    agreement: Agreement, deployment: Deployment, inspector: Signer
+    agreement: Agreement, deployment: DeploymentLike, inspector: Signer
 ) -> None:
     bound = agreement.on(deployment)
     with pytest.raises(UsageError, match="as inspector, confirm the role"):
@@ -172,7 +171,7 @@ def test_a_verifier_confirms_instead_of_signing(
 
 
 def test_only_the_account_of_a_role_confirms_it(
-    agreement: Agreement, deployment: Deployment, arbiter: Signer
+    agreement: Agreement, deployment: DeploymentLike, arbiter: Signer
 ) -> None:
     bound = agreement.on(deployment)
     with pytest.raises(UsageError, match="is not the account of inspector"):

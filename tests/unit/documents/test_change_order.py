@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.bound import BoundAgreement, Deployment
-from milestone_escrow.documents.change_order import ChangeOrder, change_order
-from milestone_escrow.documents.difference import difference
-from milestone_escrow.documents.extend import extend
-from milestone_escrow.documents.marking import mark_change
+from milestone_escrow.documents.agreement import Agreement, BoundAgreement, DeploymentLike
+from milestone_escrow.documents.change_orders.change_order import ChangeOrder, change_order
+from milestone_escrow.documents.change_orders.difference import difference
+from milestone_escrow.documents.change_orders.extend import extend
+from milestone_escrow.documents.change_orders.marking import mark_change
 from milestone_escrow.documents.render import render_agreement, render_report
 from milestone_escrow.errors import DocumentError, UsageError
 from milestone_escrow.protocol.eip712 import Domain
@@ -28,12 +27,14 @@ Edit = Callable[..., str]
 
 
 @pytest.fixture
-def old(agreement: Agreement, deployment: Deployment) -> BoundAgreement:
+def old(agreement: Agreement, deployment: DeploymentLike) -> BoundAgreement:
     return agreement.on(deployment)
 
 
 @pytest.fixture
-def order(old: BoundAgreement, edited: Edit, deployment: Deployment) -> Callable[..., ChangeOrder]:
+def order(
+    old: BoundAgreement, edited: Edit, deployment: DeploymentLike
+) -> Callable[..., ChangeOrder]:
     """The change order that these edits and states of deposit, built, delivered come to."""
 
     def ordered(
@@ -175,7 +176,7 @@ def test_a_new_verifier_is_a_change_order(order: Callable[..., ChangeOrder]) -> 
 
 
 def test_what_the_file_says_must_be_what_the_chain_says(
-    old: BoundAgreement, edited: Edit, deployment: Deployment
+    old: BoundAgreement, edited: Edit, deployment: DeploymentLike
 ) -> None:
     states = [SETTLED, replace(FUNDED, paid=500 * UNITS), FUNDED]
     text = mark_change(edited(LATER), old, states)
@@ -200,7 +201,7 @@ def test_what_the_file_says_must_be_what_the_chain_says(
 
 
 def test_a_change_order_of_a_change_order(
-    old: BoundAgreement, edited: Edit, deployment: Deployment
+    old: BoundAgreement, edited: Edit, deployment: DeploymentLike
 ) -> None:
     states = [SETTLED, replace(FUNDED, paid=500 * UNITS), UNFUNDED]
     first = Agreement.loads(mark_change(edited(LATER), old, states)).on(deployment)
@@ -330,7 +331,7 @@ def test_every_example_survives_being_written_anew() -> None:
     for path in sorted((Path(__file__).resolve().parents[3] / "examples").glob("*/agreement.yaml")):
         agreement = Agreement.load(path)
         known = Agreement.from_document(agreement.document)
-        from milestone_escrow.documents.extend import text_of
+        from milestone_escrow.documents.change_orders.extend import text_of
 
         again = Agreement.loads(text_of(known), base=path.parent)
         assert again.document_hash == agreement.document_hash

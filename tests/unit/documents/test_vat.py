@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.difference import difference
+from milestone_escrow.documents.change_orders.difference import difference
 from milestone_escrow.documents.money import Denomination
 from milestone_escrow.documents.render import render_agreement
 from milestone_escrow.documents.vat import REVERSE_CHARGE, Taxed, Vat, read_vat

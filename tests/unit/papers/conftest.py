@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.bound import BoundAgreement
+from milestone_escrow.documents.agreement import Agreement, BoundAgreement
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.papers.ledger import Ledger
 from milestone_escrow.sandbox.world import World

@@ -8,7 +8,7 @@ import pytest
 
 from milestone_escrow.documents import examples
 from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.evidence import Manifest, manifest
+from milestone_escrow.documents.manifest import Manifest, manifest
 from milestone_escrow.documents.requirements.language import KnownNames, read_requirements
 from milestone_escrow.errors import UsageError
 from milestone_escrow.sandbox.evidence import Desk, Shown, missing

@@ -9,8 +9,7 @@ import pytest
 
 from milestone_escrow.chain.contract.client import Escrow
 from milestone_escrow.chain.contract.tokens import denylist_call
-from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.bound import BoundAgreement
+from milestone_escrow.documents.agreement import Agreement, BoundAgreement
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.lifecycle import Status
 from milestone_escrow.sandbox.people import account_of, everybody

@@ -72,7 +72,7 @@ def _coloured(line: str) -> str:
 
 def show_file(session: Session, name: str) -> None:
     """The newest version as a file to change; its comments are kept where it came from one."""
-    from milestone_escrow.documents.extend import text_of
+    from milestone_escrow.documents.change_orders.extend import text_of
 
     path = Path(name)
     is_file = path.is_file() and path.suffix.lower() != ".json"

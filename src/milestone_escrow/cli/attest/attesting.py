@@ -37,7 +37,6 @@ from milestone_escrow.cli.shell.sending import Intent, carry_out
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.cli.shell.shares import share
 from milestone_escrow.cli.shell.signers import choose, names_at_hand
-from milestone_escrow.documents.evidence import Manifest, manifest
 from milestone_escrow.documents.files.collected import (
     CollectedAttestation,
     agreement_id_in,
@@ -46,6 +45,7 @@ from milestone_escrow.documents.files.collected import (
     words_hash,
     words_of,
 )
+from milestone_escrow.documents.manifest import Manifest, manifest
 from milestone_escrow.documents.when import parse_duration
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.acts import Attestation, Verdict

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from milestone_escrow.cli.attest.verdicts import consequence, verdict_words
 from milestone_escrow.cli.shell.desk import Desk
 from milestone_escrow.cli.shell.output import bold, good, waiting
-from milestone_escrow.documents.bound import BoundAgreement
+from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.files.collected import CollectedAttestation
 from milestone_escrow.documents.files.collected_batch import CollectedBatch
 from milestone_escrow.words.standing import Standing, person, silence_words, status

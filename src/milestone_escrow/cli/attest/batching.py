@@ -24,12 +24,12 @@ from milestone_escrow.cli.shell.sending import Intent, body, carry_out
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.cli.shell.shares import share
 from milestone_escrow.cli.shell.signers import choose, names_at_hand
-from milestone_escrow.documents.bound import BoundAgreement
-from milestone_escrow.documents.evidence import manifest
+from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.files.collected import words_hash, words_of
 from milestone_escrow.documents.files.collected_batch import CollectedBatch, collect, load_batch
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
-from milestone_escrow.documents.verdict_list import VerdictLine, VerdictList, load_verdicts
+from milestone_escrow.documents.manifest import manifest
+from milestone_escrow.documents.tables.verdict_list import VerdictLine, VerdictList, load_verdicts
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.eip712 import Address

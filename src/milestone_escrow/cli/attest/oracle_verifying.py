@@ -14,8 +14,8 @@ from milestone_escrow.cli.shell.desk import Desk
 from milestone_escrow.cli.shell.output import bold, command, good, paragraph, table, waiting
 from milestone_escrow.cli.shell.records import forget, remember_words
 from milestone_escrow.cli.shell.session import Session
-from milestone_escrow.documents.evidence import Manifest
 from milestone_escrow.documents.files.collected import CollectedAttestation, words_hash
+from milestone_escrow.documents.manifest import Manifest
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.words.standing import Standing, person, silence_words, status

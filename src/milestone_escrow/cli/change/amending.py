@@ -21,11 +21,11 @@ from milestone_escrow.cli.shell.sending import Intent, carry_out
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.cli.shell.signers import choose, names_at_hand
 from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.change_order import ChangeOrder, change_order
-from milestone_escrow.documents.extend import extend
+from milestone_escrow.documents.change_orders.change_order import ChangeOrder, change_order
+from milestone_escrow.documents.change_orders.extend import extend
+from milestone_escrow.documents.change_orders.marking import mark_change
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.documents.files.signed_change import SignedChange
-from milestone_escrow.documents.marking import mark_change
 from milestone_escrow.documents.source import parse_source, read_source
 from milestone_escrow.documents.when import format_time, read_date
 from milestone_escrow.errors import EscrowError, UsageError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from milestone_escrow.cli.shell.desk import Desk
-from milestone_escrow.documents.change_order import ChangeOrder
+from milestone_escrow.documents.change_orders.change_order import ChangeOrder
 from milestone_escrow.documents.files.signed_change import SignedChange
 from milestone_escrow.documents.when import format_relative, format_time
 from milestone_escrow.sandbox.names import listed

@@ -10,9 +10,9 @@ from milestone_escrow.cli.shell.deeds import Deed, do, once
 from milestone_escrow.cli.shell.desk import look, take_up
 from milestone_escrow.cli.shell.paper import Paper
 from milestone_escrow.cli.shell.session import Session
-from milestone_escrow.documents.evidence import manifest
 from milestone_escrow.documents.files.collected import words_hash, words_of
 from milestone_escrow.documents.files.signed_act import reason_hash, reason_words
+from milestone_escrow.documents.manifest import manifest
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.acts import Dispute, Submission
 from milestone_escrow.protocol.lifecycle import Role, Verb, disputing_role

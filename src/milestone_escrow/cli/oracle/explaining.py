@@ -19,7 +19,7 @@ from milestone_escrow.protocol.lifecycle import State, Status
 from milestone_escrow.words import standing as words
 
 if TYPE_CHECKING:
-    from milestone_escrow.documents.bound import BoundAgreement
+    from milestone_escrow.documents.agreement import BoundAgreement
     from milestone_escrow.documents.resolve import PlannedMilestone
 
 _SHOWN: dict[Standing, Callable[[str], str]] = {

@@ -20,7 +20,7 @@ from milestone_escrow.words.standing import Standing, person
 
 if TYPE_CHECKING:
     from milestone_escrow.cli.shell.session import Session
-    from milestone_escrow.documents.bound import BoundAgreement
+    from milestone_escrow.documents.agreement import BoundAgreement
     from milestone_escrow.protocol.eip712 import Address, TypedData
 
 Put = Callable[["Session", Sequence[bytes]], Path]

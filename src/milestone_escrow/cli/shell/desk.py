@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from milestone_escrow.chain.node.networks import Network
     from milestone_escrow.chain.send.transactions import Prepared, Receipt
     from milestone_escrow.cli.shell.session import Session
-    from milestone_escrow.documents.bound import BoundAgreement
+    from milestone_escrow.documents.agreement import BoundAgreement
     from milestone_escrow.documents.files.signed_agreement import SignedAgreement
     from milestone_escrow.documents.files.signed_change import SignedChange
     from milestone_escrow.protocol.eip712 import Address

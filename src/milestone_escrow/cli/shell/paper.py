@@ -17,7 +17,7 @@ from milestone_escrow.errors import UsageError
 
 if TYPE_CHECKING:
     from milestone_escrow.cli.shell.session import Session
-    from milestone_escrow.documents.bound import BoundAgreement
+    from milestone_escrow.documents.agreement import BoundAgreement
     from milestone_escrow.protocol.signatures import Signer
 
 F = TypeVar("F", bound=Callable[..., Any])

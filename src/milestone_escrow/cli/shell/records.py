@@ -12,7 +12,7 @@ from milestone_escrow.errors import EscrowError
 
 if TYPE_CHECKING:
     from milestone_escrow.cli.shell.session import Session
-    from milestone_escrow.documents.bound import BoundAgreement
+    from milestone_escrow.documents.agreement import BoundAgreement
     from milestone_escrow.documents.files.collected import CollectedAttestation
 
 

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from milestone_escrow.chain.node.networks import Network
     from milestone_escrow.chain.node.rpc import Node
     from milestone_escrow.chain.send.fees import Bid
-    from milestone_escrow.documents.agreement import Agreement
-    from milestone_escrow.documents.bound import BoundAgreement
+    from milestone_escrow.documents.agreement import Agreement, BoundAgreement
     from milestone_escrow.documents.files.signed_agreement import SignedAgreement
     from milestone_escrow.documents.shelf import Shelf
     from milestone_escrow.protocol.eip712 import Address, Domain

@@ -15,7 +15,7 @@ from milestone_escrow.protocol.devchain import SANDBOX_ACCOUNTS, SANDBOX_CHAIN_I
 if TYPE_CHECKING:
     from milestone_escrow.chain.node.networks import Network
     from milestone_escrow.cli.shell.session import Session
-    from milestone_escrow.documents.bound import BoundAgreement
+    from milestone_escrow.documents.agreement import BoundAgreement
     from milestone_escrow.protocol.eip712 import Address
     from milestone_escrow.protocol.signatures import Signer
 

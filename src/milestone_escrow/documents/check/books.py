@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from milestone_escrow.documents.agreement import Agreement
+from milestone_escrow.documents.agreement_data import AgreementData
 from milestone_escrow.documents.check.report import Finding, Level
 from milestone_escrow.documents.source import Where, field_name
 
 
-def books(agreement: Agreement, now: int) -> Iterator[Finding]:
+def books(agreement: AgreementData, now: int) -> Iterator[Finding]:
     """Who charges VAT names itself fully; what is charged on top is paid elsewhere."""
     taxed = [m for m in agreement.milestones if m.vat]
     if not taxed:
@@ -40,6 +40,6 @@ def books(agreement: Agreement, now: int) -> Iterator[Finding]:
 
 
 def _finding(
-    agreement: Agreement, level: Level, code: str, where: Where, text: str, fix: str
+    agreement: AgreementData, level: Level, code: str, where: Where, text: str, fix: str
 ) -> Finding:
     return Finding(level, code, field_name(where), text, fix, agreement.source.line(where))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from milestone_escrow.documents.agreement import Agreement
+from milestone_escrow.documents.agreement_data import AgreementData
 from milestone_escrow.documents.check.exposure import exposure
 from milestone_escrow.documents.check.findings import findings
 from milestone_escrow.documents.check.power import powers
@@ -10,7 +10,7 @@ from milestone_escrow.documents.check.report import Report
 from milestone_escrow.documents.check.silence import settled_by, silences
 
 
-def check(agreement: Agreement, now: int) -> Report:
+def check(agreement: AgreementData, now: int) -> Report:
     """Everything worth knowing about an agreement that is about to be signed at `now`."""
     return Report(
         reference=agreement.reference,

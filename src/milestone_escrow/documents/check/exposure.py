@@ -9,12 +9,12 @@ work the buyer is exposed, where work is ahead of payment the supplier.
 
 from __future__ import annotations
 
-from milestone_escrow.documents.agreement import Agreement
+from milestone_escrow.documents.agreement_data import AgreementData
 from milestone_escrow.documents.check.report import ExposurePoint
 from milestone_escrow.documents.resolve import PlannedMilestone
 
 
-def exposure(agreement: Agreement, now: int) -> tuple[ExposurePoint, ...]:
+def exposure(agreement: AgreementData, now: int) -> tuple[ExposurePoint, ...]:
     """One point for each moment at which work or money changes hands."""
     events = sorted([*_payments(agreement, now), *_deliveries(agreement)])
     points: list[ExposurePoint] = []
@@ -43,14 +43,14 @@ def exposure(agreement: Agreement, now: int) -> tuple[ExposurePoint, ...]:
 _DELIVERY, _PAYMENT = 0, 1
 
 
-def _payments(agreement: Agreement, now: int) -> list[tuple[int, int, int, str]]:
+def _payments(agreement: AgreementData, now: int) -> list[tuple[int, int, int, str]]:
     return [
         (_paid_at(agreement, m, now), _PAYMENT, m.amount, f"{m.key} is paid")
         for m in agreement.milestones
     ]
 
 
-def _deliveries(agreement: Agreement) -> list[tuple[int, int, int, str]]:
+def _deliveries(agreement: AgreementData) -> list[tuple[int, int, int, str]]:
     return [
         (m.due_at or m.deadline, _DELIVERY, m.amount + m.withheld, f"{m.key} is due")
         for m in agreement.milestones
@@ -58,7 +58,7 @@ def _deliveries(agreement: Agreement) -> list[tuple[int, int, int, str]]:
     ]
 
 
-def _work(agreement: Agreement) -> int:
+def _work(agreement: AgreementData) -> int:
     return sum(m.amount + m.withheld for m in agreement.milestones if _is_work(m))
 
 
@@ -66,7 +66,7 @@ def _is_work(milestone: PlannedMilestone) -> bool:
     return not milestone.is_deposit and milestone.where[:1] != ("retainage",)
 
 
-def _paid_at(agreement: Agreement, milestone: PlannedMilestone, now: int) -> int:
+def _paid_at(agreement: AgreementData, milestone: PlannedMilestone, now: int) -> int:
     if milestone.is_deposit:
         return now
     done = milestone.due_at or milestone.deadline

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 
-from milestone_escrow.documents.agreement import Agreement
+from milestone_escrow.documents.agreement_data import AgreementData
 from milestone_escrow.documents.check.books import books
 from milestone_escrow.documents.check.power import buyer_takes_back, supplier_alone
 from milestone_escrow.documents.check.report import Finding, Level
@@ -30,7 +30,7 @@ TEST_NETWORKS = ("sepolia", "testnet", "holesky", "hoodi", "amoy", "fuji", "chia
 _NO_CONTRACT = "0x" + "f" * 40
 
 
-def findings(agreement: Agreement, now: int) -> tuple[Finding, ...]:
+def findings(agreement: AgreementData, now: int) -> tuple[Finding, ...]:
     """All findings, errors first, each group in the order of the file."""
     found = [finding for rule in _RULES for finding in rule(agreement, now)]
     if not any(finding.level is Level.ERROR for finding in found):
@@ -52,12 +52,12 @@ def _joined(found: list[Finding]) -> Iterator[Finding]:
 
 
 def _finding(
-    agreement: Agreement, level: Level, code: str, where: Where, text: str, fix: str
+    agreement: AgreementData, level: Level, code: str, where: Where, text: str, fix: str
 ) -> Finding:
     return Finding(level, code, field_name(where), text, fix, agreement.source.line(where))
 
 
-def _dates(agreement: Agreement, now: int) -> Iterator[Finding]:
+def _dates(agreement: AgreementData, now: int) -> Iterator[Finding]:
     for m in agreement.milestones:
         if m.is_deposit:
             continue
@@ -81,7 +81,7 @@ def _dates(agreement: Agreement, now: int) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _roles(agreement: Agreement, now: int) -> Iterator[Finding]:
+def _roles(agreement: AgreementData, now: int) -> Iterator[Finding]:
     seen: dict[str, str] = {}
     for role, account in agreement.people.items():
         if account in seen:
@@ -100,7 +100,7 @@ def _roles(agreement: Agreement, now: int) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _accounts(agreement: Agreement, now: int) -> Iterator[Finding]:
+def _accounts(agreement: AgreementData, now: int) -> Iterator[Finding]:
     network = agreement.network
     is_test = any(name in network for name in TEST_NETWORKS)
     for role, party in agreement.parties.items():
@@ -120,7 +120,7 @@ def _accounts(agreement: Agreement, now: int) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _windows(agreement: Agreement, now: int) -> Iterator[Finding]:
+def _windows(agreement: AgreementData, now: int) -> Iterator[Finding]:
     rules = agreement.model.rules
     verified = any(m.quorum for m in agreement.milestones)
     for field, period in (
@@ -165,7 +165,7 @@ def _windows(agreement: Agreement, now: int) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _quorums(agreement: Agreement, now: int) -> Iterator[Finding]:
+def _quorums(agreement: AgreementData, now: int) -> Iterator[Finding]:
     for m in agreement.milestones:
         if len(m.verifiers) > 1 and m.quorum * 2 <= len(m.verifiers):
             yield _finding(
@@ -189,7 +189,7 @@ def _quorums(agreement: Agreement, now: int) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _shape(agreement: Agreement, now: int) -> Iterator[Finding]:
+def _shape(agreement: AgreementData, now: int) -> Iterator[Finding]:
     if "arbiter" not in agreement.people:
         text = "there is no arbiter: a certificate cannot be disputed"
         if back := max(buyer_takes_back(agreement, m) for m in agreement.milestones):
@@ -220,7 +220,7 @@ def _shape(agreement: Agreement, now: int) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _clarity(agreement: Agreement, now: int) -> Iterator[Finding]:
+def _clarity(agreement: AgreementData, now: int) -> Iterator[Finding]:
     for m in agreement.milestones:
         if m.is_deposit:
             continue
@@ -240,7 +240,7 @@ def _clarity(agreement: Agreement, now: int) -> Iterator[Finding]:
         yield from _proof(agreement, m)
 
 
-def _proof(agreement: Agreement, m: PlannedMilestone) -> Iterator[Finding]:
+def _proof(agreement: AgreementData, m: PlannedMilestone) -> Iterator[Finding]:
     proofs = list(leaves(m.requirements))
     if m.supplier_evidence:
         yield _finding(
@@ -269,7 +269,7 @@ def _proof(agreement: Agreement, m: PlannedMilestone) -> Iterator[Finding]:
                 )  # fmt: skip
 
 
-def _terms(agreement: Agreement, now: int) -> Iterator[Finding]:
+def _terms(agreement: AgreementData, now: int) -> Iterator[Finding]:
     """Whatever else the contract would refuse."""
     terms, milestones = on_chain(agreement)
     try:
@@ -281,18 +281,18 @@ def _terms(agreement: Agreement, now: int) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _party(agreement: Agreement, role: str) -> Where:
+def _party(agreement: AgreementData, role: str) -> Where:
     verifiers: Mapping[str, object] = agreement.model.parties.verifiers
     return ("parties", "verifiers", role) if role in verifiers else ("parties", role)
 
 
-def _written(agreement: Agreement, where: Where) -> str:
+def _written(agreement: AgreementData, where: Where) -> str:
     tree: object = agreement.document
     for step in where:
         tree = tree[str(step)] if isinstance(tree, dict) else ""
     return str(tree)
 
 
-_RULES: tuple[Callable[[Agreement, int], Iterator[Finding]], ...] = (
+_RULES: tuple[Callable[[AgreementData, int], Iterator[Finding]], ...] = (
     _dates, _roles, _accounts, _windows, _quorums, _shape, _clarity, books,
 )  # fmt: skip

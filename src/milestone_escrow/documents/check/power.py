@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
-from milestone_escrow.documents.agreement import Agreement
+from milestone_escrow.documents.agreement_data import AgreementData
 from milestone_escrow.documents.check.report import Actor, Power
 from milestone_escrow.documents.money import format_percent
 from milestone_escrow.documents.resolve import PlannedMilestone
@@ -13,7 +13,7 @@ from milestone_escrow.documents.when import format_duration, format_time
 from milestone_escrow.protocol.terms import BPS, MIN_REJECTION_PERIOD
 
 
-def powers(agreement: Agreement) -> tuple[Power, ...]:
+def powers(agreement: AgreementData) -> tuple[Power, ...]:
     """One entry per milestone, in order."""
     return tuple(
         Power(m.key, tuple(_payment(agreement, m)), tuple(_refund(agreement, m)))
@@ -21,14 +21,14 @@ def powers(agreement: Agreement) -> tuple[Power, ...]:
     )
 
 
-def supplier_alone(agreement: Agreement, milestone: PlannedMilestone) -> bool:
+def supplier_alone(agreement: AgreementData, milestone: PlannedMilestone) -> bool:
     """Whether the supplier's own accounts reach the quorum: payment by the payee's own file."""
     supplier = agreement.people["supplier"]
     own = [name for name in milestone.verifiers if agreement.people[name] == supplier]
     return bool(milestone.quorum) and len(own) >= milestone.quorum
 
 
-def _payment(agreement: Agreement, milestone: PlannedMilestone) -> Iterator[Actor]:
+def _payment(agreement: AgreementData, milestone: PlannedMilestone) -> Iterator[Actor]:
     rules = agreement.model.rules
     if milestone.is_deposit:
         yield Actor("buyer", "by funding it: a deposit is paid at once", True)
@@ -50,7 +50,7 @@ def _payment(agreement: Agreement, milestone: PlannedMilestone) -> Iterator[Acto
         yield Actor("supplier", how, False)
 
 
-def _refund(agreement: Agreement, milestone: PlannedMilestone) -> Iterator[Actor]:
+def _refund(agreement: AgreementData, milestone: PlannedMilestone) -> Iterator[Actor]:
     if milestone.is_deposit:
         return
     yield Actor("supplier", "by giving back, in full or in part", True)
@@ -70,7 +70,7 @@ def _refund(agreement: Agreement, milestone: PlannedMilestone) -> Iterator[Actor
         yield Actor("buyer", how, not has_arbiter)
 
 
-def buyer_takes_back(agreement: Agreement, milestone: PlannedMilestone) -> int:
+def buyer_takes_back(agreement: AgreementData, milestone: PlannedMilestone) -> int:
     """Basis points that return when the buyer objects before a verdict and nobody rules."""
     rules = agreement.model.rules
     may_object = milestone.pays_on_silence or rules.review_period

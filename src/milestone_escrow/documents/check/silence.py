@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from milestone_escrow.documents.agreement import Agreement
+from milestone_escrow.documents.agreement_data import AgreementData
 from milestone_escrow.documents.check.report import Outcome, SilenceOf
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.documents.when import format_duration, format_time
@@ -16,18 +16,18 @@ from milestone_escrow.protocol.token import Token
 _ANY_ADDRESS = "0x" + "0" * 39 + "1"
 
 
-def on_chain(agreement: Agreement) -> tuple[Terms, tuple[Milestone, ...]]:
+def on_chain(agreement: AgreementData) -> tuple[Terms, tuple[Milestone, ...]]:
     """The terms before the network, and so the token's address, is chosen."""
     currency = agreement.currency
     return agreement.terms(Token(currency.symbol, _ANY_ADDRESS, currency.decimals))
 
 
-def settled_by(agreement: Agreement) -> int:
+def settled_by(agreement: AgreementData) -> int:
     """When the last money leaves the contract if everything is funded and nobody ever acts."""
     return max(milestone.deadline for milestone in agreement.milestones)
 
 
-def silences(agreement: Agreement, now: int) -> tuple[SilenceOf, ...]:
+def silences(agreement: AgreementData, now: int) -> tuple[SilenceOf, ...]:
     """One entry for buyer, supplier, each verifier, all verifiers, arbiter and everybody."""
     return (
         _buyer(agreement, now),
@@ -44,7 +44,7 @@ def silences(agreement: Agreement, now: int) -> tuple[SilenceOf, ...]:
     )
 
 
-def _buyer(agreement: Agreement, now: int) -> SilenceOf:
+def _buyer(agreement: AgreementData, now: int) -> SilenceOf:
     outcomes = []
     rules = agreement.model.rules
     for milestone in agreement.milestones:
@@ -64,7 +64,7 @@ def _buyer(agreement: Agreement, now: int) -> SilenceOf:
     return SilenceOf("buyer", agreement.name("buyer"), text, tuple(outcomes))
 
 
-def _supplier(agreement: Agreement, now: int) -> SilenceOf:
+def _supplier(agreement: AgreementData, now: int) -> SilenceOf:
     milestones = tuple(m for m in agreement.milestones if not m.is_deposit)
     text = "Work that is not done is not proven, and the clock decides."
     if any(m.pays_on_silence for m in milestones):
@@ -75,7 +75,7 @@ def _supplier(agreement: Agreement, now: int) -> SilenceOf:
     return SilenceOf("supplier", agreement.name("supplier"), text, outcomes)
 
 
-def _verifier(agreement: Agreement, now: int, name: str) -> SilenceOf:
+def _verifier(agreement: AgreementData, now: int, name: str) -> SilenceOf:
     needed = tuple(
         m for m in agreement.milestones if name in m.verifiers and len(m.verifiers) - 1 < m.quorum
     )
@@ -91,7 +91,7 @@ def _verifier(agreement: Agreement, now: int, name: str) -> SilenceOf:
     return SilenceOf(name, agreement.name(name), text, outcomes)
 
 
-def _all_verifiers(agreement: Agreement, now: int) -> Iterator[SilenceOf]:
+def _all_verifiers(agreement: AgreementData, now: int) -> Iterator[SilenceOf]:
     verified = tuple(m for m in agreement.milestones if m.quorum)
     if verified:
         text = "The buyer can still approve; otherwise the clock decides."
@@ -99,7 +99,7 @@ def _all_verifiers(agreement: Agreement, now: int) -> Iterator[SilenceOf]:
         yield SilenceOf("verifiers", "all verifiers", text, outcomes)
 
 
-def _arbiter(agreement: Agreement) -> Iterator[SilenceOf]:
+def _arbiter(agreement: AgreementData) -> Iterator[SilenceOf]:
     """Disputes at the last moment, which is the worst case."""
     if "arbiter" not in agreement.people:
         return
@@ -117,12 +117,12 @@ def _arbiter(agreement: Agreement) -> Iterator[SilenceOf]:
 
 
 def _by_the_clock(
-    agreement: Agreement, now: int, milestones: tuple[PlannedMilestone, ...]
+    agreement: AgreementData, now: int, milestones: tuple[PlannedMilestone, ...]
 ) -> tuple[Outcome, ...]:
     return tuple(_clock(agreement, milestone, now) for milestone in milestones)
 
 
-def _clock(agreement: Agreement, planned: PlannedMilestone, now: int) -> Outcome:
+def _clock(agreement: AgreementData, planned: PlannedMilestone, now: int) -> Outcome:
     if planned.is_deposit:
         text = f"pays {agreement.amount(planned.amount)} as soon as it is funded"
         return Outcome(planned.key, now, planned.amount, 0, text)
@@ -132,7 +132,7 @@ def _clock(agreement: Agreement, planned: PlannedMilestone, now: int) -> Outcome
 
 
 def _outcome(
-    agreement: Agreement, planned: PlannedMilestone, step: Silence, prefix: str = ""
+    agreement: AgreementData, planned: PlannedMilestone, step: Silence, prefix: str = ""
 ) -> Outcome:
     when = format_time(step.at, agreement.timezone)
     payee, buyer = agreement.short_name("supplier"), agreement.short_name("buyer")

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from milestone_escrow.documents.bound import BoundAgreement
+from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.canonical import canonical_json, sha256
-from milestone_escrow.documents.evidence import Manifest
 from milestone_escrow.documents.files.consents import require_signed
 from milestone_escrow.documents.files.envelope import Envelope, dumps, heading
+from milestone_escrow.documents.manifest import Manifest
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.errors import DocumentError, UsageError
 from milestone_escrow.protocol.acts import Attestation, Verdict

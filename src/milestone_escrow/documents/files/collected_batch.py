@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from milestone_escrow.documents.bound import BoundAgreement
+from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.files.collected import CollectedAttestation, read_unsigned
 from milestone_escrow.documents.files.consents import require_signed
 from milestone_escrow.documents.files.envelope import Envelope, dumps

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from milestone_escrow.documents.bound import BoundAgreement
+from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.files.hostile import parse_json
 from milestone_escrow.errors import DocumentError
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from milestone_escrow.documents.bound import BoundAgreement
+from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.files.envelope import Envelope, dumps, heading
 from milestone_escrow.documents.values import read_account
 from milestone_escrow.errors import UsageError

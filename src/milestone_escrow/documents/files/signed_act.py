@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from milestone_escrow.documents.bound import BoundAgreement
+from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.canonical import sha256
 from milestone_escrow.documents.files.collected import words_hash
 from milestone_escrow.documents.files.consents import require_signed

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from milestone_escrow.documents.change_order import ChangeOrder, change_order
+from milestone_escrow.documents.change_orders.change_order import ChangeOrder, change_order
 from milestone_escrow.documents.files.consents import require_signed
 from milestone_escrow.documents.files.envelope import dumps
 from milestone_escrow.documents.files.hostile import parse_json

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, delete, func, insert, or_, select
 
-from milestone_escrow.documents.evidence import UNKNOWN_TYPE, kind_of, media_type_of
+from milestone_escrow.documents.manifest import UNKNOWN_TYPE, kind_of, media_type_of
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.oracle.evidence.blobs import Blob, Blobs
 from milestone_escrow.oracle.evidence.content import KNOWN_TYPES, Inspection

@@ -8,7 +8,7 @@ from typing import IO, Any
 
 from sqlalchemy import Connection, Row, select
 
-from milestone_escrow.documents.evidence import Manifest
+from milestone_escrow.documents.manifest import Manifest
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.evidence.blobs import Blobs

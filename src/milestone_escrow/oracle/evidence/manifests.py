@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
-from milestone_escrow.documents.evidence import EvidenceFile, Manifest
 from milestone_escrow.documents.files.collected import words_hash, words_of
+from milestone_escrow.documents.manifest import EvidenceFile, Manifest
 
 
 class Listed(Protocol):

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from pathlib import PurePosixPath
 
-from milestone_escrow.documents.evidence import kind_of
+from milestone_escrow.documents.manifest import kind_of
 from milestone_escrow.documents.values import read_key
 from milestone_escrow.errors import UsageError
 

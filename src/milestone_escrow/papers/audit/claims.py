@@ -18,7 +18,7 @@ from milestone_escrow.chain.contract.events import (
 )
 from milestone_escrow.chain.proofs.encoding import Header, Log, read_header, read_receipt
 from milestone_escrow.chain.proofs.tries import proven
-from milestone_escrow.documents.bound import BoundAgreement
+from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.canonical import canonical_json
 from milestone_escrow.documents.files.collected import words_hash
 from milestone_escrow.documents.files.hostile import parse_json

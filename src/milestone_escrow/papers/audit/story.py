@@ -9,7 +9,7 @@ from typing import Any
 from milestone_escrow.chain.contract.codec import interface
 from milestone_escrow.chain.contract.events import Event, MilestoneAttested, read_event
 from milestone_escrow.chain.proofs.encoding import Header, Log, calldata_of, read_receipt
-from milestone_escrow.documents.bound import BoundAgreement
+from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.canonical import canonical_json
 from milestone_escrow.papers.audit.bundle import Sent, by_key, hexed
 from milestone_escrow.protocol.acts import Attestation, Verdict, batch_typed_data

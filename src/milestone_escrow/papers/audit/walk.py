@@ -19,7 +19,7 @@ from milestone_escrow.chain.contract.events import (
     MilestonesFunded,
     MilestoneSubmitted,
 )
-from milestone_escrow.documents.bound import BoundAgreement
+from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.protocol import transitions
 from milestone_escrow.protocol.acts import Attestation

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from milestone_escrow.documents.change_order import ChangeOrder
+from milestone_escrow.documents.change_orders.change_order import ChangeOrder
 from milestone_escrow.documents.when import format_time
 from milestone_escrow.documents.written import text_of
 from milestone_escrow.errors import EscrowError

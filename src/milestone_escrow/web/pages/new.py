@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from milestone_escrow.documents import examples
 from milestone_escrow.documents.agreement import Agreement
+from milestone_escrow.documents.change_orders.difference import difference
 from milestone_escrow.documents.check.report import Finding
-from milestone_escrow.documents.difference import difference
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
-from milestone_escrow.documents.spreadsheet import with_milestones
+from milestone_escrow.documents.tables.spreadsheet import with_milestones
 from milestone_escrow.documents.when import format_date, format_time
 from milestone_escrow.errors import DocumentError, EscrowError, UsageError
 from milestone_escrow.oracle import drafts, viewing

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.change_order import ChangeOrder, change_order
+from milestone_escrow.documents.change_orders.change_order import ChangeOrder, change_order
+from milestone_escrow.documents.change_orders.marking import mark_change
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.documents.files.signed_change import SignedChange
-from milestone_escrow.documents.marking import mark_change
 from milestone_escrow.documents.when import format_time
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.oracle import proposals, viewing

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.bound import BoundAgreement, Deployment
+from milestone_escrow.documents.agreement import Agreement, BoundAgreement, DeploymentLike
 from milestone_escrow.documents.files.collected import words_hash
 from milestone_escrow.documents.files.collected_batch import (
     CollectedBatch,
@@ -30,7 +29,7 @@ WORDS = {"format": "1", "files": [], "reason": "all tables counted"}
 
 
 @pytest.fixture
-def deals(load: Callable[..., Agreement], deployment: Deployment) -> Sequence[BoundAgreement]:
+def deals(load: Callable[..., Agreement], deployment: DeploymentLike) -> Sequence[BoundAgreement]:
     """Two agreements of the same parties with the same verifiers."""
     return load().on(deployment), load(("reference: T-40", "reference: T-41")).on(deployment)
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.bound import Deployment
+from milestone_escrow.documents.agreement import Agreement, DeploymentLike
 from milestone_escrow.documents.files.collected import CollectedAttestation, load_attestation
 from milestone_escrow.documents.files.collected_batch import collect, load_batch
 from milestone_escrow.documents.files.signed_act import SignedAct, dumps_acts, load_acts
@@ -37,7 +36,7 @@ class Chain:
 
 
 @pytest.fixture
-def signed(agreement: Agreement, deployment: Deployment) -> SignedAgreement:
+def signed(agreement: Agreement, deployment: DeploymentLike) -> SignedAgreement:
     return SignedAgreement.start(agreement.on(deployment))
 
 

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.bound import Deployment
+from milestone_escrow.documents.agreement import Agreement, DeploymentLike
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement, signed_path
 from milestone_escrow.errors import DocumentError, UsageError
 from milestone_escrow.protocol.eip712 import Domain
@@ -22,7 +21,7 @@ Load = Callable[..., Agreement]
 
 
 @pytest.fixture
-def unsigned(agreement: Agreement, deployment: Deployment) -> SignedAgreement:
+def unsigned(agreement: Agreement, deployment: DeploymentLike) -> SignedAgreement:
     return SignedAgreement.start(agreement.on(deployment))
 
 
@@ -87,7 +86,7 @@ def test_copies_of_both_sides_are_merged(
 
 
 def test_copies_of_different_agreements_are_not_merged(
-    unsigned: SignedAgreement, load: Load, deployment: Deployment
+    unsigned: SignedAgreement, load: Load, deployment: DeploymentLike
 ) -> None:
     other = SignedAgreement.start(load(("oiled", "waxed")).on(deployment))
     with pytest.raises(UsageError, match="different agreements"):

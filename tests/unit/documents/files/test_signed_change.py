@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
-from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.bound import Deployment
-from milestone_escrow.documents.change_order import change_order
+from milestone_escrow.documents.agreement import Agreement, DeploymentLike
+from milestone_escrow.documents.change_orders.change_order import change_order
+from milestone_escrow.documents.change_orders.marking import mark_change
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.documents.files.signed_change import SignedChange
-from milestone_escrow.documents.marking import mark_change
 from milestone_escrow.documents.shelf import Shelf
 from milestone_escrow.errors import DocumentError, UsageError
 from milestone_escrow.protocol.lifecycle import State, Status
@@ -28,13 +27,13 @@ Edit = Callable[..., str]
 
 
 @pytest.fixture
-def old(agreement: Agreement, deployment: Deployment) -> SignedAgreement:
+def old(agreement: Agreement, deployment: DeploymentLike) -> SignedAgreement:
     return SignedAgreement.start(agreement.on(deployment))
 
 
 @pytest.fixture
 def write(
-    edited: Edit, old: SignedAgreement, deployment: Deployment
+    edited: Edit, old: SignedAgreement, deployment: DeploymentLike
 ) -> Callable[..., SignedChange]:
     """The change order of a version with another due date."""
 

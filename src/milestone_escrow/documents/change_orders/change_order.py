@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from milestone_escrow.documents.bound import BoundAgreement
-from milestone_escrow.documents.difference import Difference, difference
+from milestone_escrow.documents.agreement import BoundAgreement
+from milestone_escrow.documents.change_orders.difference import Difference, difference
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.amendment import Amendment, Carried, moved, signers

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from milestone_escrow.documents.evidence import kind_of, manifest, media_type_of
+from milestone_escrow.documents.manifest import kind_of, manifest, media_type_of
 from milestone_escrow.errors import UsageError
 
 

@@ -1,0 +1,1 @@
+"""Tables that people keep in a spreadsheet: milestones of an agreement, verdicts of a batch."""
