@@ -15,7 +15,7 @@ from milestone_escrow.cli.attest.verdicts import consequence, required_words, ve
 from milestone_escrow.cli.shell.desk import Desk
 from milestone_escrow.cli.shell.outcome import payouts
 from milestone_escrow.cli.shell.session import Session
-from milestone_escrow.cli.shell.shares import share
+from milestone_escrow.deals.shares import share
 from milestone_escrow.documents.files.collected import CollectedAttestation, words_hash, words_of
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.documents.manifest import manifest

@@ -24,6 +24,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"library"}),
     frozenset({"sandbox", "oracle", "papers"}),
     frozenset({"words"}),
+    frozenset({"deals"}),
     frozenset({"web"}),
     frozenset({"cli"}),
 )

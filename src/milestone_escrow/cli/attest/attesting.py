@@ -35,8 +35,8 @@ from milestone_escrow.cli.shell.paper import require_no_transaction, say_unsigne
 from milestone_escrow.cli.shell.records import forget, keep, kept, remember_words
 from milestone_escrow.cli.shell.sending import Intent, carry_out
 from milestone_escrow.cli.shell.session import Session
-from milestone_escrow.cli.shell.shares import share
 from milestone_escrow.cli.shell.signers import choose, names_at_hand
+from milestone_escrow.deals.shares import share
 from milestone_escrow.documents.files.collected import (
     CollectedAttestation,
     agreement_id_in,

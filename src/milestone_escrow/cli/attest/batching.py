@@ -22,8 +22,8 @@ from milestone_escrow.cli.shell.paper import Paper, require_no_transaction, say_
 from milestone_escrow.cli.shell.records import remember_words
 from milestone_escrow.cli.shell.sending import Intent, body, carry_out
 from milestone_escrow.cli.shell.session import Session
-from milestone_escrow.cli.shell.shares import share
 from milestone_escrow.cli.shell.signers import choose, names_at_hand
+from milestone_escrow.deals.shares import share
 from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.files.collected import words_hash, words_of
 from milestone_escrow.documents.files.collected_batch import CollectedBatch, collect, load_batch

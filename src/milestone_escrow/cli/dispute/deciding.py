@@ -12,8 +12,8 @@ from milestone_escrow.cli.shell.outcome import show_outcome
 from milestone_escrow.cli.shell.paper import Paper
 from milestone_escrow.cli.shell.sending import Intent, body, carry_out
 from milestone_escrow.cli.shell.session import Session
-from milestone_escrow.cli.shell.shares import split
 from milestone_escrow.cli.shell.signers import choose
+from milestone_escrow.deals.shares import split
 from milestone_escrow.documents.files.signed_act import reason_hash, reason_words
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.acts import Ruling

@@ -23,8 +23,8 @@ from milestone_escrow.cli.shell.output import bold, command, good, paragraph, wa
 from milestone_escrow.cli.shell.paper import Paper, require_no_transaction, say_unsigned
 from milestone_escrow.cli.shell.sending import Intent, carry_out
 from milestone_escrow.cli.shell.session import Session
-from milestone_escrow.cli.shell.shares import share
 from milestone_escrow.cli.shell.signers import account_named, choose
+from milestone_escrow.deals.shares import share
 from milestone_escrow.documents.files.signed_act import SignedAct, dumps_acts
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.assessment import Assessment

@@ -151,8 +151,8 @@ def _acts(session: Session, file: Path, who: str) -> Letter:
 
 
 def _meaning(standing: Standing, signed: SignedAct) -> Sequence[str]:
-    from milestone_escrow.cli.dispute.effects import effect
     from milestone_escrow.protocol.receivables import Offer
+    from milestone_escrow.words.effects import effect
 
     if isinstance(signed.act, Offer):
         to = signed.act.financier

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from milestone_escrow.cli.dispute.effects import effect
 from milestone_escrow.cli.receivable.offers import require_assignable
 from milestone_escrow.cli.settle.consenting import require_current
 from milestone_escrow.cli.shell.deeds import facts, missing_consents, remember, useful_until
@@ -21,6 +20,7 @@ from milestone_escrow.protocol.acts import Dispute, Resolution, Ruling, Submissi
 from milestone_escrow.protocol.lifecycle import Role, Verb, disputing_role
 from milestone_escrow.protocol.receivables import Assignment, Offer
 from milestone_escrow.protocol.signatures import Signer
+from milestone_escrow.words.effects import effect
 from milestone_escrow.words.standing import Standing, holders, only, person, require, when
 
 

@@ -11,8 +11,8 @@ from milestone_escrow.cli.shell.deeds import Deed, do, missing_consents, once
 from milestone_escrow.cli.shell.desk import Desk, look, take_up
 from milestone_escrow.cli.shell.paper import Paper
 from milestone_escrow.cli.shell.session import Session
-from milestone_escrow.cli.shell.shares import share, split
 from milestone_escrow.cli.shell.signers import at_hand, choose, unlock
+from milestone_escrow.deals.shares import share, split
 from milestone_escrow.documents.files.signed_act import SignedAct, load_acts
 from milestone_escrow.errors import EscrowError, LifecycleError, UsageError
 from milestone_escrow.protocol.acts import Resolution

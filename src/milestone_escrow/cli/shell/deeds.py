@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
-from milestone_escrow.cli.dispute.effects import effect
 from milestone_escrow.cli.shell.desk import Desk
 from milestone_escrow.cli.shell.elsewhere import Absent
 from milestone_escrow.cli.shell.home import write
@@ -19,6 +18,7 @@ from milestone_escrow.documents.files.signed_act import Act, SignedAct, dumps_ac
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.protocol.acts import Dispute, Resolution, Submission
 from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.words.effects import effect
 from milestone_escrow.words.standing import Standing, person, when
 
 if TYPE_CHECKING:
