@@ -19,7 +19,7 @@ from milestone_escrow.sandbox.world import World
 from tests.cli.deal import DEAL, START
 
 if TYPE_CHECKING:
-    from tests.cli.oracle import Shared
+    from tests.cli.running import Shared
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def world(chain: World, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 @pytest.fixture
 def node(world: World, monkeypatch: pytest.MonkeyPatch) -> Shared:
     """The sandbox as an oracle's threads and the command line can share it."""
-    from tests.cli.oracle import Shared
+    from tests.cli.running import Shared
 
     shared = Shared(world)
     monkeypatch.setattr(shell_session, "running_sandbox", lambda home: shared)

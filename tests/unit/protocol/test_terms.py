@@ -1,6 +1,6 @@
 """The twin holds the contract's bounds, one by one; the contract's own tests hold the same ones.
 
-`tests/contracts/test_open.py` drives both with every bound at its edge; here are what only
+`tests/contracts/verbs/test_open.py` drives both with every bound at its edge; here are what only
 Python can get wrong: letter case, types, and what the message says.
 """
 

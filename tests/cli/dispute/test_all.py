@@ -6,7 +6,7 @@ from pathlib import Path
 
 from milestone_escrow.sandbox.world import World
 from tests.cli.conftest import Run, Unchanged
-from tests.cli.test_verbs import paid
+from tests.cli.dispute.test_verbs import paid
 
 KEYS = ("foundation", "walls", "handover")
 DAY = 86_400

@@ -13,7 +13,7 @@ from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.eip712 import ZERO_HASH
 from milestone_escrow.sandbox.world import World
 from tests.cli.conftest import Run
-from tests.cli.oracle import Oracle, Shared, running_oracle
+from tests.cli.running import Oracle, Shared, running_oracle
 
 SURVEYOR = DevSigner(3)
 

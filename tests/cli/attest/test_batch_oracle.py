@@ -15,9 +15,9 @@ from milestone_escrow.oracle.client import OracleClient
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.sandbox.world import World
+from tests.cli.attest.test_batch import both, listed, second, standing
 from tests.cli.conftest import Run
-from tests.cli.oracle import Oracle, Shared, running_oracle
-from tests.cli.test_batch import both, listed, second, standing
+from tests.cli.running import Oracle, Shared, running_oracle
 
 __all__ = ["both", "second"]
 

@@ -15,7 +15,7 @@ from milestone_escrow.chain.deploy import compiler
 from milestone_escrow.chain.deploy.compiler import ARTIFACTS, OPTIMIZER_RUNS, SHIPPED, Artifact
 from milestone_escrow.chain.deploy.solc import SOLC_VERSION, CompilerError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 ROOM_FOR_LATER = 1_024
 EIP_170 = 24_576
 

@@ -11,7 +11,7 @@ from milestone_escrow.keys import DevSigner
 from milestone_escrow.sandbox.world import World
 from tests.cli.conftest import Run, Unchanged
 from tests.cli.deal import SUPPLIER
-from tests.cli.test_verbs import paid
+from tests.cli.dispute.test_verbs import paid
 
 DAY = 86_400
 FINANCIER = DevSigner(7).address

@@ -11,7 +11,7 @@ import pytest
 from milestone_escrow.chain.deploy import solc
 from milestone_escrow.chain.deploy.solc import SOLC_VERSION, CompilerError, ensure_solc, run_solc
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 NAME = f"solc-v{SOLC_VERSION}"
 
 

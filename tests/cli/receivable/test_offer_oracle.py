@@ -11,7 +11,7 @@ from milestone_escrow.oracle import proposals, viewing
 from milestone_escrow.protocol.receivables import Offer
 from milestone_escrow.sandbox.world import World
 from tests.cli.conftest import Run
-from tests.cli.oracle import Oracle, Shared, running_oracle
+from tests.cli.running import Oracle, Shared, running_oracle
 
 FOUNDATION = 1
 LINE = ("receivable", "offer", "SHED-7", "foundation", "--price", "2,900.00", "--yes")

@@ -9,7 +9,7 @@ import pytest
 
 from milestone_escrow.sandbox.world import World
 from tests.cli.conftest import Run, Unchanged
-from tests.cli.test_verbs import paid
+from tests.cli.dispute.test_verbs import paid
 
 DAY = 86_400
 

@@ -9,7 +9,7 @@ import pytest
 
 from milestone_escrow.sandbox.world import World
 from tests.cli.conftest import Run, Unchanged
-from tests.cli.oracle import PNG, Oracle, Shared, running_oracle
+from tests.cli.running import PNG, Oracle, Shared, running_oracle
 
 DAY = 86_400
 

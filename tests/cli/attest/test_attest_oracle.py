@@ -15,8 +15,8 @@ from milestone_escrow.keys import DevSigner
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.sandbox.world import World
 from tests.cli.conftest import Run
-from tests.cli.oracle import PNG, Oracle, Shared, running_oracle
-from tests.cli.test_verbs import paid
+from tests.cli.dispute.test_verbs import paid
+from tests.cli.running import PNG, Oracle, Shared, running_oracle
 
 SURVEYOR, CARPENTER = DevSigner(3), DevSigner(4)
 

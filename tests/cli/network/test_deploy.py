@@ -22,7 +22,7 @@ from tests.support.explorer import KEY, explorer
 from tests.support.nodes import Odd
 
 LINE = ("--network", "anvil")
-TOOLS = Path(__file__).resolve().parents[2] / "node_modules" / ".bin"
+TOOLS = Path(__file__).resolve().parents[3] / "node_modules" / ".bin"
 
 
 def password(home: Path) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from milestone_escrow.keys import DevSigner
 from milestone_escrow.sandbox.world import World
 from tests.cli.conftest import Result, Run
 from tests.cli.deal import BUYER, DEAL, SUPPLIER
-from tests.cli.test_verbs import paid
+from tests.cli.dispute.test_verbs import paid
 from tests.support.safe import TestSafe, Workshop
 
 SURVEYOR = "0x6813Eb9362372EEF6200f3b1dbC3f819671cBA69"

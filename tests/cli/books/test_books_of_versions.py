@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.change.test_amend import CHEAPER, DEARER, both_sign, changed
 from tests.cli.conftest import Run
-from tests.cli.test_amend import CHEAPER, DEARER, both_sign, changed
 from tests.unit.papers.print import read
 
 

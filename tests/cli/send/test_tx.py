@@ -16,7 +16,7 @@ from tests.support.nodes import Odd
 
 KEY = LocalSigner(b"\x77" * 32)
 GWEI = 10**9
-TOOLS = Path(__file__).resolve().parents[2] / "node_modules" / ".bin"
+TOOLS = Path(__file__).resolve().parents[3] / "node_modules" / ".bin"
 
 
 @pytest.fixture

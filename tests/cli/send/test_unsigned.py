@@ -19,9 +19,9 @@ from milestone_escrow.keys import DevSigner
 from milestone_escrow.sandbox.world import World
 from tests.cli.conftest import Result, Run, Unchanged
 from tests.cli.deal import BUYER, SUPPLIER
-from tests.cli.test_verbs import paid
+from tests.cli.dispute.test_verbs import paid
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 CAST = ROOT / "node_modules" / ".bin" / "cast"
 STRANGER = DevSigner(7).address
 

@@ -19,7 +19,7 @@ from milestone_escrow.errors import UsageError
 from milestone_escrow.sandbox.world import World
 from tests.cli.conftest import Run, Unchanged
 from tests.cli.deal import BUYER
-from tests.cli.test_verbs import paid
+from tests.cli.dispute.test_verbs import paid
 
 PAGE = "https://escrow.example"
 

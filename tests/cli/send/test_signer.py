@@ -15,7 +15,7 @@ from milestone_escrow.keys.ledger import LedgerSigner
 from milestone_escrow.sandbox.world import World
 from tests.cli.conftest import Run, Unchanged
 from tests.cli.deal import BUYER
-from tests.cli.test_verbs import paid
+from tests.cli.dispute.test_verbs import paid
 
 RPC = ("--signer", "rpc")
 
