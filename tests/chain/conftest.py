@@ -79,7 +79,11 @@ def stranger() -> DevSigner:
 
 @pytest.fixture
 def deal(escrow: Escrow) -> OpenedAgreement:
-    """Five milestones: a deposit, one checked by one, two by two of two, one by nobody."""
+    return five_milestones(escrow)
+
+
+def five_milestones(escrow: Escrow) -> OpenedAgreement:
+    """A deposit, one checked by one, two by two of two, one by nobody."""
     verifiers = tuple(sorted((DevSigner(n).address for n in (3, 4)), key=str.lower))
     terms = Terms(
         buyer=DevSigner(1).address,

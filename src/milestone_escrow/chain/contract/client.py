@@ -14,9 +14,11 @@ from milestone_escrow.chain.deploy.deploying import (
 from milestone_escrow.chain.deploy.deployments import read_deployment, verify_contract
 from milestone_escrow.chain.embedded.chain import EmbeddedChain
 from milestone_escrow.chain.node.connection import Endpoint, reach
+from milestone_escrow.chain.node.landmarks import KeptLandmarks, Landmarks
 from milestone_escrow.chain.node.networks import Network
 from milestone_escrow.chain.node.networks import network as find_network
 from milestone_escrow.chain.node.probes import has_code
+from milestone_escrow.chain.node.rpc import Node
 from milestone_escrow.chain.send.fees import AS_USUAL, Bid
 from milestone_escrow.chain.send.transactions import Prepared
 from milestone_escrow.errors import ChainError, UsageError
@@ -67,7 +69,8 @@ class Escrow(Acting):
                 hint="deploy it with `escrow deploy`, or name its address with --contract",
             )
         verify_contract(node, Domain(chosen.chain_id, address))
-        return cls(node, chosen, address, signer, since=since, bid=bid)
+        kept = _landmarks(chosen, address, node, state)
+        return cls(node, chosen, address, signer, since=since, bid=bid, landmarks=kept)
 
     @classmethod
     def embedded(
@@ -119,9 +122,17 @@ class Escrow(Acting):
 
     def acting_as(self, signer: Signer | None) -> Escrow:
         """The same contract with another key."""
-        return type(self)(
-            self.node, self.network, self.contract, signer, since=self.since, bid=self._bid
+        same = type(self)(
+            self.node,
+            self.network,
+            self.contract,
+            signer,
+            since=self.since,
+            bid=self._bid,
+            landmarks=self.logs.landmarks,
         )
+        same.logs.watch = self.logs.watch
+        return same
 
     @property
     def chain(self) -> EmbeddedChain:
@@ -129,6 +140,16 @@ class Escrow(Acting):
         if not isinstance(self.node, EmbeddedChain):
             raise ChainError(f"{self.network.title} is not in this process", hint="use its node")
         return self.node
+
+
+def _landmarks(
+    network: Network, contract: Address, node: Node, state: Path | None
+) -> Landmarks | None:
+    """Those kept in the folder `state`; chains on this machine begin anew, so none of theirs."""
+    if state is None or network.local:
+        return None
+    file = state / "landmarks" / f"{network.chain_id}-{contract}.json"
+    return KeptLandmarks(file, str(getattr(node, "host", "")))
 
 
 def _network(name: str | Network, state: Path | None) -> Network:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from milestone_escrow.chain.contract.codec import interface
@@ -14,9 +14,10 @@ from milestone_escrow.chain.contract.events import (
     read_event,
 )
 from milestone_escrow.chain.contract.structs import OpenAgreement, OpenedAgreement
+from milestone_escrow.chain.node.landmarks import Landmarks
+from milestone_escrow.chain.node.logs import LogReader, Top
 from milestone_escrow.chain.node.networks import Network
 from milestone_escrow.chain.node.rpc import Node
-from milestone_escrow.chain.send.transactions import read_logs
 from milestone_escrow.errors import ContractError
 from milestone_escrow.protocol.eip712 import Address, Domain
 
@@ -26,12 +27,22 @@ CONTRACT = "MilestoneEscrow"
 class EventReader:
     """One contract's events. `since` is the block from which it can have any."""
 
-    def __init__(self, node: Node, network: Network, contract: Address, *, since: int = 0) -> None:
+    def __init__(
+        self,
+        node: Node,
+        network: Network,
+        contract: Address,
+        *,
+        since: int = 0,
+        landmarks: Landmarks | None = None,
+    ) -> None:
         self.node = node
         self.network = network
         self.domain = Domain(network.chain_id, contract)
         self.since = since
+        self.logs = LogReader(node, contract, landmarks or Landmarks())
         self._times: dict[str, int] = {}
+        self._known: dict[bytes, tuple[Top, tuple[Event, ...]]] = {}
 
     @property
     def contract(self) -> Address:
@@ -40,28 +51,64 @@ class EventReader:
     def events(self, agreement: OpenAgreement | bytes) -> tuple[Event, ...]:
         """Everything that happened to an agreement, in order, failed payouts included."""
         agreement_id = agreement if isinstance(agreement, bytes) else agreement.id
-        own = list(self._events([None, _hexed(agreement_id)]))
-        opened = next((event for event in own if isinstance(event, AgreementOpened)), None)
-        if opened is None:
-            return tuple(own)
-        # A change order belongs to both its agreements, but names the one that it replaces first.
-        own += self._amended([None, _hexed(agreement_id)])
+        head = self.logs.head()
+        read_at, known = self._known.get(agreement_id, (None, ()))
+        if read_at != head:
+            token = None if isinstance(agreement, bytes) else agreement.terms.token
+            known = self._read(agreement_id, token, head.number)
+            self._known[agreement_id] = (head, known)
+        return known
+
+    def _read(self, agreement_id: bytes, token: Address | None, last: int) -> tuple[Event, ...]:
         # Credits belong to accounts, not agreements: ours are those of the same transactions.
-        transactions = {event.place.transaction for event in own}
-        token = _hexed(bytes.fromhex(opened.terms.token[2:]).rjust(32, b"\0"))
-        failed = self._events([_topic("PayoutCredited"), token])
-        own += [
+        own = _hexed(agreement_id)
+        found, opening = self._since_opening(
+            agreement_id, [None, [own, _word(token)] if token else own], last
+        )
+        if opening is None:
+            return ()
+        block = opening.place.block
+        if token is None:
+            credited = [_topic("PayoutCredited"), _word(opening.terms.token)]
+            found += self._events(credited, block, last)
+        # A change order belongs to both its agreements, but names the one that it replaces first;
+        # the other one it opens.
+        found += self._events([_topic("AgreementAmended"), None, own], block, block)
+        transactions = {
+            event.place.transaction for event in found if not isinstance(event, PayoutCredited)
+        }
+        return _ordered(
             event
-            for event in failed
-            if isinstance(event, PayoutCredited) and event.place.transaction in transactions
-        ]
-        return _ordered(own)
+            for event in found
+            if not isinstance(event, PayoutCredited) or event.place.transaction in transactions
+        )
+
+    def _since_opening(
+        self, agreement_id: bytes, topics: Sequence[object], last: int
+    ) -> tuple[list[Event], AgreementOpened | None]:
+        """Events from the opening on, and the opening; at its landmark, or wherever it is."""
+        marked = self.logs.landmarks.opened.get(agreement_id)
+        for first in (marked, min(self.since, last)):
+            if first is None or first > last:
+                continue
+            found = list(self._events(topics, first, last))
+            for event in found:
+                if isinstance(event, AgreementOpened) and event.agreement_id == agreement_id:
+                    self.logs.landmarks.mark(agreement_id, event.place.block)
+                    return found, event
+        return [], None
 
     def versions(self, agreement: OpenAgreement | bytes) -> tuple[bytes, ...]:
         """The ids that change orders tie together with this one, the first version first."""
         agreement_id = agreement if isinstance(agreement, bytes) else agreement.id
-        before = self._walk(agreement_id, lambda event: event.replaces, [None])
-        after = self._walk(agreement_id, lambda event: event.agreement_id, [])
+        before = self._walk(
+            agreement_id,
+            lambda event, at: event.replaces if event.agreement_id == at else None,
+        )
+        after = self._walk(
+            agreement_id,
+            lambda event, at: event.agreement_id if event.replaces == at else None,
+        )
         return (*reversed(before), agreement_id, *after)
 
     def history(self, agreement: OpenAgreement | bytes) -> tuple[Event, ...]:
@@ -75,16 +122,19 @@ class EventReader:
 
     def opened(self, account: Address | None = None) -> tuple[AgreementOpened, ...]:
         """The agreements opened here, all or those with `account` as buyer or supplier."""
-        topic = _topic("AgreementOpened")
+        topic, last = _topic("AgreementOpened"), self.logs.head().number
+        first = min(self.since, last)
         if account is None:
-            found = list(self._events([topic]))
+            found = list(self._events([topic], first, last))
         else:
-            party = _hexed(bytes.fromhex(account[2:]).rjust(32, b"\0"))
+            party = _word(account)
             found = [
-                *self._events([topic, None, party]),
-                *self._events([topic, None, None, party]),
+                *self._events([topic, None, party], first, last),
+                *self._events([topic, None, None, party], first, last),
             ]
         openings = [event for event in found if isinstance(event, AgreementOpened)]
+        for event in openings:
+            self.logs.landmarks.mark(event.agreement_id, event.place.block)
         return tuple(sorted(openings, key=lambda e: (e.place.block, e.place.log_index)))
 
     def find(self, agreement_id: bytes) -> OpenedAgreement:
@@ -93,9 +143,10 @@ class EventReader:
         Raises:
             ContractError: it was never opened here.
         """
-        for event in self._events([_topic("AgreementOpened"), _hexed(agreement_id)]):
-            if isinstance(event, AgreementOpened):
-                return OpenedAgreement(event.agreement_id, event.terms, event.milestones)
+        topics = [_topic("AgreementOpened"), _hexed(agreement_id)]
+        _, event = self._since_opening(agreement_id, topics, self.logs.head().number)
+        if event is not None:
+            return OpenedAgreement(event.agreement_id, event.terms, event.milestones)
         raise ContractError(
             f"no agreement {_hexed(agreement_id)} is open on {self.network.title}",
             name="AgreementNotOpen",
@@ -103,27 +154,22 @@ class EventReader:
         )
 
     def _walk(
-        self, start: bytes, step: Callable[[AgreementAmended], bytes], filler: Sequence[object]
+        self, start: bytes, step: Callable[[AgreementAmended, bytes], bytes | None]
     ) -> list[bytes]:
         """Ids from `start` on, along change orders, without it; each once, nearest first."""
         found: list[bytes] = []
         waiting = [start]
         while waiting:
-            topics = [*filler, _hexed(waiting.pop(0))]
-            for event in self._amended(topics):
-                other = step(event)
-                if other != start and other not in found:
+            at = waiting.pop(0)
+            for event in self.events(at):
+                other = step(event, at) if isinstance(event, AgreementAmended) else None
+                if other is not None and other != start and other not in found:
                     found.append(other)
                     waiting.append(other)
         return found
 
-    def _amended(self, topics: Sequence[object]) -> list[AgreementAmended]:
-        found = self._events([_topic("AgreementAmended"), *topics])
-        return [event for event in found if isinstance(event, AgreementAmended)]
-
-    def _events(self, topics: Sequence[object]) -> Iterator[Event]:
-        last = int(self.node.request("eth_blockNumber"), 16)
-        for log in read_logs(self.node, self.contract, topics, min(self.since, last), last):
+    def _events(self, topics: Sequence[object], first: int, last: int) -> Iterator[Event]:
+        for log in self.logs.read(topics, first, last):
             event = read_event(log, self._time_of(log))
             if event:
                 yield event
@@ -138,12 +184,17 @@ class EventReader:
         return self._times[number]
 
 
-def _ordered(events: Sequence[Event]) -> tuple[Event, ...]:
+def _ordered(events: Iterable[Event]) -> tuple[Event, ...]:
     return tuple(sorted(events, key=lambda event: (event.place.block, event.place.log_index)))
 
 
 def _topic(event: str) -> str:
     return _hexed(interface(CONTRACT).topic(event))
+
+
+def _word(account: Address) -> str:
+    """An account as a topic holds it: 32 bytes, zeros first."""
+    return _hexed(bytes.fromhex(account[2:]).rjust(32, b"\0"))
 
 
 def _hexed(value: bytes) -> str:

@@ -12,6 +12,7 @@ from milestone_escrow.chain.contract.reader import Reader
 from milestone_escrow.chain.contract.structs import OpenAgreement
 from milestone_escrow.chain.contract.token_support import Way
 from milestone_escrow.chain.contract.verbs import NOBODY, MilestoneName, Verbs
+from milestone_escrow.chain.node.landmarks import Landmarks
 from milestone_escrow.chain.node.networks import Network
 from milestone_escrow.chain.node.rpc import Node
 from milestone_escrow.chain.send.fees import AS_USUAL, Bid
@@ -35,8 +36,9 @@ class Payer(Reader):
         *,
         since: int = 0,
         bid: Bid = AS_USUAL,
+        landmarks: Landmarks | None = None,
     ) -> None:
-        super().__init__(node, network, contract, since=since)
+        super().__init__(node, network, contract, since=since, landmarks=landmarks)
         self.signer = signer
         self._bid = bid
         self._transactor = Transactor(node, network, contract, bid=bid)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import time
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -14,8 +15,14 @@ from milestone_escrow.errors import ChainError
 METHOD_NOT_FOUND = -32601
 TOO_MANY = 429
 
-# Their codes are no help: -32005 is also what a query with too many results is answered with.
-_LIMITS = ("rate limit", "rate-limit", "too many requests", "request limit", "capacity exceeded")
+# Their codes are no help: -32005 is also what a query with too many results is answered with. So
+# is what says "limit" of blocks or results; only a narrower question helps there.
+_LIMITS = re.compile(
+    r"rate[ -]?limit|too many requests?\b|requests? (limit|count|rate)|capacity|compute units"
+    r"|\brps\b|quota|credits? limited|usage limit|(retry|try again) later|per[ -]second|/second"
+)
+# What a contract reverts with is its own text.
+_OTHERWISE = re.compile(r"\b(blocks?|range|results?|response size)\b|revert")
 
 
 class RpcError(ChainError):
@@ -152,11 +159,14 @@ class Web3Node:
 
 def read_answer(message: object, host: str) -> Any:
     """The result within a JSON-RPC answer; raises what it says or what it lacks."""
-    if isinstance(message, dict) and isinstance(message.get("error"), dict):
-        said = str(message["error"].get("message", ""))
-        if any(limit in said.lower() for limit in _LIMITS):
-            raise LimitedError(host, said)
-        raise _error(message["error"])
+    error = message.get("error") if isinstance(message, dict) else None
+    if isinstance(error, str) and error:
+        error = {"message": error}
+    if isinstance(error, dict) and error:
+        said = str(error.get("message") or "")
+        if _limits(said) or error.get("code") == TOO_MANY:
+            raise LimitedError(host, said or f"code {TOO_MANY}")
+        raise _error(error)
     if not isinstance(message, dict) or "result" not in message:
         raise ChainError(
             f"what answers at {host} does not speak JSON-RPC",
@@ -165,13 +175,19 @@ def read_answer(message: object, host: str) -> Any:
     return message["result"]
 
 
+def _limits(said: str) -> bool:
+    """Whether a node says that it is asked too often, and not for too much at once."""
+    text = said.lower()
+    return bool(_LIMITS.search(text)) and not _OTHERWISE.search(text)
+
+
 def _error(error: dict[str, Any]) -> RpcError:
     data = error.get("data")
     if isinstance(data, dict):  # some nodes wrap it once more
         data = data.get("data")
     code = error.get("code")
     return RpcError(
-        str(error.get("message", "the node gave no reason")),
+        str(error.get("message") or "the node gave no reason"),
         code=code if isinstance(code, int) else -32000,
         data=revert_data(data),
     )

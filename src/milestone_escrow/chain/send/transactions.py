@@ -302,32 +302,6 @@ class Transactor:
             )
 
 
-def read_logs(
-    node: Node,
-    contract: Address,
-    topics: Sequence[object],
-    first: int,
-    last: int,
-) -> list[dict[str, Any]]:
-    """Logs in order; ranges that a node finds too wide are halved until it answers."""
-    query = {
-        "address": contract,
-        "topics": list(topics),
-        "fromBlock": hex(first),
-        "toBlock": hex(last),
-    }
-    try:
-        return list(node.request("eth_getLogs", [query]))
-    except RpcError:
-        if first >= last:
-            raise
-    middle = (first + last) // 2
-    return [
-        *read_logs(node, contract, topics, first, middle),
-        *read_logs(node, contract, topics, middle + 1, last),
-    ]
-
-
 def _is_same(prepared: Prepared, found: dict[str, Any]) -> bool:
     """Whether a mined transaction is the one prepared; gas and nonce are the sender's own."""
     said = found.get("input", found.get("data"))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -40,6 +42,30 @@ def save(file: Path, data: bytes) -> None:
         raise EscrowError(
             f"{file} cannot be written ({error.strerror})", hint="choose another place with --out"
         ) from error
+
+
+# Seconds before the first word of progress, and between words where they are lines in a log.
+_QUIET, _LINES = 2.0, 15.0
+
+
+def progress(doing: str) -> Callable[[int, int], None]:
+    """Tells on stderr how far long work is, of how much; what is quick says nothing."""
+    begun = time.monotonic()
+    told, terminal = 0.0, sys.stderr.isatty()
+
+    def tell(done: int, of: int) -> None:
+        nonlocal begun, told
+        now = time.monotonic()
+        if done >= of:
+            if told and terminal:
+                click.echo("\r\x1b[K", err=True, nl=False)
+            begun, told = now, 0.0
+        elif now - begun >= _QUIET and now - told >= (0.2 if terminal else _LINES):
+            told = now
+            text = f"{doing}: {done * 100 // of} %"
+            click.echo(f"\r{text}" if terminal else text, err=True, nl=not terminal)
+
+    return tell
 
 
 def bold(text: str) -> str:

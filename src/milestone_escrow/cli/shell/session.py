@@ -229,6 +229,7 @@ class Session:
         """
         from milestone_escrow.chain.contract.client import Escrow
         from milestone_escrow.chain.node.probes import head, require_recent
+        from milestone_escrow.cli.shell.output import progress
 
         network = self.place_of(signed).network
         escrow = Escrow.connect(
@@ -240,6 +241,7 @@ class Session:
             bid=self.bid,
         )
         found = head(escrow.node)
+        escrow.logs.watch = progress(f"reading the events on {network.title}")
         # A clock of ours that is late shows nothing stale, so only the node's lag counts.
         require_recent(found, network, max(int(time.time()), found.time))
         return escrow

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from milestone_escrow.chain.node.endpoints import Endpoints
+from milestone_escrow.chain.node.landmarks import Width
 from milestone_escrow.chain.node.networks import Network
 from milestone_escrow.chain.node.rpc import LimitedError, Node, RpcError
 from milestone_escrow.chain.proofs.headers import Header
@@ -18,7 +19,7 @@ from milestone_escrow.errors import ChainError, StoreError
 from milestone_escrow.oracle.indexer import writing
 from milestone_escrow.oracle.indexer.finality import Finality
 from milestone_escrow.oracle.indexer.identity import DeepReorgError, Identity
-from milestone_escrow.oracle.indexer.limits import Limits, Watched, Width
+from milestone_escrow.oracle.indexer.limits import Limits, Watched
 from milestone_escrow.oracle.indexer.position import Cursor, Followed, next_cursor, parent_of
 from milestone_escrow.oracle.indexer.reading import ChainReader, DoubtError, Passage
 from milestone_escrow.oracle.store.failpoints import step

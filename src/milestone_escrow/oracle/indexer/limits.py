@@ -1,4 +1,4 @@
-"""How much is asked for at once, what is kept, and how wide a node lets a question be."""
+"""How much is asked for at once, and what is kept."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 from milestone_escrow.chain.contract.events import AgreementAmended, AgreementOpened
 from milestone_escrow.protocol.eip712 import Address
-
-# How many answers of one width make a wider question worth a try, after a refusal.
-PATIENCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +43,3 @@ class Watched:
     def names(self, amended: AgreementAmended) -> bool:
         """Whether a change order belongs to an agreement that is named here."""
         return not self.agreements.isdisjoint((amended.agreement_id, amended.replaces))
-
-
-@dataclass(slots=True)
-class Width:
-    """How many blocks to ask for logs of: halved when the node refuses, doubled when it answers;
-    after a refusal only once it has answered a while, so that a fixed limit is not hit for ever."""
-
-    blocks: int
-    widest: int
-    wait: int = 0
-
-    def answered(self, asked: int) -> None:
-        if asked < self.blocks:
-            return
-        self.wait -= 1
-        if self.wait < 0:
-            self.blocks, self.wait = min(2 * self.blocks, self.widest), 0
-
-    def shrink(self, asked: int) -> bool:
-        """Half of what was asked; False where that was one block already."""
-        self.blocks, self.wait = max(asked // 2, 1), PATIENCE
-        return asked > 1
