@@ -5,8 +5,11 @@ What a verb means stands with its preparation, in `funding`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import wraps
+from inspect import signature
+from typing import Concatenate, ParamSpec
 
 from milestone_escrow.chain.contract.reader import Reader
 from milestone_escrow.chain.contract.structs import OpenAgreement
@@ -22,6 +25,21 @@ from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.paying import SignedAuthorization, SignedPermit
 from milestone_escrow.protocol.signatures import Signer
 from milestone_escrow.protocol.token import Token
+
+P = ParamSpec("P")
+
+
+def sent(
+    verb: Callable[Concatenate[Verbs, P], Prepared],
+) -> Callable[Concatenate[Payer, P], Receipt]:
+    """The verb that prepares, signs, sends and waits, with what `verb` takes and says of itself."""
+
+    @wraps(verb)
+    def send(self: Payer, /, *args: P.args, **kwargs: P.kwargs) -> Receipt:
+        return self.send(verb(self.prepare, *args, **kwargs))
+
+    vars(send)["__signature__"] = signature(verb).replace(return_annotation="Receipt")
+    return send
 
 
 class Payer(Reader):
@@ -108,14 +126,7 @@ class Payer(Reader):
         permit = self._ready_to_pay(agreement.terms.token, amount, how, allow)
         return self.send(self.prepare.fund(agreement, chosen, permit=permit))
 
-    def fund_authorized(
-        self,
-        agreement: OpenAgreement,
-        milestones: Iterable[MilestoneName],
-        authorization: SignedAuthorization,
-    ) -> Receipt:
-        """Bring the gas for what somebody else pays in."""
-        return self.send(self.prepare.fund_authorized(agreement, milestones, authorization))
+    fund_authorized = sent(Verbs.fund_authorized)
 
     def sign_permit(self, token: Address, amount: int) -> SignedPermit:
         """The signer's permit for this contract; see `permit`.
