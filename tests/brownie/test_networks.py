@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from brownie import accounts
 
-from milestone_escrow.chain.anvil import Anvil
 from milestone_escrow.chain.deploy.deploying import contract_address
 from milestone_escrow.chain.node.networks import DEPLOYER, network
 from scripts import attest_and_release, deploy, open_and_fund, status, verify_deployment
 from tests.brownie.places import connected_to, refuses
+from tests.support.anvil import Anvil
 from tests.support.sepolia import give_coins
 
 

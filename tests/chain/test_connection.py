@@ -15,7 +15,6 @@ import pytest
 from web3 import HTTPProvider, Web3
 
 from milestone_escrow import Escrow
-from milestone_escrow.chain.anvil import Anvil, find_anvil
 from milestone_escrow.chain.contract.artifact import load
 from milestone_escrow.chain.deploy.deployments import read_deployment
 from milestone_escrow.chain.embedded.chain import EmbeddedChain
@@ -24,6 +23,7 @@ from milestone_escrow.chain.node.networks import DEPLOYER, Network, network
 from milestone_escrow.chain.node.rpc import HttpNode, RpcError, Web3Node
 from milestone_escrow.errors import ChainError, EscrowError, UsageError
 from milestone_escrow.keys import DevSigner, LocalSigner
+from tests.support.anvil import Anvil, find_anvil
 
 LOCAL = Network("local", "Local", 5)
 

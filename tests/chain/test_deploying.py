@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from milestone_escrow.chain.anvil import Anvil
 from milestone_escrow.chain.contract.artifact import load
 from milestone_escrow.chain.deploy import deploying
 from milestone_escrow.chain.deploy.deployer import CREATOR, place_deployer
@@ -22,6 +21,7 @@ from milestone_escrow.chain.node.rpc import Node, RpcError
 from milestone_escrow.chain.send.broadcast import await_confirmations
 from milestone_escrow.errors import ChainError, UsageError
 from milestone_escrow.keys import LocalSigner
+from tests.support.anvil import Anvil
 from tests.support.nodes import Odd
 
 OURS = Network("ours", "Ours", 5)

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from milestone_escrow.chain.anvil import Anvil
 from milestone_escrow.chain.deploy.deploying import deploy, plan_deployment
 from milestone_escrow.chain.deploy.readiness import Finding, Holder, examine, examine_network
 from milestone_escrow.chain.embedded.chain import EmbeddedChain
@@ -20,6 +19,7 @@ from milestone_escrow.chain.node.rpc import LimitedError, Node, RpcError
 from milestone_escrow.errors import ChainError
 from milestone_escrow.keys import LocalSigner
 from milestone_escrow.protocol.token import Token
+from tests.support.anvil import Anvil
 from tests.support.nodes import Odd
 
 NOW = 1_800_000_000

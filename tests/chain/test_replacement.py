@@ -8,7 +8,6 @@ from hashlib import sha256
 
 import pytest
 
-from milestone_escrow.chain.anvil import Anvil
 from milestone_escrow.chain.embedded.chain import EmbeddedChain
 from milestone_escrow.chain.node.networks import network
 from milestone_escrow.chain.send.broadcast import await_receipt
@@ -21,6 +20,7 @@ from milestone_escrow.chain.send.replacement import (
 )
 from milestone_escrow.errors import ChainError, UsageError
 from milestone_escrow.keys import LocalSigner
+from tests.support.anvil import Anvil
 from tests.support.nodes import Odd
 
 GWEI = 10**9

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from milestone_escrow import Escrow
-from milestone_escrow.chain.anvil import Anvil
 from milestone_escrow.chain.contract.structs import OpenedAgreement
 from milestone_escrow.chain.contract.token_support import Way
 from milestone_escrow.chain.contract.tokens import read_token
@@ -22,6 +21,7 @@ from milestone_escrow.protocol.terms import (
     agreement_id,
     agreement_typed_data,
 )
+from tests.support.anvil import Anvil
 from tests.support.sepolia import (
     SEPOLIA,
     USDC,

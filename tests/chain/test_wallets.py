@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from milestone_escrow import Escrow
-from milestone_escrow.chain.anvil import Anvil
 from milestone_escrow.chain.contract.safes import read_safe
 from milestone_escrow.chain.contract.structs import OpenedAgreement
 from milestone_escrow.chain.contract.wallets import ContractWallets
@@ -22,6 +21,7 @@ from milestone_escrow.protocol.eip712 import Domain, TypedData
 from milestone_escrow.protocol.safe import joined, safe_message
 from milestone_escrow.protocol.signatures import is_signed
 from milestone_escrow.protocol.terms import agreement_id, agreement_typed_data
+from tests.support.anvil import Anvil
 from tests.support.safe import TestSafe, Workshop
 
 TOOLS = Path(__file__).resolve().parents[2] / "node_modules" / ".bin"

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from milestone_escrow.chain.anvil import Anvil
 from milestone_escrow.chain.contract.tokens import balance_of
 from milestone_escrow.chain.deploy.compiler import compile_contracts
 from milestone_escrow.chain.node.networks import network
 from tests.docs.console import ROOT, matches, run, steps
+from tests.support.anvil import Anvil
 from tests.support.sepolia import SEPOLIA, USDC, give_coins, give_usdc, sepolia
 
 PAGE = ROOT / "docs" / "testnets.md"

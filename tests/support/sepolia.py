@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from eth_abi.abi import encode
 from eth_hash.auto import keccak
 
-from milestone_escrow.chain.anvil import Anvil
 from milestone_escrow.chain.node.networks import network
 from milestone_escrow.chain.node.rpc import Node
+from tests.support.anvil import Anvil
 
 SEPOLIA = network("sepolia")
 USDC = SEPOLIA.token("USDC").address

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from milestone_escrow.chain.anvil import Anvil
 from milestone_escrow.chain.contract.client import Escrow
 from milestone_escrow.chain.deploy.deploying import contract_address
 from milestone_escrow.chain.embedded.chain import EmbeddedChain
@@ -18,6 +17,7 @@ from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.keys import Keystore
 from milestone_escrow.sandbox.world import World
 from tests.cli.conftest import Run, Unchanged
+from tests.support.anvil import Anvil
 from tests.support.explorer import KEY, explorer
 from tests.support.nodes import Odd
 

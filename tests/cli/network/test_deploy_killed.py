@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from milestone_escrow.chain.anvil import Anvil
 from milestone_escrow.keys import Keystore
+from tests.support.anvil import Anvil
 
 PATIENCE = 60
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from milestone_escrow.chain.anvil import Anvil
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.keys import Keystore, LocalSigner
 from tests.cli.conftest import Run
+from tests.support.anvil import Anvil
 from tests.support.nodes import Odd
 
 KEY = LocalSigner(b"\x77" * 32)

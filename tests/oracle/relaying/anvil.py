@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from milestone_escrow import Escrow
-from milestone_escrow.chain.anvil import Anvil
 from milestone_escrow.chain.contract.artifact import load
 from milestone_escrow.chain.node.networks import network
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.protocol.devchain import SANDBOX_CHAIN_ID, SANDBOX_OPERATOR
 from tests.oracle.relaying.world import CONFIRMATIONS, RELAYER, START
+from tests.support.anvil import Anvil
 
 GWEI = 10**9
 

@@ -1,4 +1,4 @@
-"""Anvil, Foundry's node, as a subprocess: for who asks for it. The embedded chain needs nothing."""
+"""Anvil, Foundry's node, as a subprocess."""
 
 from __future__ import annotations
 
