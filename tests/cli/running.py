@@ -15,6 +15,7 @@ import uvicorn
 from milestone_escrow.chain.contract.client import Escrow
 from milestone_escrow.documents.shelf import Shelf
 from milestone_escrow.keys import DevSigner
+from milestone_escrow.keys.sandbox_people import account_of
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.api.app import create_app
 from milestone_escrow.oracle.assembly import Instance, Parts, assemble
@@ -22,7 +23,6 @@ from milestone_escrow.oracle.evidence import handing
 from milestone_escrow.oracle.settings import Settings
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.eip712 import Domain
-from milestone_escrow.sandbox.people import account_of
 from milestone_escrow.sandbox.world import World
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)

@@ -21,10 +21,10 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"protocol"}),
     frozenset({"documents"}),
     frozenset({"keys", "chain"}),
-    frozenset({"sandbox", "oracle", "papers"}),
     frozenset({"words"}),
     frozenset({"deals"}),
     frozenset({"library"}),
+    frozenset({"sandbox", "oracle", "papers"}),
     frozenset({"web"}),
     frozenset({"cli"}),
 )

@@ -18,13 +18,13 @@ from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import Split, State, Status, held
 from milestone_escrow.sandbox.evidence import Cabinet, Desk
 from milestone_escrow.sandbox.moments import TimeUp, moment_after, opening_of
-from milestone_escrow.sandbox.names import counted, listed
 from milestone_escrow.sandbox.shares import part_of, split_of
 from milestone_escrow.sandbox.silence import Due, dues, silent
 from milestone_escrow.sandbox.story import ANYONE, Step, Story, Verb
 from milestone_escrow.sandbox.teller import Teller
 from milestone_escrow.sandbox.timeline import Beat
 from milestone_escrow.sandbox.world import World
+from milestone_escrow.words.listing import counted, listed
 
 VALID_FOR = 7 * DAY
 PARTIES = ("buyer", "supplier")

@@ -18,8 +18,8 @@ from milestone_escrow.chain.node.networks import Network
 from milestone_escrow.chain.node.rpc import RpcError
 from milestone_escrow.documents.when import DAY
 from milestone_escrow.errors import EscrowError
+from milestone_escrow.keys.sandbox_people import Person, everybody
 from milestone_escrow.keys.signers import DevSigner
-from milestone_escrow.sandbox.people import Person, everybody
 from milestone_escrow.sandbox.silence import Due
 from milestone_escrow.sandbox.watch import Library, Watch, Watched
 

@@ -10,9 +10,9 @@ from milestone_escrow.documents.agreement import Agreement, BoundAgreement
 from milestone_escrow.documents.manifest import Manifest
 from milestone_escrow.documents.when import format_time
 from milestone_escrow.protocol.lifecycle import State
-from milestone_escrow.sandbox.names import counted, does, listed, person, short
 from milestone_escrow.sandbox.silence import dues
 from milestone_escrow.sandbox.timeline import Movement
+from milestone_escrow.words.listing import counted, does, listed, person, short
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,14 +24,14 @@ from milestone_escrow.chain.contract.reader import Reader
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.money import format_amount
 from milestone_escrow.documents.when import format_time
+from milestone_escrow.keys.sandbox_people import role_of
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import State
 from milestone_escrow.protocol.terms import Milestone, Terms
 from milestone_escrow.protocol.token import Token
-from milestone_escrow.sandbox.names import counted, listed, person
-from milestone_escrow.sandbox.people import role_of
 from milestone_escrow.sandbox.silence import Due, dues, silent
+from milestone_escrow.words.listing import counted, listed, person
 
 Library = Callable[[bytes], "Agreement | None"]
 """The document behind an agreement's id, where this machine has it."""

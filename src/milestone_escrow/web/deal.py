@@ -15,10 +15,10 @@ from milestone_escrow.documents.when import format_relative, format_time
 from milestone_escrow.oracle.viewing import AgreementView, MilestoneView
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import Split, Status, held
-from milestone_escrow.sandbox.names import listed
 from milestone_escrow.web.shapes import Deal, Shown, Stage, Sums, Told
 from milestone_escrow.web.todos import todos
 from milestone_escrow.words import standing as words
+from milestone_escrow.words.listing import listed
 from milestone_escrow.words.standing import NOTHING, Standing
 from milestone_escrow.words.telling import Recall, Teller
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.eip712 import Address
-from milestone_escrow.sandbox.names import listed
 from milestone_escrow.web.shapes import Todo
 from milestone_escrow.words import standing as words
+from milestone_escrow.words.listing import listed
 from milestone_escrow.words.standing import Standing
 from milestone_escrow.words.tasks import Task, tasks
 

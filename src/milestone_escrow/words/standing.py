@@ -9,6 +9,7 @@ from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.documents.when import format_relative, format_time
 from milestone_escrow.errors import LifecycleError
+from milestone_escrow.keys.sandbox_people import role_of
 from milestone_escrow.protocol.devchain import SANDBOX_CHAIN_ID
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
 from milestone_escrow.protocol.lifecycle import (
@@ -26,8 +27,7 @@ from milestone_escrow.protocol.lifecycle import (
     silence,
 )
 from milestone_escrow.protocol.terms import Milestone, Terms
-from milestone_escrow.sandbox.names import short
-from milestone_escrow.sandbox.people import role_of
+from milestone_escrow.words.listing import short
 
 NOTHING = Split(0, 0)
 

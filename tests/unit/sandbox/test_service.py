@@ -11,8 +11,8 @@ from milestone_escrow.chain.contract.client import Escrow
 from milestone_escrow.chain.contract.tokens import denylist_call
 from milestone_escrow.documents.agreement import Agreement, BoundAgreement
 from milestone_escrow.errors import ChainError
+from milestone_escrow.keys.sandbox_people import account_of, everybody
 from milestone_escrow.protocol.lifecycle import Status
-from milestone_escrow.sandbox.people import account_of, everybody
 from milestone_escrow.sandbox.service import TEST_MONEY, Sandbox
 from tests.cli.deal import BUYER, DEAL, START, SUPPLIER
 

@@ -6,14 +6,14 @@ import pytest
 
 from milestone_escrow.documents.money import read_part
 from milestone_escrow.errors import UsageError
+from milestone_escrow.keys.sandbox_people import account_of, everybody, role_of
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS
 from milestone_escrow.protocol.lifecycle import Split, State, Status
 from milestone_escrow.protocol.terms import DAY, Milestone, Terms
 from milestone_escrow.protocol.token import Token
-from milestone_escrow.sandbox.names import does, listed, short
-from milestone_escrow.sandbox.people import account_of, everybody, role_of
 from milestone_escrow.sandbox.shares import part_of, split_of
 from milestone_escrow.sandbox.silence import dues, silent
+from milestone_escrow.words.listing import does, listed, short
 
 USDC = Token("USDC", "0x" + "11" * 20, 6)
 

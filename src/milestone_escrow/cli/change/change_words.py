@@ -8,7 +8,7 @@ from milestone_escrow.cli.shell.desk import Desk
 from milestone_escrow.documents.change_orders.change_order import ChangeOrder
 from milestone_escrow.documents.files.signed_change import SignedChange
 from milestone_escrow.documents.when import format_relative, format_time
-from milestone_escrow.sandbox.names import listed
+from milestone_escrow.words.listing import listed
 from milestone_escrow.words.standing import person
 
 

@@ -118,11 +118,11 @@ def _run_page(
 ) -> None:
     """With a store that lasts as long as the sandbox."""
     from milestone_escrow.chain.contract.client import Escrow
+    from milestone_escrow.keys.sandbox_people import ROLES
     from milestone_escrow.keys.signers import DevSigner
     from milestone_escrow.oracle.assembly import Parts, assemble
     from milestone_escrow.oracle.settings import Settings
     from milestone_escrow.oracle.store.store import Store
-    from milestone_escrow.sandbox.people import ROLES
 
     # Through the server, as everybody else: the chain itself serves one at a time.
     escrow = Escrow.connect("sandbox", rpc=sandbox.server.url)
@@ -251,7 +251,7 @@ def _running(session: Session) -> Escrow:
 
 def _account(session: Session, who: str) -> Address:
     from milestone_escrow.keys.keystore import Keystore
-    from milestone_escrow.sandbox.people import account_of
+    from milestone_escrow.keys.sandbox_people import account_of
 
     for key in Keystore(session.home.keys).list():
         if key.name == who:

@@ -47,7 +47,7 @@ def at_hand(session: Session, bound: BoundAgreement, chain_id: int) -> tuple[AtH
     own = [AtHand(key.name, key.address) for key in Keystore(session.home.keys).list()]
     if chain_id != SANDBOX_CHAIN_ID:
         return tuple(own)
-    from milestone_escrow.sandbox.people import account_of
+    from milestone_escrow.keys.sandbox_people import account_of
 
     numbers = sandbox_numbers()
     people = {**bound.agreement.people}
@@ -171,7 +171,7 @@ def _key_named(session: Session, chain_id: int, name: str) -> AtHand:
         return AtHand(name, signer.address, signer=signer)
     keys = own_keys(session, chain_id)
     if chain_id == SANDBOX_CHAIN_ID:
-        from milestone_escrow.sandbox.people import everybody
+        from milestone_escrow.keys.sandbox_people import everybody
 
         taken = {key.name for key in keys}
         people = (AtHand(one.role, one.account, one.number) for one in everybody())

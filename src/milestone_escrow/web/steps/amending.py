@@ -12,11 +12,11 @@ from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.oracle import proposals, viewing
 from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.eip712 import Address
-from milestone_escrow.sandbox.names import listed
 from milestone_escrow.web.deps import WebDeps
 from milestone_escrow.web.steps import paying
 from milestone_escrow.web.steps.proposing import VALID_FOR
 from milestone_escrow.web.steps.wish import Step, Table, done, send, sign
+from milestone_escrow.words.listing import listed
 from milestone_escrow.words.standing import person
 
 NAME = "amendment"
