@@ -1,14 +1,15 @@
 """Pay for work in stages: stablecoins wait in a contract, verifiers sign, the contract pays.
 
 `Agreement` is the file that people write, `Escrow` the contract on a chain. Both are loaded when
-they are first used, so that importing this package costs nothing.
+they are first used, so that importing this package costs nothing; so are the words in which a
+refusal of the contract is told.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from milestone_escrow.errors import EscrowError
+from milestone_escrow.errors import ContractError, EscrowError
 
 if TYPE_CHECKING:
     from milestone_escrow.chain.contract.client import Escrow
@@ -34,3 +35,12 @@ def __getattr__(name: str) -> Any:
 
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _told(error: ContractError) -> tuple[str, str] | None:
+    from milestone_escrow.words.refusals.telling import told
+
+    return told(error)
+
+
+ContractError.teller = _told

@@ -6,7 +6,8 @@ An error says what was asked, what was allowed and the way out. The command line
 
 from __future__ import annotations
 
-from typing import NoReturn
+from collections.abc import Callable
+from typing import ClassVar, NoReturn
 
 
 class EscrowError(Exception):
@@ -16,12 +17,28 @@ class EscrowError(Exception):
 
     def __init__(self, message: str, *, hint: str = "", **fields: object) -> None:
         super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self._told = message, hint
         self.fields = fields
 
+    def told(self) -> tuple[str, str]:
+        """What was refused, and the way out; the latter is "" where there is none."""
+        return self._told
+
+    @property
+    def message(self) -> str:
+        return self.told()[0]
+
+    @property
+    def hint(self) -> str:
+        return self.told()[1]
+
+    @property
+    def sentence(self) -> str:
+        """The message with where it happened, without the way out."""
+        return self.message
+
     def __str__(self) -> str:
-        return f"{self.message}; {self.hint}" if self.hint else self.message
+        return "; ".join(filter(None, (self.sentence, self.hint)))
 
 
 class UsageError(EscrowError):
@@ -52,11 +69,10 @@ class DocumentError(UsageError):
         self.line = line
         self.field = field
 
-    def __str__(self) -> str:
+    @property
+    def sentence(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
-        where = ": ".join(part for part in (place, self.field) if part)
-        text = super().__str__()
-        return f"{where}: {text}" if where else text
+        return ": ".join(filter(None, (place, self.field, self.message)))
 
 
 class LifecycleError(EscrowError):
@@ -76,7 +92,16 @@ class ChainError(EscrowError):
 
 
 class ContractError(ChainError):
-    """The contract or the token refused: `name` is the decoded custom error, `args` its values."""
+    """The contract or the token refused: `name` is the decoded custom error, `values` its fields,
+    `attempt` what was tried.
+
+    By itself it repeats what the contract said. The words, a floor that no raiser may know, tell it
+    by the people, dates and money of the agreement: the package puts their `teller` here.
+    """
+
+    teller: ClassVar[Callable[[ContractError], tuple[str, str] | None]] = staticmethod(
+        lambda error: None
+    )
 
     def __init__(
         self,
@@ -84,11 +109,16 @@ class ContractError(ChainError):
         *,
         name: str = "",
         values: dict[str, object] | None = None,
+        attempt: object = None,
         hint: str = "",
     ) -> None:
         super().__init__(message, hint=hint, name=name, values=values or {})
         self.name = name
         self.values = values or {}
+        self.attempt = attempt
+
+    def told(self) -> tuple[str, str]:
+        return type(self).teller(self) or self._told
 
 
 def assert_never(value: NoReturn) -> NoReturn:

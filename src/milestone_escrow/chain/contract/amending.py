@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from milestone_escrow.chain.contract.funding import FundingVerbs
 from milestone_escrow.chain.contract.preparing import NOBODY, call, shortened
 from milestone_escrow.chain.contract.structs import OpenAgreement, milestone_tuples, terms_tuple
-from milestone_escrow.chain.refusals.wording import Wording
+from milestone_escrow.chain.refusals.naming import account_name
 from milestone_escrow.chain.send.transactions import Prepared
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.amendment import Amendment, signers
@@ -60,7 +60,7 @@ class AmendingVerbs(FundingVerbs):
         missing = [who for who in needed if who != self._sender and not signatures.get(who)]
         if missing:
             raise UsageError(
-                f"{Wording(agreement).account(missing[0])} has not signed the change order",
+                f"{account_name(agreement, missing[0])} has not signed the change order",
                 hint="buyer, supplier and whoever was assigned a closed milestone must sign",
             )
         digest = order.typed_data(self._reader.domain).digest()

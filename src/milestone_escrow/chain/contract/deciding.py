@@ -20,7 +20,7 @@ from milestone_escrow.chain.contract.structs import (
     reference_tuple,
     terms_tuple,
 )
-from milestone_escrow.chain.refusals.wording import Wording
+from milestone_escrow.chain.refusals.naming import account_name, milestone_name
 from milestone_escrow.chain.send.transactions import Prepared
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.acts import Attestation, Resolution
@@ -38,7 +38,7 @@ class DecidingVerbs(Preparer):
         index = milestone_index(agreement, attestation.milestone)
         digest = attestation.typed_data(self._reader.domain).digest()
         allowed = agreement.terms.verifiers_of(agreement.milestones[index])
-        what = Wording(agreement).milestone(index)
+        what = milestone_name(agreement, index)
         signers, ordered = by_verifier(agreement, allowed, what, digest, signatures)
         data = call(
             "attest",
@@ -186,10 +186,10 @@ def by_verifier(
     verifiers = agreement.terms.verifiers
     strangers = [account for account in signatures if account not in allowed]
     if strangers:
-        wording = Wording(agreement)
+        names = [account_name(agreement, account) for account in allowed]
         raise UsageError(
-            f"{wording.account(strangers[0])} does not verify {what}",
-            hint=f"its verifiers are {', '.join(map(wording.account, allowed)) or 'none'}",
+            f"{account_name(agreement, strangers[0])} does not verify {what}",
+            hint=f"its verifiers are {', '.join(names) or 'none'}",
         )
     places = sorted(verifiers.index(account) for account in signatures)
     signers = [verifiers[place] for place in places]

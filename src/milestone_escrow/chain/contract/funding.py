@@ -16,7 +16,7 @@ from milestone_escrow.chain.contract.tokens import approve_call, mint_call, perm
 from milestone_escrow.chain.node.rpc import RpcError
 from milestone_escrow.chain.refusals.attempts import Attempt
 from milestone_escrow.chain.refusals.decoding import explain
-from milestone_escrow.chain.refusals.wording import Wording
+from milestone_escrow.chain.refusals.naming import account_name
 from milestone_escrow.chain.send.transactions import Prepared
 from milestone_escrow.errors import ContractError, UsageError
 from milestone_escrow.protocol.eip712 import Address
@@ -94,7 +94,7 @@ class FundingVerbs(Preparer):
 
     def allow(self, token: Token, amount: int) -> Prepared:
         """Let the contract take up to `amount` of the sender's tokens when it is told to fund."""
-        attempt = Attempt("allow", self._sender, Wording(token=token))
+        attempt = Attempt("allow", self._sender, token=token)
         data = approve_call(self._reader.contract, amount)
         return self._transactor.prepare(token.address, data, attempt)
 
@@ -109,13 +109,13 @@ class FundingVerbs(Preparer):
 
     def withdraw(self, token: Token, account: Address) -> Prepared:
         """Collect a payout that could not be delivered; it goes to `account`, whoever sends."""
-        attempt = Attempt("withdraw", self._sender, Wording(token=token))
+        attempt = Attempt("withdraw", self._sender, token=token)
         data = call("withdraw", token.address, account)
         return self._transactor.prepare(self._reader.contract, data, attempt)
 
     def mint(self, token: Token, account: Address, amount: int) -> Prepared:
         """Test tokens only."""
-        attempt = Attempt("mint", self._sender, Wording(token=token))
+        attempt = Attempt("mint", self._sender, token=token)
         return self._transactor.prepare(token.address, mint_call(account, amount), attempt)
 
     def _permitted(
@@ -154,9 +154,7 @@ class FundingVerbs(Preparer):
         try:
             self._reader.node.request("eth_call", [request, "latest"])
         except RpcError as error:
-            return explain(
-                error.data, Attempt("use the permit", self._sender, Wording(token=token))
-            )
+            return explain(error.data, Attempt("use the permit", self._sender, token=token))
         return None
 
     def _authorized_call(
@@ -188,7 +186,7 @@ class FundingVerbs(Preparer):
         given = {p: signatures.get(p) or signatures.get(role, b"") for role, p in parties}
         missing = [p for _, p in parties if p != self._sender and not given[p]]
         if missing and not self._reader.is_open(agreement.id):
-            who = " and ".join(map(Wording(agreement).account, missing))
+            who = " and ".join(account_name(agreement, one) for one in missing)
             raise UsageError(f"{who} has not signed", hint="both parties must sign first")
         data = agreement_typed_data(self._reader.domain, terms, agreement.milestones)
         # The contract takes the sender's own consent from the transaction.

@@ -17,7 +17,6 @@ from milestone_escrow.chain.contract.structs import (
 )
 from milestone_escrow.chain.node.rpc import RpcError
 from milestone_escrow.chain.refusals.attempts import Attempt
-from milestone_escrow.chain.refusals.wording import Wording
 from milestone_escrow.chain.send.transactions import Prepared, Transactor
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.eip712 import Address
@@ -101,10 +100,10 @@ class Preparer:
 
     def _attempt(self, verb: str, agreement: OpenAgreement, index: int | None = None) -> Attempt:
         token = self._reader.token_at(agreement.terms.token)
-        return Attempt(verb, self._sender, Wording(agreement, token), index)
+        return Attempt(verb, self._sender, agreement, token, index)
 
     def _refine(self, attempt: Attempt) -> Attempt:
-        agreement = attempt.wording.agreement
+        agreement = attempt.agreement
         if agreement is None or attempt.index is None:
             return attempt
         return replace(attempt, state=self._reader.states(agreement)[attempt.index])

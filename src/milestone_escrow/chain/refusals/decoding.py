@@ -1,23 +1,19 @@
-"""What a call reverted with, decoded and turned into one sentence with a way out."""
+"""What a call reverted with, decoded; its sentence for people is made in `words.refusals`."""
 
 from __future__ import annotations
 
 from milestone_escrow.chain.contract.codec import Values, interface
 from milestone_escrow.chain.refusals.attempts import Attempt
-from milestone_escrow.chain.refusals.sentences import RULES
-from milestone_escrow.chain.refusals.token_sentences import TOKEN_RULES
 from milestone_escrow.errors import ContractError
 
 
 def explain(data: bytes, attempt: Attempt) -> ContractError:
     """The error for what a call reverted with, decoded as far as it can be."""
     name, values = decode(data)
-    rule = RULES.get(name) or TOKEN_RULES.get(name)
-    if rule is None:
-        message, hint = f"the contract refused to {attempt.verb}: {name or 'no reason given'}", ""
-    else:
-        message, hint = rule(values, attempt)
-    return ContractError(message, name=name, values=values, hint=hint)
+    facts = (f"{field} {_shown(value)}" for field, value in values.items())
+    reason = ", ".join((name or "no reason given", *facts))
+    message = f"the contract refused to {attempt.verb}: {reason}"
+    return ContractError(message, name=name, values=values, attempt=attempt)
 
 
 def decode(data: bytes) -> tuple[str, Values]:
@@ -37,3 +33,7 @@ def decode(data: bytes) -> tuple[str, Values]:
     if data[:4] == bytes.fromhex("4e487b71") and len(data) == 36:
         return "Panic", {"code": int.from_bytes(data[4:], "big")}
     return (f"unknown error 0x{data[:4].hex()}" if data else ""), {}
+
+
+def _shown(value: object) -> str:
+    return f"0x{value.hex()}" if isinstance(value, bytes) else str(value)

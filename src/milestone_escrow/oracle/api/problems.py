@@ -93,9 +93,7 @@ def of(error: EscrowError) -> Problem:
         return Problem(
             503, "the service's store cannot be used just now", hint="try again in a minute"
         )
-    text = str(error)
-    message = text[: -len(error.hint) - 2] if error.hint and text.endswith(error.hint) else text
-    return Problem(status, message, hint=error.hint)
+    return Problem(status, error.sentence, hint=error.hint)
 
 
 def body(problem: Problem) -> dict[str, object]:

@@ -13,7 +13,7 @@ from milestone_escrow.chain.contract.structs import (
     reference_tuple,
     terms_tuple,
 )
-from milestone_escrow.chain.refusals.wording import Wording
+from milestone_escrow.chain.refusals.naming import milestone_name
 from milestone_escrow.protocol.acts import Attestation
 from milestone_escrow.protocol.agreements import OpenAgreement
 from milestone_escrow.protocol.batch import Batch
@@ -38,7 +38,7 @@ def attest_call(
     milestone = agreement.milestones[index]
     chosen = _cheapest(digest, signatures, milestone.quorum)
     allowed = agreement.terms.verifiers_of(milestone)
-    what = Wording(agreement).milestone(index)
+    what = milestone_name(agreement, index)
     signers, compacted = by_verifier(agreement, allowed, what, digest, chosen)
     return call(
         "attest",

@@ -13,7 +13,6 @@ from milestone_escrow.chain.contract.reader import Reader
 from milestone_escrow.chain.node.networks import Network
 from milestone_escrow.chain.node.rpc import Node
 from milestone_escrow.chain.refusals.attempts import Attempt as Tried
-from milestone_escrow.chain.refusals.wording import Wording
 from milestone_escrow.oracle.relaying.figures import Figures
 from milestone_escrow.oracle.relaying.intents import Intent
 from milestone_escrow.oracle.relaying.settings import RelayingSettings
@@ -109,11 +108,8 @@ class Desk:
         if view is None:
             return Tried(intent.verb, self.sender)
         token = view.token or self.reader().token_at(view.terms.token)
-        wording = Wording(view, token)
-        if intent.milestone is None:
-            return Tried(intent.verb, self.sender, wording)
-        state = view.states[intent.milestone]
-        return Tried(intent.verb, self.sender, wording, intent.milestone, state)
+        state = None if intent.milestone is None else view.states[intent.milestone]
+        return Tried(intent.verb, self.sender, view, token, intent.milestone, state)
 
 
 def final_number(connection: Connection) -> int:

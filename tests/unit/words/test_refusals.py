@@ -12,11 +12,11 @@ from milestone_escrow.chain.contract.codec import Entry, interface
 from milestone_escrow.chain.contract.structs import OpenedAgreement
 from milestone_escrow.chain.refusals.attempts import Attempt
 from milestone_escrow.chain.refusals.decoding import explain
-from milestone_escrow.chain.refusals.wording import Wording
 from milestone_escrow.errors import ContractError
 from milestone_escrow.protocol.lifecycle import State, Status
 from milestone_escrow.protocol.terms import Milestone, Terms
 from milestone_escrow.protocol.token import Token
+from milestone_escrow.words.refusals.telling import RULES
 
 BUYER, SUPPLIER, TOKEN, ARBITER, VERIFIER, STRANGER = (f"0x{d * 40}" for d in "123456")
 ZERO = "0x" + "0" * 40
@@ -30,7 +30,7 @@ USDC = Token("USDC", TOKEN, 6)
 
 def attempt(verb: str, **changes: Any) -> Attempt:
     state = State(Status.FUNDED)
-    return replace(Attempt(verb, BUYER, Wording(DEAL, USDC), 1, state), **changes)
+    return replace(Attempt(verb, BUYER, DEAL, USDC, 1, state), **changes)
 
 
 def entry(name: str) -> Entry:
@@ -166,6 +166,13 @@ def test_every_error_of_the_contract_has_a_sentence() -> None:
     assert errors - unreachable == told & errors
 
 
+def test_no_rule_is_about_an_error_that_is_none() -> None:
+    both = ("MilestoneEscrow", "TestUSDC")
+    errors = {found.name for one in both for found in interface(one).errors.values()}
+    # The compiler's own.
+    assert set(RULES) - errors == {"Error", "Panic"}
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -201,6 +208,5 @@ def test_what_cannot_be_decoded_is_said_to_be_so(data: bytes, says: str) -> None
 
 
 def test_amounts_of_unknown_tokens_are_token_units() -> None:
-    wording = Wording(DEAL)
-    error = refusal("ERC20InsufficientBalance", BUYER, 5, 1_000, wording=wording)
+    error = refusal("ERC20InsufficientBalance", BUYER, 5, 1_000, token=None)
     assert "has 5 token units, needed are 1,000 token units" in str(error)

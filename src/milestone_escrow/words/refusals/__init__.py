@@ -1,0 +1,1 @@
+"""What the contract and tokens refuse with, in sentences that know the people and the way out."""
