@@ -211,7 +211,7 @@ def _rows(
 def _signed(view: AgreementView, row: Row[Any]) -> SignedAct:
     assert view.signed is not None
     kind, data = ACTS[row.kind], row.data
-    values = {
+    values: dict[str, Any] = {
         field.name: int(data[field.name]) if field.type == "int" else data[field.name]
         for field in fields(kind)
         if field.name != "agreement_id"

@@ -1,26 +1,25 @@
 """The file that travels with an attestation: what was attested, and who has signed it so far.
 
-A quorum signs the same words, so whoever signs second continues the first one's file. Whoever
-receives one treats it as hostile: every signature is checked, and only the milestone's own
-verifiers count.
+A quorum signs the same words, so whoever signs second continues the first one's file. Only the
+milestone's own verifiers count.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.canonical import canonical_json, sha256
-from milestone_escrow.documents.files.consents import require_signed
-from milestone_escrow.documents.files.envelope import Envelope, dumps, heading
+from milestone_escrow.documents.files.envelope import Envelope, heading
+from milestone_escrow.documents.files.signed import Consent, SignedFile, hexed
 from milestone_escrow.documents.manifest import Manifest
 from milestone_escrow.documents.resolve import PlannedMilestone
-from milestone_escrow.errors import DocumentError, UsageError
-from milestone_escrow.protocol.acts import Attestation, Verdict
+from milestone_escrow.errors import UsageError
+from milestone_escrow.protocol.acts import Attestation
 from milestone_escrow.protocol.eip712 import ZERO_HASH, Address, TypedData
-from milestone_escrow.protocol.signatures import Signer, Wallets
+from milestone_escrow.protocol.signatures import Wallets
 from milestone_escrow.protocol.terms import Milestone
 
 KIND = "an attestation file"
@@ -45,7 +44,7 @@ def words_hash(words: Mapping[str, object]) -> bytes:
 
 
 @dataclass(frozen=True)
-class CollectedAttestation:
+class CollectedAttestation(SignedFile):
     """One attestation with the signatures collected so far, by account, all verified."""
 
     bound: BoundAgreement
@@ -88,35 +87,16 @@ class CollectedAttestation:
     def typed_data(self) -> TypedData:
         return self.attestation.typed_data(self.bound.domain)
 
-    def sign(self, signer: Signer) -> CollectedAttestation:
-        """Signed by one more verifier of the milestone.
-
-        Raises:
-            UsageError: the signer is not one of them.
-        """
-        self._require_verifier(signer.address)
-        return self.add(signer.address, signer.sign_typed_data(self.typed_data))
-
-    def add(
-        self, account: Address, signature: bytes, wallets: Wallets | None = None
-    ) -> CollectedAttestation:
-        """With one more signature, which is verified first; `wallets` asks about contracts'.
-
-        Raises:
-            UsageError: the account is not a verifier, or did not sign this.
-            EscrowError: it may be a contract's, and its chain cannot be asked.
-        """
-        self._require_verifier(account)
-        require_signed(
-            self.typed_data,
-            account,
-            signature,
-            wallets,
-            whose=f"the signature of {self._name(account)}",
-            what="this attestation",
-            hint="ask for the file again",
-        )
-        return replace(self, signatures={**self.signatures, account: signature})
+    def consent(self, who: Address) -> Consent:
+        """What the milestone's verifiers sign, and nobody else."""
+        if who not in self.verifiers:
+            names = ", ".join(map(self._name, self.verifiers)) or "nobody"
+            raise UsageError(
+                f"{self._name(who)} is not a verifier of '{self.planned.key}'",
+                hint=f"those are {names}",
+            )
+        whose = f"the signature of {self._name(who)}"
+        return Consent(self.typed_data, who, "this attestation", whose)
 
     def merge(self, other: CollectedAttestation) -> CollectedAttestation:
         """The signatures of two files of the same attestation together.
@@ -130,31 +110,17 @@ class CollectedAttestation:
                 f"'{other.planned.key}'",
                 hint="a quorum signs the same one: let the second verifier continue the first's",
             )
-        return replace(self, signatures={**other.signatures, **self.signatures})
+        return self.with_signatures({**other.signatures, **self.signatures})
 
     def to_json(self) -> dict[str, object]:
-        """What the file holds; numbers as text, bytes as 0x hex."""
-        message = self.typed_data.to_json()["message"]
-        assert isinstance(message, dict)
         return {
             "format": "1",
             "agreement": heading(self.bound),
             "milestone": self.planned.key,
-            "attestation": message,
+            "attestation": self.typed_data.to_json()["message"],
             "words": dict(self.words),
-            "signatures": {account: "0x" + s.hex() for account, s in self.signatures.items()},
+            "signatures": hexed(self.signatures),
         }
-
-    def dumps(self) -> str:
-        return dumps(self.to_json())
-
-    def _require_verifier(self, account: Address) -> None:
-        if account not in self.verifiers:
-            names = ", ".join(map(self._name, self.verifiers)) or "nobody"
-            raise UsageError(
-                f"{self._name(account)} is not a verifier of '{self.planned.key}'",
-                hint=f"those are {names}",
-            )
 
     def _name(self, account: Address) -> str:
         roles = self.bound.agreement.roles(account)
@@ -180,16 +146,7 @@ def load_attestation(
     """
     envelope = Envelope.read(path, KIND, _FIELDS)
     envelope.require(bound)
-    collected = read_unsigned(envelope, bound)
-    signatures = envelope.group("signatures")
-    try:
-        for account, signature in signatures.items():
-            collected = collected.add(account, envelope.hexadecimal(signature), wallets)
-    except DocumentError:
-        raise
-    except UsageError as error:
-        raise DocumentError(error.message, file=str(path), hint=error.hint) from error
-    return collected
+    return read_unsigned(envelope, bound).with_those_in(envelope, wallets)
 
 
 def read_unsigned(envelope: Envelope, bound: BoundAgreement) -> CollectedAttestation:
@@ -206,24 +163,12 @@ def read_unsigned(envelope: Envelope, bound: BoundAgreement) -> CollectedAttesta
 
 
 def _attestation(envelope: Envelope, bound: BoundAgreement) -> Attestation:
-    message, words = envelope.group("attestation"), envelope.group("words")
-    verdict = envelope.whole(message.get("verdict"))
-    if verdict not in list(Verdict):
-        raise envelope.damaged("its verdict does not exist")
-    attestation = Attestation(
-        agreement_id=envelope.hexadecimal(message.get("agreementId")),
-        milestone=envelope.whole(message.get("milestone")),
-        verdict=Verdict(verdict),
-        amount=envelope.whole(message.get("amount")),
-        evidence_hash=envelope.hexadecimal(message.get("evidenceHash")),
-        issued_at=envelope.whole(message.get("issuedAt")),
-        valid_until=envelope.whole(message.get("validUntil")),
-    )
+    attestation = envelope.struct(Attestation, "attestation")
     if attestation.milestone >= len(bound.milestones):
         raise envelope.damaged("its milestone does not exist")
     if attestation.agreement_id != bound.id:
         raise envelope.damaged("it attests another agreement")
-    if attestation.evidence_hash != words_hash(words):
+    if attestation.evidence_hash != words_hash(envelope.group("words")):
         raise envelope.damaged("the evidence listed is not what was signed")
     return attestation
 

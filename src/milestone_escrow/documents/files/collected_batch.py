@@ -1,25 +1,24 @@
 """The file that travels with a batch of attestations: what is attested, and who has signed it all.
 
-A quorum signs the same batch, so whoever signs second continues the first one's file. Whoever
-receives one treats it as hostile: every attestation must be about an agreement that the reader
-knows, its words must be those that were signed, and every signature is checked.
+A quorum signs the same batch, so whoever signs second continues the first one's file. Every
+attestation must be about an agreement that the reader knows, and its words those that were signed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.files.collected import CollectedAttestation, read_unsigned
-from milestone_escrow.documents.files.consents import require_signed
-from milestone_escrow.documents.files.envelope import Envelope, dumps
-from milestone_escrow.errors import DocumentError, UsageError
+from milestone_escrow.documents.files.envelope import Envelope
+from milestone_escrow.documents.files.signed import Consent, SignedFile, hexed
+from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.acts import Attestation
 from milestone_escrow.protocol.batch import Batch, batches
 from milestone_escrow.protocol.eip712 import Address, TypedData
-from milestone_escrow.protocol.signatures import Signer, Wallets
+from milestone_escrow.protocol.signatures import Wallets
 
 KIND = "a batch file"
 FIELDS = {"format", "batch", "signatures"}
@@ -29,7 +28,7 @@ Find = Callable[[bytes], BoundAgreement]
 
 
 @dataclass(frozen=True)
-class CollectedBatch:
+class CollectedBatch(SignedFile):
     """One batch with the signatures collected so far, by account, all verified.
 
     `words` are those of each attestation, in the order of the batch.
@@ -66,35 +65,14 @@ class CollectedBatch:
         """Those who verify all of it and have not signed."""
         return tuple(who for who in self.batch.signers if who not in self.signatures)
 
-    def sign(self, signer: Signer) -> CollectedBatch:
-        """Signed by one more verifier.
-
-        Raises:
-            UsageError: the signer does not verify all of it.
-        """
-        self._require_verifier(signer.address)
-        return self.add(signer.address, signer.sign_typed_data(self.typed_data))
-
-    def add(
-        self, account: Address, signature: bytes, wallets: Wallets | None = None
-    ) -> CollectedBatch:
-        """With one more signature, which is verified first; `wallets` asks about contracts'.
-
-        Raises:
-            UsageError: the account does not verify all of it, or did not sign this batch.
-            EscrowError: it may be a contract's, and its chain cannot be asked.
-        """
-        self._require_verifier(account)
-        require_signed(
-            self.typed_data,
-            account,
-            signature,
-            wallets,
-            whose="the signature",
-            what="this batch",
-            hint="ask for the file again",
-        )
-        return replace(self, signatures={**self.signatures, account: signature})
+    def consent(self, who: Address) -> Consent:
+        """What those sign who verify all of it."""
+        if who not in self.batch.signers:
+            listed = ", ".join(self.batch.signers) or "nobody"
+            raise UsageError(
+                f"{who} does not verify all milestones of this batch", hint=f"{listed} can sign"
+            )
+        return Consent(self.typed_data, who, "this batch")
 
     def merge(self, other: CollectedBatch) -> CollectedBatch:
         """The signatures of two files of the same batch together.
@@ -107,23 +85,14 @@ class CollectedBatch:
                 "the files hold different batches",
                 hint="a quorum signs the same one: let the second verifier continue the first's",
             )
-        return replace(self, signatures={**other.signatures, **self.signatures})
+        return self.with_signatures({**other.signatures, **self.signatures})
 
-    def dumps(self) -> str:
-        """What the file holds; numbers as text, bytes as 0x hex."""
+    def to_json(self) -> dict[str, object]:
         entries = []
         for item in self.items:
             fields = item.to_json()
             entries.append({name: fields[name] for name in sorted(_ENTRY)})
-        signatures = {account: "0x" + s.hex() for account, s in self.signatures.items()}
-        return dumps({"format": "1", "batch": entries, "signatures": signatures})
-
-    def _require_verifier(self, account: Address) -> None:
-        if account not in self.batch.signers:
-            listed = ", ".join(self.batch.signers) or "nobody"
-            raise UsageError(
-                f"{account} does not verify all milestones of this batch", hint=f"{listed} can sign"
-            )
+        return {"format": "1", "batch": entries, "signatures": hexed(self.signatures)}
 
 
 def collect(
@@ -156,25 +125,14 @@ def load_batch(path: Path, find: Find, wallets: Wallets | None = None) -> Collec
         UsageError: an agreement is not known here, as `find` says.
     """
     envelope = Envelope.read(path, KIND, FIELDS)
-    entries = envelope.fields["batch"]
-    if not isinstance(entries, list) or not entries:
-        raise envelope.damaged("it holds no attestation")
-    items = [_item(replace(envelope, fields=entry), find) for entry in entries]
-    try:
+    entries = envelope.entries("batch", _ENTRY)
+    items = [read_unsigned(entry, find(entry.agreement_id())) for entry in entries]
+    with envelope.reading():
         found = collect((item.bound, item.attestation, item.words) for item in items)
-    except UsageError as error:
-        raise DocumentError(error.message, file=str(path), hint=error.hint) from error
     collected = found[0]
     if collected.batch.attestations != tuple(item.attestation for item in items):
         raise envelope.damaged("its attestations are not one batch in its order")
-    try:
-        for account, signature in envelope.group("signatures").items():
-            collected = collected.add(account, envelope.hexadecimal(signature), wallets)
-    except DocumentError:
-        raise
-    except UsageError as error:
-        raise DocumentError(error.message, file=str(path), hint=error.hint) from error
-    return collected
+    return collected.with_those_in(envelope, wallets)
 
 
 def merged(files: Sequence[CollectedBatch]) -> CollectedBatch:
@@ -183,9 +141,3 @@ def merged(files: Sequence[CollectedBatch]) -> CollectedBatch:
     for other in files[1:]:
         result = result.merge(other)
     return result
-
-
-def _item(entry: Envelope, find: Find) -> CollectedAttestation:
-    if not isinstance(entry.fields, dict) or set(entry.fields) != _ENTRY:
-        raise entry.damaged("it holds something else than attestations")
-    return read_unsigned(entry, find(entry.agreement_id()))

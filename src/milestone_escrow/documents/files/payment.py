@@ -11,9 +11,6 @@ from pathlib import Path
 
 from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.files.envelope import Envelope, dumps, heading
-from milestone_escrow.documents.values import read_account
-from milestone_escrow.errors import UsageError
-from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.paying import (
     Authorization,
     SignedAuthorization,
@@ -68,8 +65,8 @@ def load_payment(path: Path, bound: BoundAgreement) -> SignedPayment:
         raise envelope.damaged("its milestones do not exist")
     message = envelope.group("authorization")
     given = Authorization(
-        payer=_account(envelope, message.get("from")),
-        to=_account(envelope, message.get("to")),
+        payer=envelope.account(message.get("from")),
+        to=envelope.account(message.get("to")),
         value=envelope.whole(message.get("value")),
         valid_after=envelope.whole(message.get("validAfter")),
         valid_before=envelope.whole(message.get("validBefore")),
@@ -81,10 +78,3 @@ def load_payment(path: Path, bound: BoundAgreement) -> SignedPayment:
         raise envelope.damaged("it pays for something else than it says")
     signature = envelope.hexadecimal(envelope.fields["signature"])
     return SignedPayment(bound, tuple(keys), SignedAuthorization(given, signature))
-
-
-def _account(envelope: Envelope, value: object) -> Address:
-    try:
-        return read_account(str(value))
-    except UsageError as error:
-        raise envelope.damaged(error.message) from error

@@ -7,23 +7,20 @@ whether the order still fits, depends on the old version's states on chain.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from milestone_escrow.documents.change_orders.change_order import ChangeOrder, change_order
-from milestone_escrow.documents.files.consents import require_signed
-from milestone_escrow.documents.files.envelope import dumps
-from milestone_escrow.documents.files.hostile import parse_json
+from milestone_escrow.documents.files import signed_agreement
+from milestone_escrow.documents.files.envelope import Envelope
+from milestone_escrow.documents.files.signed import Consent, SignedFile, hexed
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
-from milestone_escrow.documents.files.writing import write_private
-from milestone_escrow.documents.values import read_account
-from milestone_escrow.errors import DocumentError, UsageError
+from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.amendment import Amendment
 from milestone_escrow.protocol.eip712 import Address, TypedData
 from milestone_escrow.protocol.lifecycle import State
-from milestone_escrow.protocol.signatures import Signer, Wallets
+from milestone_escrow.protocol.signatures import Wallets
 
 KIND = "a change order"
 MAX_FILE = 8_000_000
@@ -31,7 +28,7 @@ _FIELDS = {"format", "old", "new", "closes", "funds", "valid_until", "signatures
 
 
 @dataclass(frozen=True)
-class SignedChange:
+class SignedChange(SignedFile):
     """A change order with the signatures collected so far, by account, all verified.
 
     `closes` are keys of the old version, `funds` of the new one.
@@ -89,29 +86,9 @@ class SignedChange:
         needed = self.order(states).signers
         return tuple(who for who in dict.fromkeys(needed) if who not in self.signatures)
 
-    def sign(self, signer: Signer) -> SignedChange:
-        """Signed by one more account; the contract decides whose is needed."""
-        return self.add(signer.address, signer.sign_typed_data(self.typed_data))
-
-    def add(
-        self, account: Address, signature: bytes, wallets: Wallets | None = None
-    ) -> SignedChange:
-        """With one more signature, which is verified first; `wallets` asks about contracts'.
-
-        Raises:
-            UsageError: the account did not sign this change order.
-            EscrowError: it may be a contract's, and its chain cannot be asked.
-        """
-        require_signed(
-            self.typed_data,
-            account,
-            signature,
-            wallets,
-            whose="the signature",
-            what="this change order",
-            hint="ask for the file again",
-        )
-        return replace(self, signatures={**self.signatures, account: signature})
+    def consent(self, who: Address) -> Consent:
+        """What everybody signs; the contract decides whose signature is needed."""
+        return Consent(self.typed_data, who, "this change order")
 
     def merge(self, other: SignedChange) -> SignedChange:
         """The signatures of two copies of the same change order together.
@@ -123,29 +100,18 @@ class SignedChange:
             raise UsageError(
                 "the two files hold different change orders", hint="let all sign the same file"
             )
-        return replace(self, signatures={**other.signatures, **self.signatures})
+        return self.with_signatures({**other.signatures, **self.signatures})
 
-    def dumps(self) -> str:
-        """What the file holds; numbers as text, bytes as 0x hex."""
-        return dumps(
-            {
-                "format": "1",
-                "old": self.old.to_json(),
-                "new": self.new.to_json(),
-                "closes": list(self.closes),
-                "funds": list(self.funds),
-                "valid_until": str(self.valid_until),
-                "signatures": {a: "0x" + s.hex() for a, s in sorted(self.signatures.items())},
-            }
-        )
-
-    def save(self, path: str | Path) -> None:
-        """Write the file, readable for its owner only, at once or not at all.
-
-        Raises:
-            DocumentError: it cannot be written.
-        """
-        write_private(Path(path), self.dumps().encode())
+    def to_json(self) -> dict[str, object]:
+        return {
+            "format": "1",
+            "old": self.old.to_json(),
+            "new": self.new.to_json(),
+            "closes": list(self.closes),
+            "funds": list(self.funds),
+            "valid_until": str(self.valid_until),
+            "signatures": dict(sorted(hexed(self.signatures).items())),
+        }
 
     @classmethod
     def load(cls, path: str | Path, wallets: Wallets | None = None) -> SignedChange:
@@ -154,75 +120,40 @@ class SignedChange:
         Raises:
             DocumentError: it is damaged, forged, or not such a file.
         """
-        try:
-            with Path(path).open("rb") as stream:
-                data = stream.read(MAX_FILE + 1)
-        except OSError as error:
-            reason = error.strerror or "unreadable"
-            raise DocumentError(
-                f"cannot be read ({reason})", file=str(path), hint="check the path"
-            ) from error
-        return cls.loads(data, file=str(path), wallets=wallets)
+        return _rebuild(Envelope.read(path, KIND, _FIELDS, MAX_FILE), wallets)
 
     @classmethod
     def loads(
         cls, data: bytes | str, *, file: str = "change.json", wallets: Wallets | None = None
     ) -> SignedChange:
         """Verify the content of a file; see `load`."""
-        try:
-            fields = parse_json(data, limit=MAX_FILE)
-        except ValueError as error:
-            raise _damaged(file, str(error)) from error
-        if not isinstance(fields, dict) or set(fields) != _FIELDS or fields["format"] != "1":
-            raise _damaged(file, "it holds something else")
-        try:
-            return _rebuild(fields, file, wallets)
-        except DocumentError:
-            raise
-        except UsageError as error:
-            raise DocumentError(error.message, file=file, hint=error.hint) from error
+        return _rebuild(Envelope.parse(data, file, KIND, MAX_FILE).only(_FIELDS), wallets)
 
 
-def _rebuild(fields: Mapping[str, object], file: str, wallets: Wallets | None) -> SignedChange:
+def _rebuild(envelope: Envelope, wallets: Wallets | None) -> SignedChange:
     old, new = (
-        SignedAgreement.loads(
-            json.dumps(fields[name]), file=f"{file}, the {name} version", wallets=wallets
+        SignedAgreement.rebuild(
+            envelope.part(name, signed_agreement.KIND, f"the {name} version"), wallets
         )
         for name in ("old", "new")
     )
-    until = fields["valid_until"]
-    if not isinstance(until, str) or not (until.isascii() and until.isdigit() and len(until) < 20):
-        raise _damaged(file, "its end is not a time")
-    closes, funds = (_keys(fields[name], file) for name in ("closes", "funds"))
-    change = SignedChange(old, new, closes, funds, int(until))
+    closes, funds = (_keys(envelope, name) for name in ("closes", "funds"))
+    change = SignedChange(old, new, closes, funds, envelope.whole(envelope.fields["valid_until"]))
     if change.new.agreement.replaces != change.old.id or change.new.domain != change.old.domain:
-        raise _damaged(file, "its new version replaces another agreement")
-    change.typed_data.digest()
-    signatures = fields["signatures"]
-    if not isinstance(signatures, dict):
-        raise _damaged(file, "its signatures are not listed by account")
-    for account, signature in signatures.items():
-        if not isinstance(signature, str):
-            raise _damaged(file, "a signature is not text")
-        try:
-            given = bytes.fromhex(signature.removeprefix("0x"))
-            change = change.add(read_account(account), given, wallets)
-        except ValueError as error:
-            raise _damaged(file, "a signature is not hexadecimal") from error
-    return change
+        raise envelope.damaged("its new version replaces another agreement")
+    with envelope.reading():
+        change.typed_data.digest()
+    return change.with_those_in(envelope, wallets)
 
 
-def _keys(value: object, file: str) -> tuple[str, ...]:
+def _keys(envelope: Envelope, name: str) -> tuple[str, ...]:
+    value = envelope.fields[name]
     if not isinstance(value, list) or not all(isinstance(key, str) for key in value):
-        raise _damaged(file, "its milestones are not listed by key")
+        raise envelope.damaged("its milestones are not listed by key")
     if len(set(value)) != len(value):
-        raise _damaged(file, "a milestone is named twice")
+        raise envelope.damaged("a milestone is named twice")
     return tuple(value)
 
 
 def _bitmap(signed: SignedAgreement, keys: Iterable[str]) -> int:
     return sum(1 << signed.agreement.index(key) for key in keys)
-
-
-def _damaged(file: str, why: str) -> DocumentError:
-    return DocumentError(f"is not {KIND}: {why}", file=file, hint="ask for the file again")
