@@ -1,4 +1,4 @@
-"""One refusal with names for all that it speaks of."""
+"""One refusal, ready to be told: each part of a message says after a colon how it is to be read."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from zoneinfo import ZoneInfo
 
 from milestone_escrow.chain.refusals.attempts import Attempt
 from milestone_escrow.chain.refusals.naming import account_name, milestone_name
-from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.money import format_amount
 from milestone_escrow.documents.when import format_time
 from milestone_escrow.protocol.lifecycle import silence
 from milestone_escrow.words.messages import say
+
+Told: TypeAlias = tuple[str, str]
+"""What was refused, and the way out; the latter is "" where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,39 +32,22 @@ class Case:
     def verb(self) -> str:
         return self.attempt.verb
 
-    @property
-    def document(self) -> Agreement | None:
-        """Nothing behind terms read from the chain."""
-        return getattr(self.attempt.agreement, "agreement", None)
-
-    def account(self, field: str) -> str:
-        agreement, account = self.attempt.agreement, self.values[field]
-        return account_name(agreement, account) if agreement else str(account)
-
-    def amount(self, field: str) -> str:
-        return self._amount(self.values[field])
-
-    def time(self, field: str) -> str:
-        return self._time(self.values[field])
-
-    def milestone(self, field: str) -> str:
-        return self._milestone(self.values[field])
-
-    @property
-    def tried(self) -> str:
-        """The milestone that it was tried with."""
+    def say(self, what: str, way_out: str | None = None, /, **more: object) -> Told:
+        """A refusal with its way out; without one, what the clock leads to."""
         index = self.attempt.index
-        return say("it") if index is None else self._milestone(index)
+        tried = say("it") if index is None else self.milestone(index)
+        parts = {name: _Part(value, self) for name, value in self.values.items()}
+        named = {**parts, "verb": self.verb, "tried": tried, **more}
+        out = self.clock if way_out is None else way_out and say(way_out, **named)
+        return say(what, **named), out
 
     @property
     def clock(self) -> str:
         """What silence leads to for this milestone, and when; "" where that is not known."""
-        step = self.silence()
-        if not step:
+        if not (step := self.silence()):
             return ""
-        return say(
-            "from {time} anyone can `finalize`, which pays {split}", time=step[0], split=step[1]
-        )
+        time, split = step
+        return say("from {time} anyone can `finalize`, which pays {split}", time=time, split=split)
 
     def silence(self) -> tuple[str, str] | None:
         """When time decides, and what that pays."""
@@ -73,29 +58,44 @@ class Case:
         if not steps:
             return None
         split = steps[0].split
-        paid, back = self._amount(split.to_payee), self._amount(split.to_buyer)
+        paid, back = self.amount(split.to_payee), self.amount(split.to_buyer)
         if split.to_payee and split.to_buyer:
             words = say("{paid} to the payee and {back} to the buyer", paid=paid, back=back)
         elif split.to_payee:
             words = say("{paid} to the payee", paid=paid)
         else:
             words = say("{back} to the buyer", back=back) if split.to_buyer else say("nothing")
-        return self._time(steps[0].at), words
+        return self.time(steps[0].at), words
 
-    def _milestone(self, index: int) -> str:
+    def account(self, account: str) -> str:
         agreement = self.attempt.agreement
-        return (
-            milestone_name(agreement, index) if agreement else say("milestone {index}", index=index)
-        )
+        return account_name(agreement, account) if agreement else account
 
-    def _amount(self, units: int) -> str:
+    def milestone(self, index: int) -> str:
+        agreement = self.attempt.agreement
+        known = agreement is not None and index < len(agreement.milestones)
+        if agreement is None or not known:
+            return say("milestone {index}", index=index)
+        return milestone_name(agreement, index)
+
+    def amount(self, units: int) -> str:
         known = self.attempt.token or getattr(self.attempt.agreement, "token", None)
         return format_amount(units, known) if known else say("{units:,} token units", units=units)
 
-    def _time(self, moment: int) -> str:
-        return format_time(moment, self.document.timezone if self.document else ZoneInfo("UTC"))
+    def time(self, moment: int) -> str:
+        document = getattr(self.attempt.agreement, "agreement", None)
+        return format_time(moment, document.timezone if document else ZoneInfo("UTC"))
 
 
-Told: TypeAlias = tuple[str, str]
-"""What was refused, and the way out; the latter is "" where there is none."""
 Rule: TypeAlias = Callable[[Case], Told]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A value of the error: `{asked}` as it is, `{asked:amount}` as money of the agreement."""
+
+    value: Any
+    case: Case
+
+    def __format__(self, kind: str) -> str:
+        return str(getattr(self.case, kind)(self.value) if kind else self.value)
