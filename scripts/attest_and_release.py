@@ -12,10 +12,9 @@ from __future__ import annotations
 from milestone_escrow.chain.contract.client import Escrow
 from milestone_escrow.chain.send.transactions import Receipt
 from milestone_escrow.cli.attest.verdicts import consequence, required_words, verdict_words
-from milestone_escrow.cli.shell.desk import Desk
-from milestone_escrow.cli.shell.outcome import payouts
-from milestone_escrow.cli.shell.session import Session
+from milestone_escrow.deals.outcome import payouts
 from milestone_escrow.deals.shares import share
+from milestone_escrow.deals.table import Table
 from milestone_escrow.documents.files.collected import CollectedAttestation, words_hash, words_of
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.documents.manifest import manifest
@@ -38,7 +37,7 @@ def main(
             f"{signed.agreement.reference} is not open on {escrow.network.title}",
             hint="the buyer opens it with `brownie run scripts/open_and_fund.py`",
         )
-    standing = Desk(Session(), signed, escrow).standing(milestone)
+    standing = Table(signed, escrow).standing(milestone)
     pending = standing.state.status is Status.RELEASE_PENDING
     if standing.state.status is Status.SETTLED or (pending and not standing.is_overdue):
         print(f"'{milestone}' is {status(standing)}. {silence_words(standing)}".strip())
@@ -89,11 +88,11 @@ def _finalize(escrow: Escrow, signed: SignedAgreement, standing: Standing) -> Re
 def _show(escrow: Escrow, signed: SignedAgreement, before: Standing, receipt: Receipt) -> Standing:
     """What the chain says afterwards: the payouts, and where the milestone stands."""
     print(f"sent {receipt.transaction}, {receipt.gas_used:,} gas")
-    desk = Desk(Session(), signed, escrow)
-    after = desk.standing(before.key)
+    table = Table(signed, escrow)
+    after = table.standing(before.key)
     if after.state == before.state:
         raise ChainError(f"{receipt.transaction} is mined, and '{before.key}' is as it was")
-    for line in payouts(desk, [receipt]):
+    for line in payouts(table, [receipt]):
         print(line)
     print(f"Checked on chain: '{after.key}' is {status(after)}. {silence_words(after)}".strip())
     return after

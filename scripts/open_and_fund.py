@@ -10,8 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from milestone_escrow.chain.contract.client import Escrow
-from milestone_escrow.cli.shell.desk import Desk, milestone_index
-from milestone_escrow.cli.shell.session import Session
+from milestone_escrow.deals.table import Table, milestone_index
 from milestone_escrow.documents.files.signed_agreement import PARTIES, SignedAgreement, signed_path
 from milestone_escrow.errors import ChainError, EscrowError, UsageError
 from milestone_escrow.protocol.lifecycle import Role, Split, Status, Verb
@@ -54,7 +53,7 @@ def main(agreement: str, buyer: str = "", fund: str = "next") -> SignedAgreement
             f"the supplier, {deal.name('supplier')}, has not signed {deal.reference}",
             hint="they sign with `brownie run scripts/open_and_fund.py sign`",
         )
-    chosen = _chosen(Desk(Session(), signed, escrow).standings(), fund)
+    chosen = _chosen(Table(signed, escrow).standings(), fund)
     keys = [standing.key for standing in chosen]
     signer = account(buyer)
     escrow = escrow.acting_as(signer)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from milestone_escrow.cli.shell.desk import Desk
 from milestone_escrow.cli.shell.output import table
-from milestone_escrow.cli.shell.session import Session
+from milestone_escrow.deals.table import Table
 from milestone_escrow.documents.when import format_time
 from milestone_escrow.words.standing import Standing, amount, possible, silence_words, status
 from scripts.here import contract, find, told
@@ -24,7 +23,7 @@ def main(agreement: str) -> tuple[Standing, ...]:
             f"Not open. {'Not signed by ' + ' and '.join(missing) if missing else 'Both signed'}."
         )
         return ()
-    standings = Desk(Session(), signed, escrow).standings()
+    standings = Table(signed, escrow).standings()
     print(f"It is {format_time(standings[0].now, deal.timezone)} there.\n")
     rows = [(s.key, amount(s, s.milestone.amount), status(s), silence_words(s)) for s in standings]
     print(table(rows, ("milestone", "amount", "status", "if nobody acts"), right=(1,)))

@@ -42,21 +42,19 @@ FAMILIES: Mapping[str, Mapping[str, Entry]] = {
         "attest": Entry(
             "attest.attest", "attest", "Sign a verdict on a milestone as its verifier."
         ),
-        "submit": Entry("dispute.review", "submit", "State that a milestone is done."),
+        "submit": Entry("dispute.submit", "submit", "State that a milestone is done."),
         "dispute": Entry(
-            "dispute.review", "dispute", "Object to what is about to happen, or look at a dispute."
+            "dispute.dispute", "dispute", "Object to what is about to happen, or look at a dispute."
         ),
         "approve": Entry(
-            "settle.consent", "approve", "Let the buyer pay a milestone, or a part of it."
+            "settle.give", "approve", "Let the buyer pay a milestone, or a part of it."
         ),
-        "refund": Entry("settle.consent", "refund", "Let the payee give a milestone back."),
-        "settle": Entry(
-            "settle.consent", "settle", "Split a milestone by agreement of both sides."
-        ),
-        "rule": Entry("dispute.ruling", "rule", "Split a disputed milestone as the arbiter."),
+        "refund": Entry("settle.give", "refund", "Let the payee give a milestone back."),
+        "settle": Entry("settle.settle", "settle", "Split a milestone by agreement of both sides."),
+        "rule": Entry("dispute.rule", "rule", "Split a disputed milestone as the arbiter."),
         "finalize": Entry("dispute.finalize", "finalize", "Let time decide what has fallen due."),
         "withdraw": Entry(
-            "dispute.finalize", "withdraw", "Collect a payout that could not be delivered."
+            "dispute.withdraw", "withdraw", "Collect a payout that could not be delivered."
         ),
         "send": Entry("send.send", "send", "Send what somebody signed to a file."),
         "safe": Entry("safe.safe", "safe", "Sign as a Safe: collect its owners' signatures."),

@@ -23,20 +23,21 @@ from milestone_escrow.cli.shell.desk import (
     Desk,
     deciding_version,
     desk_of,
-    milestone_index,
     take_up,
 )
-from milestone_escrow.cli.shell.elsewhere import Absent
 from milestone_escrow.cli.shell.home import write
 from milestone_escrow.cli.shell.letters import fields_of
-from milestone_escrow.cli.shell.outcome import show_outcome
+from milestone_escrow.cli.shell.outcome import run
 from milestone_escrow.cli.shell.output import bold, command, good, paragraph
 from milestone_escrow.cli.shell.paper import require_no_transaction, say_unsigned
 from milestone_escrow.cli.shell.records import forget, keep, kept, remember_words
-from milestone_escrow.cli.shell.sending import Intent, carry_out
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.cli.shell.signers import choose, names_at_hand
+from milestone_escrow.deals.absent import Absent
+from milestone_escrow.deals.action import Action
+from milestone_escrow.deals.rights import ATTEST
 from milestone_escrow.deals.shares import share
+from milestone_escrow.deals.table import milestone_index
 from milestone_escrow.documents.files.collected import (
     CollectedAttestation,
     agreement_id_in,
@@ -49,8 +50,8 @@ from milestone_escrow.documents.manifest import Manifest, manifest
 from milestone_escrow.documents.when import parse_duration
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.acts import Attestation, Verdict
-from milestone_escrow.protocol.lifecycle import Role, State, Verb
-from milestone_escrow.words.standing import Standing, only, person, require
+from milestone_escrow.protocol.lifecycle import State
+from milestone_escrow.words.standing import Standing, only, person
 
 VALID_FOR = "30 days"
 
@@ -86,9 +87,12 @@ def sign_and_send(
     if wish is None and not shell_session.has_terminal():
         raise one_verdict()
     desk, standing = take_up(
-        session, name, key, Verb.ATTEST, Role.VERIFIERS, doing="attested", does="attests it",
+        session,
+        name,
+        key,
+        ATTEST,
         not_again=lambda standing: _have_signed(session, standing, wish) if wish else (),
-    )  # fmt: skip
+    )
     ask = partial(ask_for, standing, evidence, valid_for)
     client = find_oracle(session, desk, oracle)
     if client is not None:
@@ -137,7 +141,7 @@ def sign_to_file(session: Session, name: str, key: str, wish: Wish, file: Path) 
     if signer.address in collected.signatures:
         raise EscrowError(f"{person(signed.bound, signer.address)} has signed {file} already")
     if signer.address not in collected.verifiers:
-        raise only(standing, Role.VERIFIERS, "attests it", signer.address)
+        raise only(standing, ATTEST.role, ATTEST.does, signer.address)
     session.say(bold(f"attest {signed.agreement.reference}, '{key}', to {file}"))
     who = person(signed.bound, signer.address)
     for line in (f"signs as {who}: {verdict_words(collected)}", *required_words(collected)):
@@ -182,7 +186,7 @@ def submit_files(session: Session, files: Sequence[Path]) -> None:
             f"'{standing.key}' was returned for rework, which the contract need not know",
             hint="show the file to the supplier",
         )
-    require(standing, Verb.ATTEST, Role.VERIFIERS, doing="attested")
+    ATTEST.require(standing)
     if not collected.is_complete:
         names = ", ".join(person(signed.bound, account) for account in collected.waiting_for)
         raise EscrowError(
@@ -265,7 +269,7 @@ def send(session: Session, desk: Desk, standing: Standing, collected: CollectedA
     """Send what a quorum has signed."""
     attestation = collected.attestation
     again = attestation.verdict is Verdict.REJECTED
-    intent = Intent(
+    action = Action(
         doing=desk.doing("attest"),
         will=[
             f"'{standing.key}': {verdict_words(collected)}",
@@ -276,11 +280,12 @@ def send(session: Session, desk: Desk, standing: Standing, collected: CollectedA
         question="Reject it, really?" if again else "",
         facts={"milestone": standing.key, **as_json(collected)},
     )
-    receipts = carry_out(session, desk, intent)
-    if receipts:
+
+    def keep_words() -> None:
         forget(session.home, collected)
         remember_words(session.home, attestation.evidence_hash, collected.words)
-    show_outcome(session, desk, intent, receipts, [standing.key])
+
+    run(desk, action, [standing.key], keep_words)
 
 
 def keep_signature(

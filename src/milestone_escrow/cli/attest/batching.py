@@ -14,16 +14,18 @@ from milestone_escrow.cli.attest.batch_words import (
     items_json,
     result_rows,
 )
-from milestone_escrow.cli.shell.desk import Desk, deciding_version, desk_of, milestone_index
-from milestone_escrow.cli.shell.elsewhere import Absent
+from milestone_escrow.cli.shell.desk import Desk, deciding_version, desk_of
 from milestone_escrow.cli.shell.home import write
 from milestone_escrow.cli.shell.output import bold, command, good, paragraph, table
 from milestone_escrow.cli.shell.paper import Paper, require_no_transaction, say_unsigned, seconds
 from milestone_escrow.cli.shell.records import remember_words
-from milestone_escrow.cli.shell.sending import Intent, body, carry_out
+from milestone_escrow.cli.shell.sending import body, carry_out
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.cli.shell.signers import choose, names_at_hand
+from milestone_escrow.deals.absent import Absent
+from milestone_escrow.deals.action import Action
 from milestone_escrow.deals.shares import share
+from milestone_escrow.deals.table import milestone_index
 from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.files.collected import words_hash, words_of
 from milestone_escrow.documents.files.collected_batch import CollectedBatch, collect, load_batch
@@ -118,7 +120,7 @@ def desks_of(session: Session, agreements: Iterable[SignedAgreement]) -> dict[by
         if signed.id not in desks:
             first = next(iter(desks.values()), None)
             shared = first is not None and first.bound.domain == signed.domain
-            desk = Desk(session, signed, first.escrow) if first and shared else None
+            desk = Desk(signed, first.escrow, session) if first and shared else None
             desks[signed.id] = desk or desk_of(session, signed)
             desks[signed.id].require_open()
     return desks
@@ -268,14 +270,14 @@ def _send(
             hint="`escrow status` shows where the milestones stand",
         )
     rejects = sum(one.verdict is Verdict.REJECTED for one in collected.batch.attestations)
-    intent = Intent(
+    action = Action(
         doing=heading(desk, collected),
         will=foreseen_lines(desks, collected, foreseen),
         prepare=lambda: desk.verbs.attest_batch(collected.batch, collected.signatures),
         question=f"Reject {rejects} of them, really?" if rejects else "",
         facts={"file": file, **as_json(collected), "items": items_json(collected, foreseen)},
     )
-    receipts = carry_out(session, desk, intent)
+    receipts = carry_out(desk, action)
     if not receipts:
         return
     kept_path(session, collected).unlink(missing_ok=True)
@@ -283,7 +285,7 @@ def _send(
         remember_words(session.home, item.attestation.evidence_hash, item.words)
     results = batch_results(collected.batch, receipts[-1])
     session.say(table(result_rows(desks, results)))
-    session.emit(body(desk, intent, receipts, items=items_json(collected, results)))
+    session.emit(body(desk, action, receipts, items=items_json(collected, results)))
 
 
 def _keep(

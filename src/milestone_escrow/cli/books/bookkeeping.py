@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from milestone_escrow.cli.shell.desk import Desk, look, milestone_index
+from milestone_escrow.cli.shell.desk import Desk, look
 from milestone_escrow.cli.shell.output import good, save, table
 from milestone_escrow.cli.shell.session import Session
+from milestone_escrow.deals.table import milestone_index
 from milestone_escrow.documents.when import day_of, format_date, read_date
 from milestone_escrow.papers.bill import document_number
 from milestone_escrow.papers.invoice import invoice_pdf

@@ -11,15 +11,16 @@ from milestone_escrow.cli.agreement.signing import require_no_errors
 from milestone_escrow.cli.change.change_words import as_json, difference_lines, plan_lines
 from milestone_escrow.cli.fund.paying import choose_way, permit_for, require_balance
 from milestone_escrow.cli.shell.desk import Desk, desk_of, look
-from milestone_escrow.cli.shell.elsewhere import Absent
 from milestone_escrow.cli.shell.home import write
 from milestone_escrow.cli.shell.letters import is_change
 from milestone_escrow.cli.shell.outcome import show_outcome
 from milestone_escrow.cli.shell.output import bold, command, good, paragraph
 from milestone_escrow.cli.shell.paper import Paper, say_unsigned, seconds
-from milestone_escrow.cli.shell.sending import Intent, carry_out
+from milestone_escrow.cli.shell.sending import carry_out
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.cli.shell.signers import choose, names_at_hand
+from milestone_escrow.deals.absent import Absent
+from milestone_escrow.deals.action import Action
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.change_orders.change_order import ChangeOrder, change_order
 from milestone_escrow.documents.change_orders.extend import extend
@@ -267,7 +268,7 @@ def _send(
     if pulled:
         require_balance(desk, sender, pulled)
     chosen = choose_way(desk, pulled, way) if pulled else None
-    intent = Intent(
+    action = Action(
         doing=desk.doing("change"),
         will=[
             *difference_lines(order),
@@ -283,7 +284,7 @@ def _send(
         first=lambda: chosen.allow(desk, pulled) if chosen else None,
         facts=as_json(change, order),
     )
-    receipts = carry_out(session, desk, intent)
+    receipts = carry_out(desk, action)
     if not receipts:
         return
     session.shelf.put_change(change)
@@ -294,4 +295,4 @@ def _send(
         session.say(f"Gave {back} back to {person(new.bound, new.bound.terms.buyer)}.")
     reference, version = change.new.agreement.reference, change.new.id.hex()[:8]
     session.say(f"{bold(reference)} now means the new version, 0x{version}….")
-    show_outcome(session, new, intent, receipts, [m.key for m in change.new.agreement.milestones])
+    show_outcome(new, action, receipts, [m.key for m in change.new.agreement.milestones])

@@ -1,11 +1,16 @@
-"""`escrow finalize` and `escrow withdraw`: what time decided, and what could not be delivered."""
+"""`escrow finalize`: what time decided."""
 
 from __future__ import annotations
 
 import click
 
+from milestone_escrow.cli.shell.desk import open_desk
 from milestone_escrow.cli.shell.options import sends
+from milestone_escrow.cli.shell.outcome import run
 from milestone_escrow.cli.shell.session import Session
+from milestone_escrow.deals.collecting import due, finalization
+from milestone_escrow.deals.rights import FINALIZE
+from milestone_escrow.errors import UsageError
 
 
 @click.command(short_help="Let time decide what has fallen due.")
@@ -24,24 +29,18 @@ def finalize(session: Session, agreement: str, milestone: str | None, everything
       escrow finalize PO-2027-0114 manufactured
       escrow finalize PO-2027-0114 --all --yes
     """
-    from milestone_escrow.cli.dispute.deciding import finalize_milestones
-
-    finalize_milestones(session, agreement, milestone, everything)
-
-
-@click.command(short_help="Collect a payout that could not be delivered.")
-@click.argument("agreement")
-@click.option("--for", "person", metavar="ROLE", help="Whose: buyer, supplier; all otherwise.")
-@sends
-def withdraw(session: Session, agreement: str, person: str | None) -> None:
-    """Collect a payout that could not be delivered, for example because the token's issuer had
-    blocked the account. It goes to that account only, whoever sends this.
-
-    \b
-    Examples:
-      escrow withdraw PO-2027-0114
-      escrow withdraw PO-2027-0114 --for supplier
-    """
-    from milestone_escrow.cli.dispute.deciding import withdraw_credit
-
-    withdraw_credit(session, agreement, person)
+    if milestone and everything:
+        raise UsageError("a milestone is named and --all is given", hint="keep one of the two")
+    desk = open_desk(session, agreement, milestone)
+    if milestone is not None:
+        chosen = [desk.standing(milestone)]
+        FINALIZE.require(chosen[0])
+    else:
+        chosen = due(desk)
+    if len(chosen) > 1 and not everything:
+        names = ", ".join(standing.key for standing in chosen)
+        raise UsageError(
+            f"{len(chosen)} milestones have fallen due: {names}", hint="name one, or --all"
+        )
+    desk = desk.chosen()
+    run(desk, finalization(desk, chosen), [standing.key for standing in chosen])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from milestone_escrow.cli.attest.oracle_verifying import patiently, sign_in
+from milestone_escrow.cli.attest.oracle_verifying import find_oracle, patiently, sign_in
+from milestone_escrow.cli.shell.deeds import do
 from milestone_escrow.cli.shell.desk import Desk
 from milestone_escrow.cli.shell.output import paragraph, waiting
 from milestone_escrow.cli.shell.paper import Paper
-from milestone_escrow.cli.shell.session import Session
+from milestone_escrow.deals.deeds import Deed
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.words.standing import Standing
 
@@ -29,11 +30,18 @@ def require_sent(paper: Paper, oracle: str | None) -> None:
         )
 
 
-def give_reason(
-    session: Session, desk: Desk, client: OracleClient, standing: Standing, reason: str
+def do_and_give(
+    desk: Desk, verb: str, deed: Deed, reason: str, paper: Paper, oracle: str | None
 ) -> None:
+    """Do it; then an oracle that is named is told why, for everybody to read."""
+    client = find_oracle(desk.session, desk, oracle) if oracle else None
+    if do(desk, verb, [deed], paper) and client:
+        _give_reason(desk, client, deed.standing, reason)
+
+
+def _give_reason(desk: Desk, client: OracleClient, standing: Standing, reason: str) -> None:
     """Hand in a reason; what was sent is sent, so that fails only here."""
-    about = (desk.bound.id, standing.planned.index)
+    session, about = desk.session, (desk.bound.id, standing.planned.index)
     try:
         sign_in(session, desk, client, desk.signer)
         patiently(lambda: client.give_reason(*about, reason))

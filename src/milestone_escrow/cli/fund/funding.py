@@ -11,12 +11,13 @@ from milestone_escrow.cli.fund.payments import (
     require_fundable,
     sign_payment,
 )
-from milestone_escrow.cli.shell.desk import Desk, look, milestone_index
-from milestone_escrow.cli.shell.outcome import show_outcome
+from milestone_escrow.cli.shell.desk import Desk, look
+from milestone_escrow.cli.shell.outcome import run
 from milestone_escrow.cli.shell.paper import Paper
-from milestone_escrow.cli.shell.sending import Intent, carry_out
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.cli.shell.signers import choose
+from milestone_escrow.deals.action import Action
+from milestone_escrow.deals.table import milestone_index
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.lifecycle import Status, Verb
 from milestone_escrow.words.standing import Standing, person
@@ -53,7 +54,7 @@ def open_agreement(session: Session, name: str, fund: str | None, way: str | Non
     )
     keys = [standing.key for standing in chosen]
     plan = plan_payment(session, desk, chosen, way) if chosen else None
-    intent = Intent(
+    action = Action(
         doing=desk.doing("open"),
         will=[
             *([] if is_open else [opening]),
@@ -63,10 +64,7 @@ def open_agreement(session: Session, name: str, fund: str | None, way: str | Non
         first=lambda: plan.allow() if plan else None,
         facts={"milestones": keys, "with": plan.way if plan else None},
     )
-    receipts = carry_out(session, desk, intent)
-    if receipts:
-        session.shelf.put(desk.signed)
-    show_outcome(session, desk, intent, receipts, keys)
+    run(desk, action, keys, lambda: session.shelf.put(desk.signed))
 
 
 def fund_milestones(
@@ -93,14 +91,14 @@ def fund_milestones(
         sign_payment(session, desk, chosen, paper)
         return
     plan = plan_payment(session, desk, chosen, way)
-    intent = Intent(
+    action = Action(
         doing=desk.doing("fund"),
         will=payments(chosen, plan.line()),
         prepare=lambda: plan.fund(desk),
         first=plan.allow,
         facts={"milestones": names, "with": plan.way},
     )
-    show_outcome(session, desk, intent, carry_out(session, desk, intent), names)
+    run(desk, action, names)
 
 
 def chosen_milestones(

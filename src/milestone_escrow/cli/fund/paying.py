@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from milestone_escrow.cli.shell.desk import Desk
-from milestone_escrow.cli.shell.elsewhere import Absent
+from milestone_escrow.deals.absent import Absent
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.words.standing import person

@@ -11,12 +11,12 @@ from milestone_escrow.cli.fund.paying import Chosen, choose_way, permit_for, req
 from milestone_escrow.cli.shell.desk import Desk, desk_of
 from milestone_escrow.cli.shell.home import write
 from milestone_escrow.cli.shell.letters import agreement_of
-from milestone_escrow.cli.shell.outcome import show_outcome
+from milestone_escrow.cli.shell.outcome import run
 from milestone_escrow.cli.shell.output import bold, command, good, paragraph
 from milestone_escrow.cli.shell.paper import Paper, seconds
-from milestone_escrow.cli.shell.sending import Intent, carry_out
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.cli.shell.signers import at_hand, choose, unlock
+from milestone_escrow.deals.action import Action
 from milestone_escrow.documents.files.payment import SignedPayment, load_payment
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.eip712 import Address
@@ -180,7 +180,7 @@ def submit_payment(session: Session, file: Path) -> None:
     desk = desk.acting(choose(session, desk.bound, desk.network.chain_id))
     payer = person(desk.bound, payment.signed.authorization.payer)
     way = f"paid by {payer}, whose signature counts until {when(standings[0], until)}"
-    intent = Intent(
+    action = Action(
         doing=desk.doing(f"send {file} for"),
         will=payments(standings, way),
         prepare=lambda: desk.verbs.fund_authorized(desk.bound, payment.milestones, payment.signed),
@@ -191,8 +191,7 @@ def submit_payment(session: Session, file: Path) -> None:
             "payer": payment.signed.authorization.payer,
         },
     )
-    receipts = carry_out(session, desk, intent)
-    show_outcome(session, desk, intent, receipts, payment.milestones)
+    run(desk, action, payment.milestones)
 
 
 def _require_payable(desk: Desk, first: Standing, payment: SignedPayment, file: Path) -> int:

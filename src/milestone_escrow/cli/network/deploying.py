@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from milestone_escrow.cli.shell import boundary
-from milestone_escrow.cli.shell.elsewhere import Absent
 from milestone_escrow.cli.shell.home import explorer_key, write
 from milestone_escrow.cli.shell.output import bad, bold, command, dim, good, waiting
 from milestone_escrow.cli.shell.session import SANDBOX, Session
 from milestone_escrow.cli.shell.signers import choose_own
 from milestone_escrow.cli.shell.unsigned import hand_over
+from milestone_escrow.deals.absent import Absent
 from milestone_escrow.errors import EscrowError, UsageError
 
 if TYPE_CHECKING:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from milestone_escrow.cli.receivable import factoring
 from milestone_escrow.cli.receivable.offers import Offered, kept_offers, read_offer
-from milestone_escrow.cli.shell.desk import Desk, desk_of, look, milestone_index
+from milestone_escrow.cli.shell.desk import Desk, desk_of, look
 from milestone_escrow.cli.shell.output import bad, bold, command, dim, good, table, waiting
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.cli.shell.signers import at_hand
+from milestone_escrow.deals.table import milestone_index
 from milestone_escrow.errors import ChainError, UsageError
 from milestone_escrow.protocol.assessment import Assessment, Security
 from milestone_escrow.words.standing import Standing, amount, person, status, when

@@ -10,12 +10,13 @@ from milestone_escrow.cli.shell.desk import Desk, desk_of
 from milestone_escrow.cli.shell.home import write
 from milestone_escrow.cli.shell.letters import agreement_of
 from milestone_escrow.cli.shell.session import Session
+from milestone_escrow.deals.rights import require_assignable
 from milestone_escrow.documents.files.signed_act import SignedAct, dumps_acts, load_acts
-from milestone_escrow.errors import EscrowError, LifecycleError, UsageError
+from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.assessment import Assessment
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS
-from milestone_escrow.protocol.receivables import ASSIGNABLE, Offer
-from milestone_escrow.words.standing import Standing, amount, person, possible, status, when
+from milestone_escrow.protocol.receivables import Offer
+from milestone_escrow.words.standing import Standing, amount, person, when
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +95,6 @@ def require_standing(offered: Offered) -> None:
             f"'{standing.key}' has changed since the offer was signed{amounts}",
             hint="ask the payee for a new one",
         )
-
-
-def require_assignable(standing: Standing) -> None:
-    """Refuse a milestone whose payout cannot change hands now.
-
-    Raises:
-        LifecycleError: with what is possible instead.
-    """
-    if standing.state.status in ASSIGNABLE and standing.now < standing.end:
-        return
-    raise LifecycleError(
-        f"'{standing.key}' is {status(standing)}, its payout cannot change hands",
-        hint=possible(standing),
-    )
 
 
 def keep_offer(session: Session, signed: SignedAct) -> Path:

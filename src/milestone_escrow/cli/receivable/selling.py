@@ -12,26 +12,27 @@ from milestone_escrow.cli.receivable.offers import (
     Offered,
     keep_offer,
     read_offer,
-    require_assignable,
 )
-from milestone_escrow.cli.shell.deeds import Deed, do, once
-from milestone_escrow.cli.shell.desk import Desk, look
-from milestone_escrow.cli.shell.elsewhere import Absent
+from milestone_escrow.cli.shell.deeds import do, until
+from milestone_escrow.cli.shell.desk import Desk, open_desk
 from milestone_escrow.cli.shell.home import write
-from milestone_escrow.cli.shell.outcome import show_outcome
+from milestone_escrow.cli.shell.outcome import run
 from milestone_escrow.cli.shell.output import bold, command, good, paragraph, waiting
 from milestone_escrow.cli.shell.paper import Paper, require_no_transaction, say_unsigned
-from milestone_escrow.cli.shell.sending import Intent, carry_out
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.cli.shell.signers import account_named, choose
+from milestone_escrow.deals.absent import Absent
+from milestone_escrow.deals.action import Action
+from milestone_escrow.deals.deeds import assignment
+from milestone_escrow.deals.rights import require_assignable, require_holder
 from milestone_escrow.deals.shares import share
 from milestone_escrow.documents.files.signed_act import SignedAct, dumps_acts
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.assessment import Assessment
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
 from milestone_escrow.protocol.lifecycle import Role
-from milestone_escrow.protocol.receivables import Assignment, Offer
-from milestone_escrow.words.standing import Standing, amount, only, person
+from milestone_escrow.protocol.receivables import Offer
+from milestone_escrow.words.standing import Standing, amount, person
 
 if TYPE_CHECKING:
     from milestone_escrow.oracle.client import OracleClient
@@ -54,7 +55,9 @@ def offer(
     financier = _right_holder(session, desk, standing, to) if to else ZERO_ADDRESS
     units = share(standing, price, standing.held)
     target = (desk.bound.id, standing.planned.index)
-    act = Offer(*target, financier, units, standing.held, *once(standing, paper))
+    act = Offer(
+        *target, financier, units, standing.held, standing.state.sequence, until(standing, paper)
+    )
     found = desk.escrow.assess(desk.bound, key)
     signed = SignedAct(desk.bound, act, {}, {})
     offered = Offered(paper.file, standing, signed)
@@ -127,7 +130,7 @@ def buy(session: Session, file: Path, way: str | None) -> None:
     found = desk.escrow.assess(desk.bound, standing.key)
     require_balance(desk, signer.address, act.price)
     chosen = choose_way(desk, act.price, way)
-    intent = Intent(
+    action = Action(
         doing=desk.doing("buy a receivable of"),
         will=[
             *_bought(desk, standing, found, act),
@@ -139,8 +142,7 @@ def buy(session: Session, file: Path, way: str | None) -> None:
         first=lambda: chosen.allow(desk, act.price),
         facts={"milestone": standing.key, "with": chosen.way, **offered.as_json(found)},
     )
-    receipts = carry_out(session, desk, intent)
-    show_outcome(session, desk, intent, receipts, [standing.key])
+    run(desk, action, [standing.key])
 
 
 def _bought(desk: Desk, standing: Standing, found: Assessment, act: Offer) -> list[str]:
@@ -161,20 +163,17 @@ def assign(session: Session, name: str, key: str, to: str, paper: Paper) -> None
     """The payee hands the right on."""
     desk, standing = _of_payee(session, name, key, "assigns it")
     assignee = _right_holder(session, desk, standing, to)
-    act = Assignment(desk.bound.id, standing.planned.index, assignee, *once(standing, paper))
-    deed = Deed(standing, act, lambda verbs: verbs.assign(desk.bound, key, assignee))
-    do(session, desk, "assign a receivable of", [deed], paper)
+    deed = assignment(standing, assignee, until(standing, paper))
+    do(desk, "assign a receivable of", [deed], paper)
 
 
 def _of_payee(session: Session, name: str, key: str, does: str) -> tuple[Desk, Standing]:
-    desk = look(session, name, key)
-    desk.require_open()
+    desk = open_desk(session, name, key)
     standing = desk.standing(key)
     require_assignable(standing)
-    signer = choose(session, desk.bound, desk.network.chain_id, (standing.payee,))
-    if signer.address != standing.payee:
-        raise only(standing, Role.PAYEE, does, signer.address)
-    return desk.acting(signer), standing
+    desk = desk.chosen((standing.payee,))
+    require_holder(standing, Role.PAYEE, does, desk.account)
+    return desk, standing
 
 
 def _outsiders(session: Session, desk: Desk) -> tuple[Address, ...]:

@@ -1,4 +1,4 @@
-"""An agreement on its network with somebody's key: what the verbs work at."""
+"""An agreement on its network with somebody's key: what the commands work at."""
 
 from __future__ import annotations
 
@@ -9,52 +9,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from milestone_escrow.cli.shell.signers import choose
-from milestone_escrow.errors import EscrowError, UsageError
-from milestone_escrow.protocol.lifecycle import Role, Split, State, Status, Verb
-from milestone_escrow.words.standing import Standing, holders, only, person, require, standings
+from milestone_escrow.deals.rights import Right
+from milestone_escrow.deals.table import Table
+from milestone_escrow.errors import UsageError
+from milestone_escrow.words.standing import Standing, holders
 
 if TYPE_CHECKING:
-    from milestone_escrow.chain.contract.client import Escrow
-    from milestone_escrow.chain.contract.events import Event
-    from milestone_escrow.chain.contract.verbs import Verbs
-    from milestone_escrow.chain.node.networks import Network
-    from milestone_escrow.chain.send.transactions import Prepared, Receipt
     from milestone_escrow.cli.shell.session import Session
-    from milestone_escrow.documents.agreement import BoundAgreement
     from milestone_escrow.documents.files.signed_agreement import SignedAgreement
     from milestone_escrow.documents.files.signed_change import SignedChange
     from milestone_escrow.protocol.eip712 import Address
-    from milestone_escrow.protocol.signatures import Signer
 
 
 @dataclass(frozen=True)
-class Desk:
-    """One agreement, one contract, and the key of whoever acts (none while only looking)."""
+class Desk(Table):
+    """A table on this machine, which knows other agreements and has keys."""
 
     session: Session
-    signed: SignedAgreement
-    escrow: Escrow
-
-    @property
-    def bound(self) -> BoundAgreement:
-        return self.signed.bound
-
-    @property
-    def network(self) -> Network:
-        return self.escrow.network
-
-    @property
-    def signer(self) -> Signer:
-        assert self.escrow.signer is not None
-        return self.escrow.signer
-
-    @property
-    def verbs(self) -> Verbs:
-        return self.escrow.prepare
 
     @cached_property
     def name(self) -> str:
-        """How to name this agreement in a command: its reference, if that is enough."""
+        """Its reference, if that is enough to name it here."""
         reference, own_id = self.bound.agreement.reference, f"0x{self.bound.id.hex()}"
         try:
             newest = self.session.shelf.find(reference)
@@ -71,79 +46,14 @@ class Desk:
         known = [shelf.get(one) for one in ids if one != self.signed.id]
         return tuple(replace(self, signed=signed) for signed in known if signed)
 
+    def chosen(self, accounts: Sequence[Address] = (), *, any_will_do: bool = False) -> Desk:
+        """At the hands of the key that `choose` finds."""
+        where = (self.session, self.bound, self.network.chain_id)
+        return self.acting(choose(*where, accounts, any_will_do=any_will_do))
+
     def require_open(self) -> None:
-        """Refuse an agreement that is not open on the chain.
-
-        Raises:
-            EscrowError: with the command that opens it.
-        """
-        if not self.escrow.is_open(self.bound.id):
-            raise EscrowError(
-                f"{self.bound.agreement.reference} is not open on {self.network.title}",
-                hint=f"the buyer opens it with `escrow open {self.name}`",
-            )
+        super().require_open()
         self.session.shelf.put(self.signed)
-
-    def standings(self) -> tuple[Standing, ...]:
-        """Every milestone as it is now."""
-        events = self.escrow.events(self.bound)
-        states = _remembered(self.escrow.states(self.bound), events)
-        return standings(self.bound, states, self.escrow.now(), _paid_out(self.bound, events))
-
-    def standing(self, key: str) -> Standing:
-        """One milestone as it is now.
-
-        Raises:
-            UsageError: there is no milestone of that key.
-        """
-        return self.standings()[milestone_index(self.bound, key)]
-
-    def acting(self, signer: Signer) -> Desk:
-        return replace(self, escrow=self.escrow.acting_as(signer))
-
-    def send(self, prepared: Prepared) -> Receipt:
-        return self.escrow.send(prepared)
-
-    def doing(self, verb: str) -> str:
-        """The heading of a command: "fund SHED-7 on Sandbox as Anna Bauer (buyer)"."""
-        account = self.signer.address
-        roles = self.bound.agreement.roles(account)
-        name = person(self.bound, account) + (f" ({', '.join(roles)})" if roles else "")
-        return f"{verb} {self.bound.agreement.reference} on {self.network.title} as {name}"
-
-
-def _remembered(states: Sequence[State], events: Sequence[Event]) -> Sequence[State]:
-    """The states with the payees of what is settled, which the contract forgets."""
-    from milestone_escrow.chain.contract.events import MilestoneAssigned
-
-    assigned = {e.milestone: e.assignee for e in events if isinstance(e, MilestoneAssigned)}
-    return [
-        replace(state, assignee=assigned[index])
-        if state.status is Status.SETTLED and index in assigned
-        else state
-        for index, state in enumerate(states)
-    ]
-
-
-def _paid_out(bound: BoundAgreement, events: Sequence[Event]) -> Sequence[Split]:
-    """What has left each milestone; the contract forgets that once it is settled."""
-    from milestone_escrow.chain.contract.events import MilestonePaid
-
-    payee = [0] * len(bound.milestones)
-    buyer = [0] * len(bound.milestones)
-    for event in events:
-        if isinstance(event, MilestonePaid):
-            payee[event.milestone] += event.to_payee + event.fee
-            buyer[event.milestone] += event.to_buyer
-    return [Split(*both) for both in zip(payee, buyer, strict=True)]
-
-
-def milestone_index(bound: BoundAgreement, key: str) -> int:
-    """A milestone by its key; a number is explained, because people never see indexes."""
-    if key.isdigit() and all(m.key != key for m in bound.agreement.milestones):
-        keys = ", ".join(m.key for m in bound.agreement.milestones)
-        raise UsageError(f"milestones have names, not numbers like {key}", hint=f"one of {keys}")
-    return bound.agreement.index(key)
 
 
 def look(session: Session, name: str, key: str | None = None) -> Desk:
@@ -190,36 +100,42 @@ def deciding_version(session: Session, signed: SignedAgreement, key: str | None)
 
 def desk_of(session: Session, signed: SignedAgreement) -> Desk:
     """The contract that an agreement is bound to; see `look`."""
-    return Desk(session, signed, session.connect(signed))
+    return Desk(signed, session.connect(signed), session)
+
+
+def open_desk(session: Session, name: str, key: str | None = None) -> Desk:
+    """The same, refused where the agreement is not open on the chain.
+
+    Raises:
+        EscrowError: it is not.
+    """
+    desk = look(session, name, key)
+    desk.require_open()
+    return desk
 
 
 def take_up(
     session: Session,
     name: str,
     key: str,
-    verb: Verb,
-    role: Role,
+    right: Right | Callable[[Standing], Right],
     *,
-    doing: str,
-    does: str,
     not_again: Callable[[Standing], Sequence[Address]] = lambda _: (),
 ) -> tuple[Desk, Standing]:
-    """An open agreement and one of its milestones, at the hands of whoever may use `verb`.
+    """An open agreement and one of its milestones, at the hands of whoever has the right.
 
-    `doing` and `does` complete sentences: "it cannot be ruled on", "only the arbiter rules".
     Whoever is in `not_again` is not chosen by default.
 
     Raises:
         EscrowError: not open, no such milestone, not possible now, or not with that key.
     """
-    desk = look(session, name, key)
-    desk.require_open()
+    desk = open_desk(session, name, key)
     standing = desk.standing(key)
-    require(standing, verb, role, doing=doing)
-    allowed = holders(standing, role)
+    right = right if isinstance(right, Right) else right(standing)
+    right.require(standing)
+    allowed = holders(standing, right.role)
     done = not_again(standing)
     left = [account for account in allowed if account not in done] or allowed
-    signer = choose(session, desk.bound, desk.network.chain_id, left)
-    if allowed and signer.address not in allowed:
-        raise only(standing, role, does, signer.address)
-    return desk.acting(signer), standing
+    desk = desk.chosen(left)
+    right.require_of(standing, desk.account)
+    return desk, standing

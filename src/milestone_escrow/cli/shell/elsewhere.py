@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from milestone_escrow.errors import EscrowError, UsageError
-from milestone_escrow.protocol.eip712 import Address, TypedData
+from milestone_escrow.protocol.eip712 import Address
 
 if TYPE_CHECKING:
     from milestone_escrow.cli.shell.session import Session
@@ -16,25 +15,6 @@ if TYPE_CHECKING:
 KINDS = "rpc, rpc:URL, ledger, ledger:PATH or kms:KEY"
 # Somebody has to look at a screen and press a button meanwhile.
 _PATIENCE = 600
-
-
-@dataclass(frozen=True, slots=True)
-class Absent:
-    """An account as the sender of what is only printed: its key is not asked for anything."""
-
-    address: Address
-
-    def sign_typed_data(self, _: TypedData) -> bytes:
-        self._refuse()
-
-    def sign_transaction(self, _: Mapping[str, Any]) -> bytes:
-        self._refuse()
-
-    def _refuse(self) -> NoReturn:
-        raise UsageError(
-            f"this needs a signature of {self.address}, and nobody here signs for it",
-            hint="name its key with --as or --signer; a Safe's owners use `escrow safe sign`",
-        )
 
 
 def signers_at(session: Session, spec: str, chain_id: int) -> tuple[Signer, ...]:

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from milestone_escrow.cli.shell.output import bold, table
-from milestone_escrow.cli.shell.sending import Intent, body, suggest_next
+from milestone_escrow.cli.shell.sending import body, carry_out, suggest_next
 from milestone_escrow.cli.shell.signers import names_at_hand
+from milestone_escrow.deals.action import Action
+from milestone_escrow.deals.outcome import payouts
 from milestone_escrow.words.standing import Standing, amount, person, silence_words, status
 from milestone_escrow.words.tasks import Task, tasks
 
 if TYPE_CHECKING:
     from milestone_escrow.chain.send.transactions import Receipt
     from milestone_escrow.cli.shell.desk import Desk
-    from milestone_escrow.cli.shell.session import Session
+
+
+def run(
+    desk: Desk, action: Action, keys: Sequence[str], keep: Callable[[], object] = lambda: None
+) -> tuple[Receipt, ...]:
+    """Send it, unless it is refused, declined or only looked at, `keep` what that needs, and show
+    what became of the milestones."""
+    receipts = carry_out(desk, action)
+    if receipts:
+        keep()
+        show_outcome(desk, action, receipts, keys)
+    return receipts
 
 
 def show_outcome(
-    session: Session, desk: Desk, intent: Intent, receipts: Sequence[Receipt], keys: Sequence[str]
+    desk: Desk, action: Action, receipts: Sequence[Receipt], keys: Sequence[str]
 ) -> None:
     """After sending: events that moved money, where the milestones stand, the next commands."""
-    if not receipts:
-        return
+    session = desk.session
     after = desk.standings()
     touched = [standing for standing in after if standing.key in keys]
     for line in payouts(desk, receipts):
@@ -34,39 +46,13 @@ def show_outcome(
     if rows:
         session.say(table(rows))
     shown = touched if any(s.state.status.holds for s in touched) else after
-    suggest_next(session, next_steps(session, desk, shown))
-    session.emit(body(desk, intent, receipts, milestones=[as_json(s) for s in touched]))
+    suggest_next(session, next_steps(desk, shown))
+    session.emit(body(desk, action, receipts, milestones=[as_json(s) for s in touched]))
 
 
-def payouts(desk: Desk, receipts: Sequence[Receipt]) -> list[str]:
-    """One line for every movement of money in these transactions."""
-    from milestone_escrow.chain.contract.events import MilestonePaid, PayoutCredited
-
-    agreement = desk.bound.agreement
-    lines = []
-    for event in (event for receipt in receipts for event in receipt.events):
-        if isinstance(event, MilestonePaid):
-            if event.to_payee:
-                fee = f" (and {agreement.amount(event.fee)} fee)" if event.fee else ""
-                paid = agreement.amount(event.to_payee)
-                lines.append(f"Paid {paid} to {person(desk.bound, event.payee)}{fee}.")
-            if event.to_buyer:
-                back = agreement.amount(event.to_buyer)
-                lines.append(f"Gave {back} back to {person(desk.bound, desk.bound.terms.buyer)}.")
-        elif isinstance(event, PayoutCredited):
-            name = person(desk.bound, event.account)
-            lines.append(
-                f"{name} could not receive {agreement.amount(event.amount)}; it waits for "
-                f"`escrow withdraw {desk.name}`."
-            )
-    return lines
-
-
-def next_steps(
-    session: Session, desk: Desk, standings: Sequence[Standing], limit: int = 3
-) -> list[tuple[str, str]]:
+def next_steps(desk: Desk, standings: Sequence[Standing], limit: int = 3) -> list[tuple[str, str]]:
     """What the deal waits for now, by whoever's turn it is, with the commands."""
-    names = names_at_hand(session, desk.bound, desk.network)
+    names = names_at_hand(desk.session, desk.bound, desk.network)
     found: list[tuple[str, str]] = []
     for standing in standings:
         waiting = [task for task in tasks(desk.name, standing) if task.is_needed]

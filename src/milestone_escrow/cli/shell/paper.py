@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -58,6 +58,14 @@ def require_no_transaction(session: Session) -> None:
             "--unsigned prints a transaction, and here something is signed for others to send",
             hint="leave it out; with --from the file is written without a signature",
         )
+
+
+def nothing_signed(session: Session, body: Mapping[str, object]) -> bool:
+    """Whether this is a dry run, which ends before anything is signed."""
+    if session.dry_run:
+        session.say("\nNothing was signed: this was a dry run.")
+        session.emit(body)
+    return session.dry_run
 
 
 def say_unsigned(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from milestone_escrow.cli.shell import boundary
-from milestone_escrow.cli.shell.elsewhere import Absent
 from milestone_escrow.cli.shell.output import bold, command, dim, good, paragraph, table, waiting
 from milestone_escrow.cli.shell.unsigned import hand_over
+from milestone_escrow.deals.absent import Absent
+from milestone_escrow.deals.action import Action
 from milestone_escrow.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,35 +18,13 @@ if TYPE_CHECKING:
     from milestone_escrow.cli.shell.session import Session
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """What a command is about to do.
-
-    Attributes:
-        doing: the heading, "fund SHED-7 on Sandbox as Anna Bauer".
-        will: what happens, one sentence each.
-        prepare: simulates the transaction; raises in words where it would be refused.
-        first: a transaction that must go before, the token allowance.
-        more: further transactions after it, each on its own.
-        question: asked once more where it cannot be undone.
-    """
-
-    doing: str
-    will: Sequence[str]
-    prepare: Callable[[], Prepared]
-    first: Callable[[], Prepared | None] = lambda: None
-    more: Sequence[Callable[[], Prepared]] = ()
-    question: str = ""
-    facts: Mapping[str, object] = field(default_factory=dict)
-
-
-def carry_out(session: Session, desk: Desk, intent: Intent) -> tuple[Receipt, ...]:
+def carry_out(desk: Desk, action: Action) -> tuple[Receipt, ...]:
     """Send it, unless it is refused, declined or only looked at; returns nothing if not sent."""
-    before = intent.first()
+    session, before = desk.session, action.first()
     # What needs an allowance first can only be simulated once that is mined.
-    simulated = [] if before else _prepared(intent)
-    session.say(bold(intent.doing))
-    for sentence in intent.will:
+    simulated = [] if before else _prepared(action)
+    session.say(bold(action.doing))
+    for sentence in action.will:
         session.say(paragraph(sentence, "  "))
     steps = [before] if before else simulated
     if not desk.network.local:
@@ -54,16 +32,16 @@ def carry_out(session: Session, desk: Desk, intent: Intent) -> tuple[Receipt, ..
     if session.unsigned:
         if before:
             with desk.escrow.unsimulated():
-                steps = [before, *_prepared(intent)]
-        name = intent.doing
-        facts = body(desk, intent, ())
+                steps = [before, *_prepared(action)]
+        name = action.doing
+        facts = body(desk, action, ())
         hand_over(session, desk.network, steps, facts, name=name, nonce=session.nonce)
         return ()
     if session.dry_run:
         gas = sum(step.gas for step in steps)
         session.say(f"\n{waiting('Nothing was sent')}: this was a dry run (up to {gas:,} gas).")
         most = sum(step.max_cost for step in steps)
-        session.emit(body(desk, intent, (), gas=gas, max_cost=str(most)))
+        session.emit(body(desk, action, (), gas=gas, max_cost=str(most)))
         return ()
     if isinstance(desk.signer, Absent):
         raise UsageError(
@@ -72,18 +50,18 @@ def carry_out(session: Session, desk: Desk, intent: Intent) -> tuple[Receipt, ..
         )
     session.say()
     session.confirm("Go ahead?")
-    if intent.question:
-        session.confirm(intent.question)
+    if action.question:
+        session.confirm(action.question)
     boundary.sending()
     receipts = [desk.send(before)] if before else []
-    for prepared in simulated or [intent.prepare()]:
+    for prepared in simulated or [action.prepare()]:
         receipts.append(desk.send(prepared))
     session.say(_receipts(desk, receipts, "allowance" if before else ""))
     return tuple(receipts)
 
 
-def _prepared(intent: Intent) -> list[Prepared]:
-    return [intent.prepare(), *(step() for step in intent.more)]
+def _prepared(action: Action) -> list[Prepared]:
+    return [action.prepare(), *(step() for step in action.more)]
 
 
 def _costs(desk: Desk, steps: Sequence[Prepared]) -> str:
@@ -106,15 +84,15 @@ def _receipts(desk: Desk, receipts: Sequence[Receipt], first: str) -> str:
 
 
 def body(
-    desk: Desk, intent: Intent, receipts: Sequence[Receipt], **more: object
+    desk: Desk, action: Action, receipts: Sequence[Receipt], **more: object
 ) -> dict[str, object]:
     """The JSON object of a sending command."""
     return {
         "agreement": "0x" + desk.bound.id.hex(),
         "reference": desk.bound.agreement.reference,
         "network": desk.network.name,
-        "will": list(intent.will),
-        **intent.facts,
+        "will": list(action.will),
+        **action.facts,
         "sent": bool(receipts),
         "transactions": [
             {

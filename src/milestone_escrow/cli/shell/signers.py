@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from milestone_escrow.cli.shell.elsewhere import Absent, signers_at
+from milestone_escrow.cli.shell.elsewhere import signers_at
+from milestone_escrow.deals.absent import Absent
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.devchain import SANDBOX_ACCOUNTS, SANDBOX_CHAIN_ID, SANDBOX_OPERATOR
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from milestone_escrow.cli.shell.desk import look, milestone_index
+from milestone_escrow.cli.shell.desk import look
 from milestone_escrow.cli.shell.output import dim, table
 from milestone_escrow.cli.shell.records import recall_words
 from milestone_escrow.cli.shell.session import Session
+from milestone_escrow.deals.table import milestone_index
 from milestone_escrow.documents.when import format_time
 from milestone_escrow.words.telling import Teller, version_of
 

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import click
 
+from milestone_escrow.cli.dispute.giving import do_and_give, require_sent
+from milestone_escrow.cli.shell.deeds import until
+from milestone_escrow.cli.shell.desk import take_up
 from milestone_escrow.cli.shell.options import sends
 from milestone_escrow.cli.shell.paper import Paper, on_paper
 from milestone_escrow.cli.shell.session import Session
+from milestone_escrow.deals.deeds import ruling
+from milestone_escrow.deals.rights import RULE
+from milestone_escrow.deals.shares import split
 from milestone_escrow.errors import UsageError
 
 
@@ -43,8 +49,10 @@ def rule(
       escrow rule PO-2027-0114 packed --to-supplier 90% --to-buyer rest --reason "Two are wet"
       escrow rule PO-2027-0114 packed --to-supplier all --reason "Nothing is wrong"
     """
-    from milestone_escrow.cli.dispute.deciding import rule_on
-
     if not reason.strip():
         raise UsageError("the reason is empty", hint="say in a sentence why")
-    rule_on(session, agreement, milestone, to_supplier, to_buyer, reason, paper, oracle)
+    require_sent(paper, oracle)
+    desk, standing = take_up(session, agreement, milestone, RULE)
+    result = split(standing, to_supplier, to_buyer)
+    deed = ruling(standing, result, reason, until(standing, paper))
+    do_and_give(desk, "rule", deed, reason, paper, oracle)

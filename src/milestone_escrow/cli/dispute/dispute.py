@@ -1,39 +1,18 @@
-"""`escrow submit` and `escrow dispute`: both only start a clock; and a look at what it runs for."""
+"""`escrow dispute`: objecting to what is about to happen, and a look at a dispute."""
 
 from __future__ import annotations
 
 import click
 
+from milestone_escrow.cli.dispute.giving import do_and_give, require_sent
+from milestone_escrow.cli.shell.deeds import until
+from milestone_escrow.cli.shell.desk import take_up
 from milestone_escrow.cli.shell.options import sends, signs
 from milestone_escrow.cli.shell.paper import Paper, on_paper
 from milestone_escrow.cli.shell.session import Session
-
-
-@click.command(short_help="State that a milestone is done.")
-@click.argument("agreement")
-@click.argument("milestone")
-@click.option(
-    "--evidence", multiple=True, metavar="FILE", help="A file or folder; may be repeated."
-)
-@sends
-@on_paper
-def submit(
-    session: Session, agreement: str, milestone: str, evidence: tuple[str, ...], paper: Paper
-) -> None:
-    """State, as the payee, that a milestone is done. That starts the review period: if the buyer
-    does not object in it, the milestone is paid.
-
-    The evidence is not sent; its hash is, and you show the files to the buyer.
-
-    \b
-    Examples:
-      escrow submit WEB-77 backend --evidence release-notes.pdf
-      escrow submit WEB-77 backend --as supplier --yes
-      escrow submit WEB-77 backend --sign-only claim.json     somebody else pays for gas
-    """
-    from milestone_escrow.cli.dispute.reviewing import submit_milestone
-
-    submit_milestone(session, agreement, milestone, evidence, paper)
+from milestone_escrow.deals import deeds
+from milestone_escrow.deals.rights import dispute_of
+from milestone_escrow.errors import UsageError
 
 
 class DisputeGroup(click.Group):
@@ -95,9 +74,12 @@ def object_(
       escrow dispute object PO-2027-0114 packed --reason "Two cartons are wet"
       escrow dispute object PO-2027-0114 packed --reason "Photos prove it" --as supplier
     """
-    from milestone_escrow.cli.dispute.reviewing import dispute_milestone
-
-    dispute_milestone(session, agreement, milestone, reason, paper, oracle)
+    require_sent(paper, oracle)
+    if not reason.strip():
+        raise UsageError("the reason is empty", hint="say in a sentence what is wrong")
+    desk, standing = take_up(session, agreement, milestone, dispute_of)
+    deed = deeds.dispute(standing, reason, until(standing, paper))
+    do_and_give(desk, "dispute", deed, reason, paper, oracle)
 
 
 @dispute.command("show", short_help="Show both sides of a dispute.")
