@@ -98,7 +98,8 @@ def test_submitted_disputed_and_ruled(scene: Stage, visit: Visit) -> None:
     arbiter.get_by_label("To the payee").fill("1,900.00")
     arbiter.get_by_label("Reason").fill("A key costs 100")
     show(arbiter)
-    arbiter.get_by_text("1,900.00 USDC go to the payee, 100.00 USDC to the buyer.").wait_for()
+    split = "pays 1,900.00 USDC to Holz & Söhne and gives 100.00 USDC back to Anna Bauer now"
+    arbiter.get_by_text(split).wait_for()
     go(arbiter)
     done(arbiter)
     assert _status(scene, signed, HANDOVER) is Status.SETTLED

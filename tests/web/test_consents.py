@@ -67,7 +67,8 @@ def test_one_side_proposes_a_split_and_the_other_settles_it(scene: Stage, visit:
     told(supplier, "the payee can be given 0 to 2,000.00 USDC")
     supplier.get_by_label("To the payee").fill("1,500.00")
     show(supplier)
-    supplier.get_by_text("1,500.00 USDC go to Holz & Söhne, 500.00 USDC back to Anna").wait_for()
+    split = "Pays 1,500.00 USDC to Holz & Söhne and gives 500.00 USDC back to Anna Bauer."
+    supplier.get_by_text(split).wait_for()
     go(supplier, "resolution")
     supplier.get_by_role("heading", name="Proposed", exact=True).wait_for()
     view = scene.view(signed)

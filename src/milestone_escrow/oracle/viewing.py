@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
 from hashlib import sha256
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Text, exists, or_, select
 
 from milestone_escrow.chain.contract.events import Event
-from milestone_escrow.documents.agreement import Agreement
+from milestone_escrow.documents.agreement import Agreement, BoundAgreement
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.errors import StoreError, UsageError
@@ -125,6 +125,32 @@ class AgreementView:
         raise UsageError(
             f"'{milestone}' is not a milestone of {self.name}", hint=f"its milestones are {known}"
         )
+
+
+@dataclass(frozen=True)
+class DocumentedView(AgreementView):
+    """An agreement whose document is known."""
+
+    signed: SignedAgreement = field(kw_only=True)
+
+    @property
+    def agreement(self) -> Agreement:
+        return self.signed.agreement
+
+    @property
+    def bound(self) -> BoundAgreement:
+        return self.signed.bound
+
+    @property
+    def token(self) -> Token:
+        return self.signed.token
+
+
+def documented(view: AgreementView) -> DocumentedView | None:
+    """The same with what its document says; None where that is not known."""
+    if view.signed is None:
+        return None
+    return DocumentedView(**{one.name: getattr(view, one.name) for one in fields(view)})
 
 
 def head(connection: Connection) -> Head | None:

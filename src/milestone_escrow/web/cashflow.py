@@ -10,7 +10,7 @@ from fractions import Fraction
 from milestone_escrow.chain.contract.events import Event, MilestonePaid, MilestonesFunded
 from milestone_escrow.documents.money import Denomination, format_amount
 from milestone_escrow.documents.when import day_of
-from milestone_escrow.oracle.viewing import AgreementView
+from milestone_escrow.oracle.viewing import DocumentedView
 from milestone_escrow.protocol.lifecycle import held
 
 HEIGHT = 160
@@ -55,13 +55,11 @@ _Flows = dict[tuple[int, int], dict[str, int]]
 
 
 def charts(
-    views: Sequence[AgreementView], events: Mapping[bytes, Sequence[Event]]
+    views: Sequence[DocumentedView], events: Mapping[bytes, Sequence[Event]]
 ) -> tuple[Chart, ...]:
     """A chart for each currency in these agreements, whose documents are known."""
     flows: dict[Denomination, _Flows] = {}
     for view in views:
-        if view.agreement is None:
-            continue
         of_currency = flows.setdefault(view.agreement.currency, {})
         for month, kind, units in _moves(view, events.get(view.id, ())):
             sums = of_currency.setdefault(month, dict.fromkeys(KINDS, 0))
@@ -70,7 +68,7 @@ def charts(
 
 
 def _moves(
-    view: AgreementView, events: Iterable[Event]
+    view: DocumentedView, events: Iterable[Event]
 ) -> Iterable[tuple[tuple[int, int], str, int]]:
     agreement = view.agreement
     assert agreement is not None

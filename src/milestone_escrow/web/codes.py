@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from milestone_escrow.documents.files.wallet_links import approve_link, fund_page, svg_code
 from milestone_escrow.oracle.api.viewers import Viewer
-from milestone_escrow.oracle.viewing import AgreementView
+from milestone_escrow.oracle.viewing import DocumentedView
 from milestone_escrow.web.deps import WebDeps
 
 
@@ -20,10 +20,8 @@ class Code:
     image: str
 
 
-def codes(web: WebDeps, view: AgreementView, indices: Sequence[int], viewer: Viewer) -> list[Code]:
+def codes(web: WebDeps, view: DocumentedView, indices: Sequence[int], viewer: Viewer) -> list[Code]:
     """What to scan to pay these milestones in, in this order."""
-    assert view.agreement is not None
-    assert view.token is not None
     escrow, token = web.escrow, view.token
     units = sum(view.milestones[index].amount for index in indices)
     found: list[tuple[str, str]] = []

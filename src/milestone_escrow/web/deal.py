@@ -12,7 +12,7 @@ from milestone_escrow.chain.node.networks import Network
 from milestone_escrow.documents.check.power import powers
 from milestone_escrow.documents.files.signed_agreement import PARTIES
 from milestone_escrow.documents.when import format_relative, format_time
-from milestone_escrow.oracle.viewing import AgreementView, MilestoneView
+from milestone_escrow.oracle.viewing import DocumentedView, MilestoneView
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import Split, Status, held
 from milestone_escrow.web.shapes import Deal, Shown, Stage, Sums, Told
@@ -35,7 +35,7 @@ TONES = {
 
 
 def deal(
-    view: AgreementView,
+    view: DocumentedView,
     network: Network,
     now: int,
     *,
@@ -48,8 +48,7 @@ def deal(
 ) -> Deal:
     """What the page of an agreement says to `viewer`; the document must be known. `changes` are
     the change orders that wait, by digest, with who has signed each."""
-    assert view.signed is not None
-    agreement, bound = view.signed.agreement, view.signed.bound
+    agreement, bound = view.agreement, view.bound
     standings = tuple(
         Standing(bound, stage.planned, stage.state, now, _paid_out(paid.get(stage.index, ())))
         for stage in view.views
@@ -86,10 +85,9 @@ def deal(
     )
 
 
-def _change(view: AgreementView, digest: bytes, signers: Sequence[Address]) -> tuple[str, str]:
+def _change(view: DocumentedView, digest: bytes, signers: Sequence[Address]) -> tuple[str, str]:
     """Where a change order is, and who has signed it."""
-    assert view.signed is not None
-    names = listed([words.person(view.signed.bound, account) for account in signers])
+    names = listed([words.person(view.bound, account) for account in signers])
     return f"/a/0x{view.id.hex()}/amend/0x{digest.hex()}", names or "nobody yet"
 
 
@@ -172,10 +170,9 @@ def _paid_out(payouts: Sequence[MilestonePaid]) -> Split:
 
 
 def _history(
-    view: AgreementView, network: Network, events: Sequence[Event], recall: Recall
+    view: DocumentedView, network: Network, events: Sequence[Event], recall: Recall
 ) -> tuple[Told, ...]:
-    assert view.signed is not None
-    teller, zone = Teller(view.signed.bound, events, recall), view.signed.agreement.timezone
+    teller, zone = Teller(view.bound, events, recall), view.agreement.timezone
     told: list[Told] = []
     for event in events:
         who, text = teller.tell(event)

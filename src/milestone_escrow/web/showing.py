@@ -13,7 +13,7 @@ from milestone_escrow.oracle.evidence.listing import Entry, listing
 from milestone_escrow.oracle.policies.gather import gather
 from milestone_escrow.oracle.proposals import offers, splits
 from milestone_escrow.oracle.signing.waiting import Waiting, open_attestations
-from milestone_escrow.oracle.viewing import AgreementView
+from milestone_escrow.oracle.viewing import DocumentedView
 from milestone_escrow.protocol.acts import Resolution, Verdict
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
 from milestone_escrow.protocol.receivables import Offer
@@ -30,7 +30,7 @@ _SAID = {
 
 def shown_of(
     connection: Connection,
-    view: AgreementView,
+    view: DocumentedView,
     index: int,
     now: int,
     viewer: Address | None = None,
@@ -64,24 +64,22 @@ def size_of(count: int) -> str:
     return f"{value:.0f} {_UNITS[unit]}" if unit == 0 else f"{value:.1f} {_UNITS[unit]}"
 
 
-def _file(view: AgreementView, entry: Entry) -> File:
-    assert view.signed is not None
+def _file(view: DocumentedView, entry: Entry) -> File:
     digest = entry.sha256.hex()
     return File(
         name=entry.name,
         kind=entry.kind.replace("_", " "),
         size=size_of(entry.size),
         sha256=digest,
-        by=person(view.signed.bound, entry.supplied_by),
-        when=format_time(entry.added_at, view.signed.agreement.timezone),
+        by=person(view.bound, entry.supplied_by),
+        when=format_time(entry.added_at, view.agreement.timezone),
         href=f"/v1/evidence/{digest}" if entry.stored else "",
     )
 
 
-def _split(view: AgreementView, signed: SignedAct, viewer: Address | None) -> Proposal:
-    assert view.signed is not None
+def _split(view: DocumentedView, signed: SignedAct, viewer: Address | None) -> Proposal:
     assert isinstance(signed.act, Resolution)
-    act, bound = signed.act, view.signed.bound
+    act, bound = signed.act, view.bound
     (by,) = signed.signatures
     sides = (view.terms.buyer, view.payee(act.milestone))
     answers = viewer in sides and viewer != by
@@ -97,10 +95,9 @@ def _split(view: AgreementView, signed: SignedAct, viewer: Address | None) -> Pr
     )
 
 
-def _offer(view: AgreementView, signed: SignedAct, viewer: Address | None) -> Proposal:
-    assert view.signed is not None
+def _offer(view: DocumentedView, signed: SignedAct, viewer: Address | None) -> Proposal:
     assert isinstance(signed.act, Offer)
-    act, bound = signed.act, view.signed.bound
+    act, bound = signed.act, view.bound
     (by,) = signed.signatures
     anyone = act.financier == ZERO_ADDRESS
     whom = "whoever buys it" if anyone else person(bound, act.financier)
@@ -122,14 +119,12 @@ def _digest(signed: SignedAct) -> str:
     return "0x" + signed.typed_data.digest().hex()
 
 
-def _time(view: AgreementView, moment: int) -> str:
-    assert view.signed is not None
-    return format_time(moment, view.signed.agreement.timezone)
+def _time(view: DocumentedView, moment: int) -> str:
+    return format_time(moment, view.agreement.timezone)
 
 
-def _signed(view: AgreementView, waiting: Waiting) -> Iterator[str]:
-    assert view.signed is not None
-    names = ", ".join(person(view.signed.bound, account) for account in waiting.said_by)
+def _signed(view: DocumentedView, waiting: Waiting) -> Iterator[str]:
+    names = ", ".join(person(view.bound, account) for account in waiting.said_by)
     said = _SAID[waiting.attestation.verdict]
     reason = waiting.words.get("reason")
     because = f": “{reason}”" if reason else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from milestone_escrow.oracle.viewing import AgreementView
+from milestone_escrow.oracle.viewing import DocumentedView
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.web.shapes import Todo
 from milestone_escrow.words import standing as words
@@ -31,7 +31,7 @@ ACTS = frozenset(
 
 
 def todos(
-    view: AgreementView, standings: Sequence[Standing], viewer: Address | None
+    view: DocumentedView, standings: Sequence[Standing], viewer: Address | None
 ) -> tuple[Todo, ...]:
     """What can be done now: the viewer's own first, then what the deal waits for, by urgency."""
     if not view.opened_block:
@@ -46,7 +46,7 @@ def todos(
     return tuple(_together(_todo(view, task, standing, viewer) for task, standing in found))
 
 
-def _splits(view: AgreementView, standing: Standing) -> Iterator[Task]:
+def _splits(view: DocumentedView, standing: Standing) -> Iterator[Task]:
     """Either side may propose to the other how what is held is divided."""
     if not standing.held:
         return
@@ -66,7 +66,7 @@ def _together(todos: Iterable[Todo]) -> Iterator[Todo]:
         yield replace(alike[0], who=listed([todo.who for todo in alike]))
 
 
-def _todo(view: AgreementView, task: Task, standing: Standing, viewer: Address | None) -> Todo:
+def _todo(view: DocumentedView, task: Task, standing: Standing, viewer: Address | None) -> Todo:
     is_yours = viewer is not None and task.account in (viewer, None)
     who = words.person(standing.bound, task.account) if task.account else "anyone"
     href = f"/a/0x{view.id.hex()}/{standing.planned.index}/{task.verb}"

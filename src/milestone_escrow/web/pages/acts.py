@@ -12,11 +12,12 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from milestone_escrow.chain.node.rpc import RpcError
+from milestone_escrow.deals.absent import Absent
 from milestone_escrow.documents.values import read_account
 from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.problems import Problem
 from milestone_escrow.oracle.api.viewers import Asking, Viewer
-from milestone_escrow.oracle.viewing import AgreementView
+from milestone_escrow.oracle.viewing import DocumentedView, documented
 from milestone_escrow.papers.contract import contract_pdf
 from milestone_escrow.protocol.lifecycle import held
 from milestone_escrow.web.codes import codes
@@ -30,11 +31,11 @@ from milestone_escrow.web.steps.amending import amend
 from milestone_escrow.web.steps.attesting import attest
 from milestone_escrow.web.steps.settling import settle
 from milestone_escrow.web.steps.signing import sign_agreement
-from milestone_escrow.web.steps.wish import Step, Table, Wish
+from milestone_escrow.web.steps.visit import Visit, WalletStep
 
 router = APIRouter(route_class=CarefulRoute)
 
-STEPS: Mapping[str, Callable[[Table], Step]] = {
+STEPS: Mapping[str, Callable[[Visit], WalletStep]] = {
     "fund": paying.fund,
     "sign": sign_agreement,
     "attest": attest,
@@ -63,8 +64,8 @@ Text = Annotated[str, Field(max_length=5_000)]
 Hexed = Annotated[str, Field(pattern=r"^0x(?:[0-9a-fA-F]{2}){1,8192}$")]
 
 
-class WishBody(BaseModel):
-    """What the page sends; see `Wish`."""
+class StepBody(BaseModel):
+    """What the page sends; see `Visit`."""
 
     model_config = ConfigDict(extra="forbid")
     verb: Text
@@ -88,7 +89,6 @@ def sign(agreement_id: str, web: Web, viewer: Asking) -> HTMLResponse:
 @router.get("/a/{agreement_id}/contract.pdf")
 def contract(agreement_id: str, web: Web, viewer: Asking) -> Response:
     view = with_document(web, agreement_id, viewer)
-    assert view.signed is not None
     signed = view.signed
     url = f"{web.api.settings.origin}/a/0x{view.id.hex()}"
     content = contract_pdf(
@@ -106,20 +106,23 @@ def act(agreement_id: str, milestone: int, verb: str, web: Web, viewer: Asking) 
 
 
 @router.post("/web/a/{agreement_id}/step")
-def step(agreement_id: str, body: WishBody, web: Web, viewer: Asking) -> JSONResponse:
+def step(agreement_id: str, body: StepBody, web: Web, viewer: Asking) -> JSONResponse:
     """What the wallet is asked next."""
     view = with_document(web, agreement_id, viewer)
     if body.verb not in STEPS:
         raise Problem(404, f"the page knows no '{body.verb[:40]}'")
-    wish = Wish(
+    visit = Visit(
+        view.signed,
+        web.escrow.acting_as(Absent(read_account(body.account))),
+        web,
+        view,
         body.verb,
-        read_account(body.account),
         body.milestone,
         body.fields,
         {name: bytes.fromhex(value[2:]) for name, value in body.signed.items()},
         body.held,
     )
-    return JSONResponse(STEPS[body.verb](Table(web, view, wish)).to_json())
+    return JSONResponse(STEPS[body.verb](visit).to_json())
 
 
 @router.get("/web/a/{agreement_id}/codes")
@@ -171,25 +174,24 @@ def network_of(web: WebDeps) -> dict[str, object]:
     return found | ({"blockExplorerUrls": [network.explorer]} if network.explorer else {})
 
 
-def with_document(web: WebDeps, agreement_id: str, viewer: Viewer) -> AgreementView:
+def with_document(web: WebDeps, agreement_id: str, viewer: Viewer) -> DocumentedView:
     """The agreement with its text, for whoever may read it.
 
     Raises:
         Problem: 401 for strangers, 404.
     """
-    view = find(web, agreement_id, viewer)
-    if view.signed is None:
+    view = documented(find(web, agreement_id, viewer))
+    if view is None:
         raise Problem(401, "this is for the agreement's own people", hint="sign in first")
     return view
 
 
 def _form(
-    web: WebDeps, view: AgreementView, viewer: Viewer, verb: str, index: int | None
+    web: WebDeps, view: DocumentedView, viewer: Viewer, verb: str, index: int | None
 ) -> HTMLResponse:
     deal = of(web, view, viewer)
     stage = deal.stages[index] if index is not None else None
     agreement = view.agreement
-    assert agreement is not None
     left = held(view.milestones[index], view.states[index]) if index is not None else 0
     unfunded = [
         shown

@@ -15,7 +15,7 @@ from milestone_escrow.oracle.api.problems import Problem
 from milestone_escrow.oracle.api.rendering import payouts
 from milestone_escrow.oracle.api.viewers import Asking, Viewer
 from milestone_escrow.oracle.signing.counting import words_behind
-from milestone_escrow.oracle.viewing import AgreementView
+from milestone_escrow.oracle.viewing import AgreementView, DocumentedView, documented
 from milestone_escrow.web.deal import deal
 from milestone_escrow.web.deps import Web, WebDeps
 from milestone_escrow.web.rendering import page
@@ -28,16 +28,16 @@ router = APIRouter(route_class=CarefulRoute)
 @router.get("/a/{agreement_id}")
 def show(agreement_id: str, web: Web, viewer: Asking) -> HTMLResponse:
     view = find(web, agreement_id, viewer)
-    if view.signed is None:
-        return page("bare.html", viewer, here="", view=view, network=web.api.settings.network)
-    return page("agreement.html", viewer, here="", deal=of(web, view, viewer))
+    if known := documented(view):
+        return page("agreement.html", viewer, here="", deal=of(web, known, viewer))
+    return page("bare.html", viewer, here="", view=view, network=web.api.settings.network)
 
 
 @router.get("/a/{agreement_id}/live")
 def live(agreement_id: str, web: Web, viewer: Asking) -> HTMLResponse:
     """The part of the page that changes, which the page puts in place when told of an event."""
-    view = find(web, agreement_id, viewer)
-    if view.signed is None:
+    view = documented(find(web, agreement_id, viewer))
+    if view is None:
         raise Problem(404, "the document of this agreement is not known here")
     return page("live.html", viewer, deal=of(web, view, viewer))
 
@@ -54,7 +54,7 @@ def find(web: WebDeps, agreement_id: str, viewer: Viewer) -> AgreementView:
     return viewers.visible(viewers.find(web.api, "0x" + digits.lower(), viewer), viewer)
 
 
-def of(web: WebDeps, view: AgreementView, viewer: Viewer) -> Deal:
+def of(web: WebDeps, view: DocumentedView, viewer: Viewer) -> Deal:
     with web.api.store.reading() as connection:
         now = web.api.chain_now(connection)
         paid = payouts(connection, view.id)

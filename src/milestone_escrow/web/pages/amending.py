@@ -13,7 +13,7 @@ from milestone_escrow.oracle import proposals
 from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.problems import Problem
 from milestone_escrow.oracle.api.viewers import Asking, Viewer, require_person
-from milestone_escrow.oracle.viewing import AgreementView
+from milestone_escrow.oracle.viewing import DocumentedView
 from milestone_escrow.web.deps import Web, WebDeps
 from milestone_escrow.web.pages.acts import network_of, with_document
 from milestone_escrow.web.pages.agreement import of
@@ -28,7 +28,6 @@ router = APIRouter(route_class=CarefulRoute)
 @router.get("/a/{agreement_id}/amend")
 def write(agreement_id: str, web: Web, viewer: Asking) -> HTMLResponse:
     view = _changeable(web, agreement_id, viewer)
-    assert view.agreement is not None
     text = text_of(view.agreement)
     return page("amend.html", viewer, here="", deal=of(web, view, viewer), text=text)
 
@@ -60,7 +59,6 @@ def order(agreement_id: str, body: DraftBody, web: Web, viewer: Asking) -> JSONR
 @router.get("/a/{agreement_id}/amend/{digest}")
 def show(agreement_id: str, digest: str, web: Web, viewer: Asking) -> HTMLResponse:
     view = with_document(web, agreement_id, viewer)
-    assert view.signed is not None
     with web.api.store.reading() as connection:
         change = proposals.change(connection, view.id, digest, web.api.wallets)
     found: ChangeOrder | None = None
@@ -69,7 +67,7 @@ def show(agreement_id: str, digest: str, web: Web, viewer: Asking) -> HTMLRespon
         found = order_now(web, view, change)
     except EscrowError as error:
         trouble = str(error)
-    bound = view.signed.bound
+    bound = view.bound
     return page(
         "change.html",
         viewer,
@@ -88,7 +86,7 @@ def show(agreement_id: str, digest: str, web: Web, viewer: Asking) -> HTMLRespon
     )
 
 
-def _changeable(web: WebDeps, agreement_id: str, viewer: Viewer) -> AgreementView:
+def _changeable(web: WebDeps, agreement_id: str, viewer: Viewer) -> DocumentedView:
     """An open agreement, for one of its own people.
 
     Raises:

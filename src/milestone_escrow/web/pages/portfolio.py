@@ -13,7 +13,7 @@ from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.rendering import payouts
 from milestone_escrow.oracle.api.viewers import Asking, Viewer, require_account
-from milestone_escrow.oracle.viewing import AgreementView
+from milestone_escrow.oracle.viewing import DocumentedView
 from milestone_escrow.protocol.lifecycle import held
 from milestone_escrow.web.cashflow import Chart, charts
 from milestone_escrow.web.deal import deal as deal_of
@@ -69,7 +69,6 @@ def as_csv(web: Web, viewer: Asking) -> Response:
     )
     for view in _views(web, viewer):
         agreement = view.agreement
-        assert agreement is not None
         role = view.role_of(viewer.account or "")
         for stage in view.views:
             due = stage.planned.due if stage.planned else None
@@ -110,14 +109,14 @@ def _rows(web: WebDeps, viewer: Viewer) -> tuple[tuple[Row, ...], tuple[Chart, .
     return tuple(rows), charts(views, events)
 
 
-def _views(web: WebDeps, viewer: Viewer) -> list[AgreementView]:
+def _views(web: WebDeps, viewer: Viewer) -> list[DocumentedView]:
     with web.api.store.reading() as connection:
         ids = viewing.ids_of(connection, viewer.account)[:MOST]
-        return [view for view in viewing.agreements(connection, ids) if view.signed]
+        views = map(viewing.documented, viewing.agreements(connection, ids))
+        return [view for view in views if view]
 
 
-def _plain(view: AgreementView, units: int) -> str:
-    assert view.agreement is not None
+def _plain(view: DocumentedView, units: int) -> str:
     return view.agreement.amount(units).rpartition(" ")[0].replace(",", "")
 
 

@@ -4,88 +4,97 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from milestone_escrow.chain.contract.verbs import Verbs
+from milestone_escrow.deals import deeds
+from milestone_escrow.deals.collecting import finalization
+from milestone_escrow.deals.rights import (
+    APPROVE,
+    FINALIZE,
+    REFUND,
+    RULE,
+    SUBMIT,
+    Right,
+    dispute_of,
+)
 from milestone_escrow.documents.files.signed_act import reason_hash, reason_words
 from milestone_escrow.errors import UsageError
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.evidence.listing import manifest
 from milestone_escrow.oracle.evidence.manifests import manifest_hash
-from milestone_escrow.protocol.lifecycle import held
-from milestone_escrow.web.steps.wish import Step, Table, send
+from milestone_escrow.protocol.lifecycle import Split
+from milestone_escrow.web.steps.visit import Visit, WalletStep, send, send_deeds, sentences
 
 
-def submit(table: Table) -> Step:
+def submit(visit: Visit) -> WalletStep:
     """The payee says that it is done, with the evidence that is here."""
-    with table.web.api.store.reading() as connection:
-        evidence = manifest_hash(manifest(connection, table.view.id, table.index))
-    prepared = _verbs(table).submit(table.view, table.index, evidence)
-    return send("act", "State that it is done", prepared, "The review begins with it.")
+    _require(visit, SUBMIT)
+    with visit.web.api.store.reading() as connection:
+        evidence = manifest_hash(manifest(connection, visit.view.id, visit.index))
+    return send_deeds(visit, "State that it is done", deeds.submission(visit.here, evidence, {}))
 
 
-def dispute(table: Table) -> Step:
-    reason = table.wish.text("reason")
-    _keep(table, reason)
-    prepared = _verbs(table).dispute(table.view, table.index, reason_hash(reason))
-    return send("act", "Object", prepared, f"Your reason is hashed: “{reason}”")
+def dispute(visit: Visit) -> WalletStep:
+    _require(visit, dispute_of(visit.here))
+    reason = _kept_reason(visit)
+    return send_deeds(visit, "Object", deeds.dispute(visit.here, reason))
 
 
-def rule(table: Table) -> Step:
-    reason, to_payee, to_buyer = table.wish.text("reason"), *_split(table)
-    _keep(table, reason)
-    prepared = _verbs(table).rule(table.view, table.index, to_payee, to_buyer, reason_hash(reason))
-    return send(
-        "act",
-        "Rule",
-        prepared,
-        f"{table.amount(to_payee)} go to the payee, {table.amount(to_buyer)} to the buyer.",
-    )
+def rule(visit: Visit) -> WalletStep:
+    _require(visit, RULE)
+    result = split_of(visit)
+    return send_deeds(visit, "Rule", deeds.ruling(visit.here, result, _kept_reason(visit)))
 
 
-def approve(table: Table) -> Step:
-    amount = table.units("amount")
-    prepared = _verbs(table).approve(table.view, table.index, amount)
-    shown = table.amount(_held(table) if amount is None else amount)
-    return send("act", f"Pay {shown}", prepared, "It is paid at once and cannot be taken back.")
+def approve(visit: Visit) -> WalletStep:
+    _require(visit, APPROVE)
+    units = _part(visit)
+    return send_deeds(visit, f"Pay {visit.amount(units)}", deeds.approval(visit.here, units))
 
 
-def refund(table: Table) -> Step:
-    amount = table.units("amount")
-    prepared = _verbs(table).refund(table.view, table.index, amount)
-    shown = table.amount(_held(table) if amount is None else amount)
-    return send("act", f"Give {shown} back", prepared, "It goes back to the buyer at once.")
+def refund(visit: Visit) -> WalletStep:
+    _require(visit, REFUND)
+    units = _part(visit)
+    title = f"Give {visit.amount(units)} back"
+    return send_deeds(visit, title, deeds.giving_back(visit.here, units))
 
 
-def finalize(table: Table) -> Step:
-    prepared = _verbs(table).finalize(table.view, table.index)
-    return send("act", "Let time decide", prepared, "Anybody may do this; it pays what is agreed.")
+def finalize(visit: Visit) -> WalletStep:
+    _require(visit, FINALIZE)
+    action = finalization(visit, [visit.here])
+    return send("act", "Let time decide", action.prepare(), *sentences(action.will))
 
 
-def _verbs(table: Table) -> Verbs:
-    return table.web.escrow.prepare_for(table.wish.account)
+def split_of(visit: Visit) -> Split:
+    """What was typed for the payee; the rest is the buyer's.
+
+    Raises:
+        UsageError: it is nothing, or more than is held.
+    """
+    to_payee, left = visit.units("to_payee"), visit.here.held
+    if to_payee is None or to_payee > left:
+        raise UsageError(f"the payee can be given 0 to {visit.amount(left)}", hint="write how much")
+    return Split(to_payee, left - to_payee)
 
 
-def _held(table: Table) -> int:
-    return held(table.view.milestones[table.index], table.view.states[table.index])
+def _require(visit: Visit, right: Right) -> None:
+    right.require(visit.here)
+    right.require_of(visit.here, visit.account)
 
 
-def _split(table: Table) -> tuple[int, int]:
-    """What was typed for the payee; the rest is the buyer's."""
-    to_payee, waits = table.units("to_payee"), _held(table)
-    if to_payee is None or to_payee > waits:
-        raise UsageError(
-            f"the payee can be given 0 to {table.amount(waits)}", hint="write how much"
-        )
-    return to_payee, waits - to_payee
+def _part(visit: Visit) -> int:
+    """What was typed; all that is held otherwise."""
+    typed = visit.units("amount")
+    return visit.here.held if typed is None else typed
 
 
-def _keep(table: Table, reason: str) -> None:
-    """So that everybody who reads the agreement here can read the reason, too."""
-    api = table.web.api
+def _kept_reason(visit: Visit) -> str:
+    """The reason, which everybody who reads the agreement here can read from now on."""
+    reason, api = visit.text("reason"), visit.web.api
     with api.store.transaction() as connection:
         viewing.keep_words(connection, reason_hash(reason), reason_words(reason), api.now())
+    return reason
 
 
-ACTS: Mapping[str, Callable[[Table], Step]] = {
+ACTS: Mapping[str, Callable[[Visit], WalletStep]] = {
     "submit": submit,
     "dispute": dispute,
     "rule": rule,

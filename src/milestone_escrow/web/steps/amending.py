@@ -10,19 +10,17 @@ from milestone_escrow.documents.files.signed_change import SignedChange
 from milestone_escrow.documents.when import format_time
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.oracle import proposals, viewing
-from milestone_escrow.oracle.viewing import AgreementView
+from milestone_escrow.oracle.viewing import DocumentedView
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.web.deps import WebDeps
 from milestone_escrow.web.steps import paying
-from milestone_escrow.web.steps.proposing import VALID_FOR
-from milestone_escrow.web.steps.wish import Step, Table, done, send, sign
+from milestone_escrow.web.steps.visit import VALID_FOR, Visit, WalletStep, done, send, sign
 from milestone_escrow.words.listing import listed
-from milestone_escrow.words.standing import person
 
 NAME = "amendment"
 
 
-def written(web: WebDeps, view: AgreementView, text: str) -> tuple[SignedChange, ChangeOrder]:
+def written(web: WebDeps, view: DocumentedView, text: str) -> tuple[SignedChange, ChangeOrder]:
     """The change order that a new text comes to, as the chain has the agreement now.
 
     Raises:
@@ -52,13 +50,12 @@ def written(web: WebDeps, view: AgreementView, text: str) -> tuple[SignedChange,
     return SignedChange.of(old, signed, order), order
 
 
-def order_now(web: WebDeps, view: AgreementView, change: SignedChange) -> ChangeOrder:
+def order_now(web: WebDeps, view: DocumentedView, change: SignedChange) -> ChangeOrder:
     """A change order that can still be carried out.
 
     Raises:
         EscrowError: it has been, it has expired, or something else has happened meanwhile.
     """
-    assert view.agreement is not None
     if web.escrow.is_open(change.new.id):
         raise EscrowError("this change order has been carried out")
     if web.escrow.now() > change.valid_until:
@@ -73,60 +70,49 @@ def order_now(web: WebDeps, view: AgreementView, change: SignedChange) -> Change
         ) from error
 
 
-def amend(table: Table) -> Step:
+def amend(visit: Visit) -> WalletStep:
     """Ask for a signature that is missing; the last one sends, unless only the buyer can pay."""
-    digest = table.wish.text("order")
-    with table.web.api.store.reading() as connection:
-        change = proposals.change(connection, table.view.id, digest, table.web.api.wallets)
-    order = order_now(table.web, table.view, change)
-    account, missing = table.wish.account, _missing(change, order)
+    digest = visit.text("order")
+    with visit.web.api.store.reading() as connection:
+        change = proposals.change(connection, visit.view.id, digest, visit.web.api.wallets)
+    order = order_now(visit.web, visit.view, change)
+    account, missing = visit.account, _missing(change, order)
     others = [one for one in missing if one != account]
-    can_pay = not order.money.pulled or account == table.view.terms.buyer
+    can_pay = not order.money.pulled or account == visit.view.terms.buyer
     if not others and can_pay:
-        return _send(table, change, order)
+        return _send(visit, change, order)
     if account not in missing:
         signed = account in change.signatures
         said = "has signed this change order already" if signed else "need not sign it"
-        waits = listed([_name(table, one) for one in missing or (table.view.terms.buyer,)])
-        raise UsageError(f"{_name(table, account)} {said}", hint=f"it waits for {waits}")
-    if NAME not in table.wish.signed:
+        waits = listed([visit.person(one) for one in missing or (visit.view.terms.buyer,)])
+        raise UsageError(f"{visit.person(account)} {said}", hint=f"it waits for {waits}")
+    if NAME not in visit.answers:
         lines = (*order.effects(), "Signing costs nothing, and moves nothing by itself.")
         return sign(NAME, "Sign the change order", change.typed_data, *lines, held={})
-    change = change.add(account, table.wish.signed[NAME], table.web.api.wallets)
-    api = table.web.api
+    change = change.add(account, visit.answers[NAME], visit.web.api.wallets)
+    api = visit.web.api
     with api.store.transaction() as connection:
         proposals.keep_change(connection, change, account, api.now())
-    waits = listed([_name(table, one) for one in others or [table.view.terms.buyer]])
+    waits = listed([visit.person(one) for one in others or [visit.view.terms.buyer]])
     return done("Signed", f"Now it waits for {waits}, who finds it on the agreement's page.")
 
 
-def _send(table: Table, change: SignedChange, order: ChangeOrder) -> Step:
-    pulled, by = order.money.pulled, None
-    if pulled:
-        paying.require_balance(table, pulled)
-        token, account = paying.token_of(table), table.wish.account
-        if "permit" in table.wish.signed:
-            by = paying.signed_permit(table, pulled)
-        elif table.web.escrow.allowance(token, account) < pulled:
-            if "permit" in paying.ways(table):
-                line = f"It costs nothing; the next step uses it to pay {table.amount(pulled)} in."
-                return paying.permit(table, pulled, line)
-            allowance = paying.allow(table, pulled, "only when you fund or change something here")
-            assert allowance is not None
-            return allowance
-    verbs = table.web.escrow.prepare_for(table.wish.account)
-    prepared = verbs.amend(table.view, order.amendment, change.signatures, permit=by)
-    api = table.web.api
+def _send(visit: Visit, change: SignedChange, order: ChangeOrder) -> WalletStep:
+    needed, by = order.money.pulled, None
+    if needed:
+        paying.require_balance(visit, needed)
+        uses = f"It costs nothing; the next step uses it to pay {visit.amount(needed)} in."
+        found = paying.pulled(visit, needed, uses, "only when you fund or change something here")
+        if isinstance(found, WalletStep):
+            return found
+        by = found
+    prepared = visit.verbs.amend(visit.bound, order.amendment, change.signatures, permit=by)
+    api = visit.web.api
     with api.store.transaction() as connection:
         # Its text must be known here before its opening is seen on chain.
-        viewing.register(connection, change.new, by=table.wish.account, now=api.now())
+        viewing.register(connection, change.new, by=visit.account, now=api.now())
     return send("act", "Carry the change out", prepared, *order.effects())
 
 
 def _missing(change: SignedChange, order: ChangeOrder) -> tuple[Address, ...]:
     return tuple(who for who in dict.fromkeys(order.signers) if who not in change.signatures)
-
-
-def _name(table: Table, account: Address) -> str:
-    assert table.view.signed is not None
-    return person(table.view.signed.bound, account)

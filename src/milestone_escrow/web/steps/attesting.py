@@ -10,7 +10,7 @@ from milestone_escrow.oracle.signing.attestation_json import attestation_data, r
 from milestone_escrow.oracle.signing.intake import take
 from milestone_escrow.oracle.signing.waiting import open_attestations
 from milestone_escrow.protocol.acts import Attestation, Verdict
-from milestone_escrow.web.steps.wish import Step, Table, done, sign
+from milestone_escrow.web.steps.visit import Visit, WalletStep, done, sign
 
 VERDICTS = {
     "accept": Verdict.ACCEPTED,
@@ -19,69 +19,69 @@ VERDICTS = {
 }
 
 
-def attest(table: Table) -> Step:
+def attest(visit: Visit) -> WalletStep:
     """Ask for the signature; with it, take the verdict in."""
-    if "attestation" in table.wish.signed:
-        return _taken(table)
-    attestation = _wanted(table)
-    data = attestation.typed_data(table.web.escrow.domain)
+    if "attestation" in visit.answers:
+        return _taken(visit)
+    attestation = _wanted(visit)
+    data = attestation.typed_data(visit.escrow.domain)
     said = {
-        Verdict.ACCEPTED: f"You certify {table.amount(attestation.amount)}.",
+        Verdict.ACCEPTED: f"You certify {visit.amount(attestation.amount)}.",
         Verdict.RETURNED: "You return it for rework; nothing is paid, nothing ends.",
         Verdict.REJECTED: "You reject it; unless somebody objects, the buyer is refunded.",
     }[attestation.verdict]
-    held = {**attestation_data(attestation), "reason": _reason(table)}
+    held = {**attestation_data(attestation), "reason": _reason(visit)}
     return sign("attestation", "Sign the verdict", data, said, "Signing costs nothing.", held=held)
 
 
-def _wanted(table: Table) -> Attestation:
-    word = table.wish.text("verdict")
+def _wanted(visit: Visit) -> Attestation:
+    word = visit.text("verdict")
     if word not in VERDICTS:
         raise UsageError("that is no verdict", hint="accept, return or reject")
-    verdict, words = VERDICTS[word], _words(table)
-    amount = table.units("amount") if verdict is Verdict.ACCEPTED else 0
+    verdict, words = VERDICTS[word], _words(visit)
+    amount = visit.units("amount") if verdict is Verdict.ACCEPTED else 0
     evidence = words_hash(words)
-    new = table.web.escrow.attestation(
-        table.view, table.index, verdict, amount=amount, evidence_hash=evidence
+    new = visit.escrow.attestation(
+        visit.view, visit.index, verdict, amount=amount, evidence_hash=evidence
     )
-    with table.web.api.store.reading() as connection:
-        waiting = open_attestations(connection, table.view.id, table.index)
+    with visit.web.api.store.reading() as connection:
+        waiting = open_attestations(connection, visit.view.id, visit.index)
     for one in waiting:
         other = one.attestation
         same = (other.verdict, other.amount, other.evidence_hash) == (verdict, new.amount, evidence)
-        if same and table.wish.account in one.missing:
+        if same and visit.account in one.missing:
             return other
     return new
 
 
-def _reason(table: Table) -> str:
-    wanted = table.wish.fields.get("verdict") in ("return", "reject")
-    return table.wish.text("reason", wanted=wanted)
+def _reason(visit: Visit) -> str:
+    wanted = visit.fields.get("verdict") in ("return", "reject")
+    return visit.text("reason", wanted=wanted)
 
 
-def _words(table: Table) -> dict[str, object]:
-    with table.web.api.store.reading() as connection:
-        files = manifest(connection, table.view.id, table.index)
-    return words_of(files if files.files else None, _reason(table))
+def _words(visit: Visit) -> dict[str, object]:
+    with visit.web.api.store.reading() as connection:
+        files = manifest(connection, visit.view.id, visit.index)
+    return words_of(files if files.files else None, _reason(visit))
 
 
-def _taken(table: Table) -> Step:
-    held = dict(table.wish.held.get("attestation", {}))
+def _taken(visit: Visit) -> WalletStep:
+    held = dict(visit.held.get("attestation", {}))
     held.pop("reason", None)
-    attestation, signature = read_attestation(held), table.wish.signed["attestation"]
-    api, escrow = table.web.api, table.web.escrow
+    attestation, signature = read_attestation(held), visit.answers["attestation"]
+    api, escrow = visit.web.api, visit.escrow
     with api.store.transaction() as connection:
-        view = viewing.agreement(connection, table.view.id)
+        view = viewing.agreement(connection, visit.view.id)
         outcome = take(
             connection,
             escrow.domain,
             view,
             attestation,
-            {table.wish.account: signature},
+            {visit.account: signature},
             api.chain_now(connection),
-            words=_words(table),
+            words=_words(visit),
             contract_signs=api.contract_signature,
-            actor=table.wish.account,
+            actor=visit.account,
         )
     if not outcome.is_taken:
         raise EscrowError(outcome.reason or "the verdict was not taken")

@@ -13,46 +13,46 @@ from milestone_escrow.protocol.paying import (
     SignedAuthorization,
     SignedPermit,
 )
-from milestone_escrow.web.steps.wish import Step, Table, done, send, sign
+from milestone_escrow.web.steps.visit import Visit, WalletStep, done, send, sign
 
 WAYS: tuple[Way, ...] = ("permit", "authorization", "allowance")
 
 
-def fund(table: Table) -> Step:
+def fund(visit: Visit) -> WalletStep:
     """The next step of paying in the chosen milestones, and of opening the agreement first."""
-    chosen = _chosen(table)
-    is_open = table.web.escrow.is_open(table.view.id)
+    chosen = _chosen(visit)
+    is_open = visit.escrow.is_open(visit.view.id)
     if is_open:
-        unfunded = set(table.web.escrow.unfunded(table.view))
+        unfunded = set(visit.escrow.unfunded(visit.view))
         chosen = tuple(index for index in chosen if index in unfunded)
         if not chosen:
             return done("Paid in", "Everything that you chose is funded.")
     else:
-        _require_consents(table)
-    needed = sum(table.view.milestones[index].amount for index in chosen)
+        _require_consents(visit)
+    needed = sum(visit.view.milestones[index].amount for index in chosen)
     title = "Fund" if is_open else "Open and fund"
-    require_balance(table, needed)
-    way = _way(table, needed)
+    require_balance(visit, needed)
+    way = _way(visit, needed)
     if way == "allowance":
-        return _by_allowance(table, chosen, needed, title)
-    if way not in table.wish.signed:
-        return _consent(table, way, chosen, needed)
-    return _with_signature(table, way, chosen, needed, title)
+        return _by_allowance(visit, chosen, needed, title)
+    if way not in visit.answers:
+        return _consent(visit, way, chosen, needed)
+    return _with_signature(visit, way, chosen, needed, title)
 
 
-def ways(table: Table) -> tuple[Way, ...]:
+def ways(visit: Visit) -> tuple[Way, ...]:
     """How this account can pay, the best first."""
     # Few tokens take a contract's signature, and none says whether it does.
-    if not signs_by_key(table.web.escrow.node, table.wish.account):
+    if not signs_by_key(visit.escrow.node, visit.account):
         return ("allowance",)
-    support = table.web.escrow.token_support(table.view.terms.token)
+    support = visit.escrow.token_support(visit.view.terms.token)
     return tuple(way for way in WAYS if way in support.ways)
 
 
-def _chosen(table: Table) -> tuple[int, ...]:
+def _chosen(visit: Visit) -> tuple[int, ...]:
     """The milestones that were ticked, by index; all where none is named."""
-    text = table.wish.text("milestones", wanted=False)
-    count = len(table.view.milestones)
+    text = visit.text("milestones", wanted=False)
+    count = len(visit.view.milestones)
     return ticked(text, count) if text else tuple(range(count))
 
 
@@ -68,83 +68,93 @@ def ticked(text: str, count: int) -> tuple[int, ...]:
     return tuple(sorted({int(part) for part in parts}))
 
 
-def _way(table: Table, needed: int) -> Way:
-    possible = ways(table)
-    wanted = table.wish.text("way", wanted=False)
+def _way(visit: Visit, needed: int) -> Way:
+    possible = ways(visit)
+    wanted = visit.text("way", wanted=False)
     if wanted:
         if wanted not in possible:
             raise UsageError(
                 f"this account cannot pay by {wanted}", hint=f"it can by {', '.join(possible)}"
             )
         return wanted
-    escrow, token = table.web.escrow, token_of(table)
-    if escrow.allowance(token, table.wish.account) >= needed:
+    escrow, token = visit.escrow, visit.view.token
+    if escrow.allowance(token, visit.account) >= needed:
         return "allowance"
     return possible[0]
 
 
-def _by_allowance(table: Table, chosen: tuple[int, ...], needed: int, title: str) -> Step:
-    allowance = allow(table, needed, "only when you fund this agreement")
-    return allowance or _fund(table, chosen, title, {})
+def _by_allowance(visit: Visit, chosen: tuple[int, ...], needed: int, title: str) -> WalletStep:
+    allowance = allow(visit, needed, "only when you fund this agreement")
+    return allowance or _fund(visit, chosen, title, {})
 
 
-def allow(table: Table, needed: int, when: str) -> Step | None:
+def allow(visit: Visit, needed: int, when: str) -> WalletStep | None:
     """The transaction that lets the contract take so much, where it may not yet."""
-    escrow, token = table.web.escrow, token_of(table)
-    if escrow.allowance(token, table.wish.account) >= needed:
+    escrow, token = visit.escrow, visit.view.token
+    if escrow.allowance(token, visit.account) >= needed:
         return None
     return send(
         "allowance",
-        f"Allow {table.amount(needed)}",
-        escrow.prepare_for(table.wish.account).allow(token, needed),
-        f"The contract {escrow.contract} may then take {table.amount(needed)} of yours, and "
+        f"Allow {visit.amount(needed)}",
+        visit.verbs.allow(token, needed),
+        f"The contract {escrow.contract} may then take {visit.amount(needed)} of yours, and "
         f"{when}.",
     )
 
 
-def _consent(table: Table, way: Way, chosen: tuple[int, ...], needed: int) -> Step:
-    line = f"It costs nothing; the next step uses it to pay {table.amount(needed)} in."
+def _consent(visit: Visit, way: Way, chosen: tuple[int, ...], needed: int) -> WalletStep:
+    line = f"It costs nothing; the next step uses it to pay {visit.amount(needed)} in."
     if way == "permit":
-        return permit(table, needed, line)
-    escrow = table.web.escrow
-    domain = escrow.token_domain(table.view.terms.token, way)
-    allowed = escrow.authorization(table.view, chosen, table.wish.account)
+        return permit(visit, needed, line)
+    escrow = visit.escrow
+    domain = escrow.token_domain(visit.view.terms.token, way)
+    allowed = escrow.authorization(visit.view, chosen, visit.account)
     held = {
         "value": str(allowed.value),
         "valid_after": allowed.valid_after,
         "valid_before": allowed.valid_before,
         "nonce": "0x" + allowed.nonce.hex(),
     }
-    title = f"Authorize {table.amount(needed)}"
+    title = f"Authorize {visit.amount(needed)}"
     return sign(way, title, allowed.typed_data(domain), line, held=held)
 
 
-def permit(table: Table, needed: int, line: str) -> Step:
+def permit(visit: Visit, needed: int, line: str) -> WalletStep:
     """The signature that lets the contract take so much (EIP-2612)."""
-    escrow, token = table.web.escrow, table.view.terms.token
-    wanted = escrow.permit(token, needed, table.wish.account)
+    escrow, token = visit.escrow, visit.view.terms.token
+    wanted = escrow.permit(token, needed, visit.account)
     held = {"value": str(wanted.value), "nonce": wanted.nonce, "deadline": wanted.deadline}
     data = wanted.typed_data(escrow.token_domain(token, "permit"))
-    return sign("permit", f"Permit {table.amount(needed)}", data, line, held=held)
+    return sign("permit", f"Permit {visit.amount(needed)}", data, line, held=held)
 
 
-def signed_permit(table: Table, needed: int) -> SignedPermit:
+def pulled(visit: Visit, needed: int, uses: str, when: str) -> SignedPermit | WalletStep | None:
+    """What lets the contract take so much in the next transaction: the wallet's permit, None where
+    it may already; or else what the wallet is asked for that."""
+    if "permit" in visit.answers:
+        return signed_permit(visit, needed)
+    if "permit" in ways(visit) and visit.escrow.allowance(visit.view.token, visit.account) < needed:
+        return permit(visit, needed, uses)
+    return allow(visit, needed, when)
+
+
+def signed_permit(visit: Visit, needed: int) -> SignedPermit:
     """The permit that the wallet signed, as the page held it.
 
     Raises:
         UsageError: it is of another sum, or the page does not know it any more.
     """
-    held = _held(table, "permit", needed)
+    held = _held(visit, "permit", needed)
     try:
         nonce, deadline = int(held["nonce"]), int(held["deadline"])
     except (KeyError, ValueError, TypeError):
         raise _forgotten() from None
-    signed = Permit(table.wish.account, table.web.escrow.contract, needed, nonce, deadline)
-    return SignedPermit(signed, table.wish.signed["permit"])
+    signed = Permit(visit.account, visit.escrow.contract, needed, nonce, deadline)
+    return SignedPermit(signed, visit.answers["permit"])
 
 
-def _held(table: Table, way: Way, needed: int) -> Mapping[str, Any]:
-    held = table.wish.held.get(way, {})
+def _held(visit: Visit, way: Way, needed: int) -> Mapping[str, Any]:
+    held = visit.held.get(way, {})
     if str(held.get("value")) != str(needed):
         raise UsageError("something else was signed than is paid now", hint="start again")
     return held
@@ -155,15 +165,15 @@ def _forgotten() -> UsageError:
 
 
 def _with_signature(
-    table: Table, way: Way, chosen: tuple[int, ...], needed: int, title: str
-) -> Step:
+    visit: Visit, way: Way, chosen: tuple[int, ...], needed: int, title: str
+) -> WalletStep:
     if way == "permit":
-        return _fund(table, chosen, title, {"permit": signed_permit(table, needed)})
-    held, account = _held(table, way, needed), table.wish.account
+        return _fund(visit, chosen, title, {"permit": signed_permit(visit, needed)})
+    held, account = _held(visit, way, needed), visit.account
     try:
         allowed = Authorization(
             account,
-            table.web.escrow.contract,
+            visit.escrow.contract,
             needed,
             int(held["valid_after"]),
             int(held["valid_before"]),
@@ -171,41 +181,39 @@ def _with_signature(
         )
     except (KeyError, ValueError, TypeError):
         raise _forgotten() from None
-    signed = SignedAuthorization(allowed, table.wish.signed[way])
-    return _fund(table, chosen, title, {"authorization": signed})
+    signed = SignedAuthorization(allowed, visit.answers[way])
+    return _fund(visit, chosen, title, {"authorization": signed})
 
 
-def _fund(table: Table, chosen: tuple[int, ...], title: str, by: dict[str, Any]) -> Step:
-    verbs = table.web.escrow.prepare_for(table.wish.account)
-    needed = sum(table.view.milestones[index].amount for index in chosen)
+def _fund(visit: Visit, chosen: tuple[int, ...], title: str, by: dict[str, Any]) -> WalletStep:
+    verbs = visit.verbs
+    needed = sum(visit.view.milestones[index].amount for index in chosen)
     lines: tuple[str, ...] = (
-        f"{table.amount(needed)} leave your account and wait in the contract.",
+        f"{visit.amount(needed)} leave your account and wait in the contract.",
     )
     deposits = [
-        table.view.milestones[index].amount
+        visit.view.milestones[index].amount
         for index in chosen
-        if table.view.milestones[index].is_deposit
+        if visit.view.milestones[index].is_deposit
     ]
     if deposits:
-        lines += (f"The deposit of {table.amount(sum(deposits))} is paid at once.",)
-    if not table.web.escrow.is_open(table.view.id):
-        signed = table.view.signed
+        lines += (f"The deposit of {visit.amount(sum(deposits))} is paid at once.",)
+    if not visit.escrow.is_open(visit.view.id):
+        signed = visit.view.signed
         signatures = dict(signed.signatures) if signed else {}
-        return send("fund", title, verbs.open(table.view, signatures, chosen, **by), *lines)
+        return send("fund", title, verbs.open(visit.view, signatures, chosen, **by), *lines)
     if "authorization" in by:
-        return send("fund", title, verbs.fund_authorized(table.view, chosen, **by), *lines)
-    return send("fund", title, verbs.fund(table.view, chosen, **by), *lines)
+        return send("fund", title, verbs.fund_authorized(visit.view, chosen, **by), *lines)
+    return send("fund", title, verbs.fund(visit.view, chosen, **by), *lines)
 
 
-def _require_consents(table: Table) -> None:
+def _require_consents(visit: Visit) -> None:
     """Opening needs both parties: by signature, or by sending it."""
-    signed = table.view.signed
-    people = {"buyer": table.view.terms.buyer, "supplier": table.view.terms.supplier}
+    signed = visit.view.signed
+    people = {"buyer": visit.view.terms.buyer, "supplier": visit.view.terms.supplier}
     have = set(signed.signatures) if signed else set()
     missing = [
-        role
-        for role, account in people.items()
-        if role not in have and account != table.wish.account
+        role for role, account in people.items() if role not in have and account != visit.account
     ]
     if missing:
         raise UsageError(
@@ -214,15 +222,10 @@ def _require_consents(table: Table) -> None:
         )
 
 
-def require_balance(table: Table, needed: int) -> None:
-    has = table.web.escrow.balance(token_of(table), table.wish.account)
+def require_balance(visit: Visit, needed: int) -> None:
+    has = visit.escrow.balance(visit.view.token, visit.account)
     if has < needed:
         raise UsageError(
-            f"{table.wish.account} has {table.amount(has)}, and {table.amount(needed)} are needed",
+            f"{visit.account} has {visit.amount(has)}, and {visit.amount(needed)} are needed",
             hint="choose fewer milestones, or another account",
         )
-
-
-def token_of(table: Table) -> Any:
-    assert table.view.token is not None
-    return table.view.token

@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
+from milestone_escrow.deals import receivables
+from milestone_escrow.deals.rights import require_assignable, require_holder
 from milestone_escrow.documents.values import read_account
-from milestone_escrow.documents.when import format_time
-from milestone_escrow.errors import EscrowError, UsageError
+from milestone_escrow.errors import UsageError
 from milestone_escrow.oracle import proposals
-from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
-from milestone_escrow.protocol.lifecycle import end, payee
-from milestone_escrow.protocol.receivables import ASSIGNABLE, Offer
+from milestone_escrow.protocol.eip712 import ZERO_ADDRESS
+from milestone_escrow.protocol.lifecycle import Role
+from milestone_escrow.protocol.receivables import Offer
 from milestone_escrow.web.steps import paying
-from milestone_escrow.web.steps.proposing import (
-    VALID_FOR,
-    keep,
-    left_of,
-    number,
-    state_of,
-)
-from milestone_escrow.web.steps.wish import Step, Table, done, send, sign
-from milestone_escrow.words.standing import person
+from milestone_escrow.web.steps.proposing import keep
+from milestone_escrow.web.steps.visit import Visit, WalletStep, done, send, sign
+from milestone_escrow.words.standing import when
 
 NAME = "offer"
 
 
-def offer(table: Table) -> Step:
+def offer(visit: Visit) -> WalletStep:
     """Ask the payee's signature under a price; with it, keep the offer for whoever may buy."""
-    _require_open(table)
-    seller = payee(table.view.terms, state_of(table))
-    if table.wish.account != seller:
-        raise UsageError(
-            f"{table.wish.account} is not the payee here",
-            hint=f"{_name(table, seller)} can sell what it pays",
-        )
-    if NAME in table.wish.signed:
-        return _offered(table)
-    act = _wanted(table)
+    require_assignable(visit.here)
+    require_holder(visit.here, Role.PAYEE, "sells it", visit.account)
+    if NAME in visit.answers:
+        return _offered(visit)
+    act = _wanted(visit)
     held = {
         "financier": act.financier,
         "price": str(act.price),
@@ -42,117 +32,73 @@ def offer(table: Table) -> Step:
         "sequence": act.sequence,
         "valid_until": act.valid_until,
     }
-    assert table.view.agreement is not None
-    until = format_time(act.valid_until, table.view.agreement.timezone)
     return sign(
         NAME,
-        f"Offer it for {table.amount(act.price)}",
-        act.typed_data(table.web.escrow.domain),
-        f"{_buyer_of(table, act)} becomes the payee of {table.amount(act.held)} by paying you "
-        f"{table.amount(act.price)} in the same moment.",
-        f"The offer stands until {until}, or until anything else happens to the milestone; "
-        "it cannot be taken back before.",
+        f"Offer it for {visit.amount(act.price)}",
+        act.typed_data(visit.escrow.domain),
+        f"{_buyer_of(visit, act)} becomes the payee of {visit.amount(act.held)} by paying you "
+        f"{visit.amount(act.price)} in the same moment.",
+        f"The offer stands until {when(visit.here, act.valid_until)}, or until anything else "
+        "happens to the milestone; it cannot be taken back before.",
         held=held,
     )
 
 
-def buy(table: Table) -> Step:
+def buy(visit: Visit) -> WalletStep:
     """The financier's next step: let the contract take the price, then buy."""
-    _require_open(table)
-    with table.web.api.store.reading() as connection:
-        now = table.web.api.chain_now(connection)
-        found = proposals.offers(connection, table.view, table.index, now)
-    signed = proposals.named(found, table.wish.text("offer"))
-    act, seller = signed.act, payee(table.view.terms, state_of(table))
+    require_assignable(visit.here)
+    with visit.web.api.store.reading() as connection:
+        now = visit.web.api.chain_now(connection)
+        found = proposals.offers(connection, visit.view, visit.index, now)
+    signed = proposals.named(found, visit.text("offer"))
+    act, seller = signed.act, visit.here.payee
     assert isinstance(act, Offer)
-    account = table.wish.account
-    if act.financier not in (ZERO_ADDRESS, account):
-        raise UsageError(
-            f"the offer is to {_name(table, act.financier)} alone",
-            hint="ask the payee for an offer to you, or to anyone",
-        )
-    if account == seller:
-        raise UsageError("this is yours already", hint="nobody buys from oneself")
-    _require_may_own(table, account)
-    paying.require_balance(table, act.price)
-    verbs = table.web.escrow.prepare_for(account)
-    signature = signed.signatures[seller]
-    by = None
-    token = paying.token_of(table)
-    if "permit" in table.wish.signed:
-        by = paying.signed_permit(table, act.price)
-    elif table.web.escrow.allowance(token, account) < act.price:
-        if "permit" in paying.ways(table):
-            line = f"It costs nothing; the next step uses it to pay {table.amount(act.price)}."
-            return paying.permit(table, act.price, line)
-        allowance = paying.allow(table, act.price, "only when you buy or fund something here")
-        assert allowance is not None
-        return allowance
+    receivables.require_buyer(visit.here, act, visit.account)
+    paying.require_balance(visit, act.price)
+    uses = f"It costs nothing; the next step uses it to pay {visit.amount(act.price)}."
+    by = paying.pulled(visit, act.price, uses, "only when you buy or fund something here")
+    if isinstance(by, WalletStep):
+        return by
     return send(
         "act",
-        f"Buy for {table.amount(act.price)}",
-        verbs.buy_receivable(table.view, act, signature, permit=by),
-        f"{table.amount(act.price)} go from you to {_name(table, seller)} at once, and cannot be "
+        f"Buy for {visit.amount(act.price)}",
+        visit.verbs.buy_receivable(visit.bound, act, signed.signatures[seller], permit=by),
+        f"{visit.amount(act.price)} go from you to {visit.person(seller)} at once, and cannot be "
         "taken back.",
-        f"From then on you are the payee of {table.amount(act.held)}; the page of the agreement "
+        f"From then on you are the payee of {visit.amount(act.held)}; the page of the agreement "
         "says who can still stop it.",
     )
 
 
-def _wanted(table: Table) -> Offer:
-    price, left, state = table.units("price"), left_of(table), state_of(table)
+def _wanted(visit: Visit) -> Offer:
+    price, left = visit.units("price"), visit.here.held
     if price is None or not 1 <= price <= left:
         raise UsageError(
-            f"the price can be up to {table.amount(left)}", hint="write for how much you sell it"
+            f"the price can be up to {visit.amount(left)}", hint="write for how much you sell it"
         )
-    text = table.wish.text("financier", wanted=False)
+    text = visit.text("financier", wanted=False)
     financier = read_account(text) if text else ZERO_ADDRESS
-    if financier == table.wish.account:
+    if financier == visit.account:
         raise UsageError("this is yours already", hint="name somebody else, or nobody for anyone")
-    _require_may_own(table, financier)
-    until = table.web.escrow.now() + VALID_FOR
-    return Offer(table.view.id, table.index, financier, price, left, state.sequence, until)
+    receivables.require_may_own(visit.here, financier)
+    return receivables.offer(visit.here, financier, price, visit.until)
 
 
-def _offered(table: Table) -> Step:
-    financier = table.wish.held.get(NAME, {}).get("financier", "")
+def _offered(visit: Visit) -> WalletStep:
+    financier = str(visit.held.get(NAME, {}).get("financier", ""))
     names = ("price", "held", "sequence", "valid_until")
-    values = tuple(number(table, NAME, name) for name in names)
-    who = ZERO_ADDRESS if financier == ZERO_ADDRESS else read_account(str(financier))
-    act = Offer(table.view.id, table.index, who, *values)
-    keep(table, act, NAME)
+    who = ZERO_ADDRESS if financier == ZERO_ADDRESS else read_account(financier)
+    values = (visit.number(NAME, name) for name in names)
+    act = Offer(visit.view.id, visit.index, who, *values)
+    keep(visit, act, NAME)
     return done(
         "Offered",
-        f"{_buyer_of(table, act)} can buy it on the agreement's page for "
-        f"{table.amount(act.price)}.",
+        f"{_buyer_of(visit, act)} can buy it on the agreement's page for "
+        f"{visit.amount(act.price)}.",
         "Whoever has no role in the agreement needs a link to read it, which the parties make at "
         "the foot of its page.",
     )
 
 
-def _require_open(table: Table) -> None:
-    state = state_of(table)
-    over = end(table.view.milestones[table.index], state)
-    if state.status not in ASSIGNABLE or table.web.escrow.now() >= over:
-        raise EscrowError(
-            "what this milestone pays cannot change hands now",
-            hint="it can while it is funded and not decided, rejected or disputed",
-        )
-
-
-def _require_may_own(table: Table, account: Address) -> None:
-    terms = table.view.terms
-    if account in (terms.arbiter, *terms.verifiers) and account != ZERO_ADDRESS:
-        raise UsageError(
-            f"{_name(table, account)} decides about this money and may not own it",
-            hint="verifiers and arbiter hold no receivables of their agreement",
-        )
-
-
-def _buyer_of(table: Table, act: Offer) -> str:
-    return "Whoever buys it" if act.financier == ZERO_ADDRESS else _name(table, act.financier)
-
-
-def _name(table: Table, account: Address) -> str:
-    assert table.view.signed is not None
-    return person(table.view.signed.bound, account)
+def _buyer_of(visit: Visit, act: Offer) -> str:
+    return "Whoever buys it" if act.financier == ZERO_ADDRESS else visit.person(act.financier)
