@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from importlib.metadata import packages_distributions, requires
-from pathlib import Path
 
 import pytest
 
-SRC = Path(__file__).resolve().parents[2] / "src"
-PACKAGE = "milestone_escrow"
-
-# From the basement up. A room imports itself and rooms on lower floors, never its neighbours.
-FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"errors"}),
-    frozenset({"protocol"}),
-    frozenset({"documents"}),
-    frozenset({"keys", "chain"}),
-    frozenset({"words"}),
-    frozenset({"deals"}),
-    frozenset({"library"}),
-    frozenset({"sandbox", "oracle", "papers"}),
-    frozenset({"web"}),
-    frozenset({"cli"}),
-)
-
-# The library is the house's front door: the package itself and the modules at its top.
-FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+from tools import house
+from tools.house import FLOOR_OF, PACKAGE, room_of
 
 # What only some rooms may import, as prefixes of module names below the package.
 DANGERS: dict[str, tuple[str, ...]] = {
@@ -58,32 +38,13 @@ HEAVY = (
     "solcx", "sqlalchemy", "web3",
 )  # fmt: skip
 
-FILES = {
-    ".".join(path.relative_to(SRC / PACKAGE).with_suffix("").parts): path
-    for path in sorted((SRC / PACKAGE).rglob("*.py"))
-}
-
-
-def room_of(module: str) -> str:
-    """The room of a module below the package: `chain.rpc` lives in chain, `escrow` in library."""
-    first = module.split(".")[0]
-    return first if first in FLOOR_OF else "library"
-
-
-def imports(path: Path) -> Iterator[str]:
-    """Absolute names of what a file imports; `from a import b` counts as `a.b`."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}:{node.lineno} imports relatively"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+FILES = house.files()
 
 
 @pytest.mark.parametrize("module", FILES)
 def test_imports_go_down_only(module: str) -> None:
     own = room_of(module)
-    for name in imports(FILES[module]):
+    for name in names(module):
         head, _, rest = name.partition(".")
         if head != PACKAGE or room_of(rest) == own or rest == "__version__":
             continue
@@ -93,7 +54,7 @@ def test_imports_go_down_only(module: str) -> None:
 
 @pytest.mark.parametrize("module", FILES)
 def test_dangers_stay_in_their_rooms(module: str) -> None:
-    for name in imports(FILES[module]):
+    for name in names(module):
         allowed = DANGERS.get(name.split(".")[0])
         assert allowed is None or f"{module}.".startswith(allowed), f"{module} imports {name}"
 
@@ -108,8 +69,8 @@ def test_every_imported_distribution_is_declared() -> None:
     lines = [line for line in requires("milestone-escrow") or () if not DEVELOPMENT.search(line)]
     declared = {normal(re.split(r"[^\w.-]", line)[0]) for line in lines}
     owners = packages_distributions()
-    for module, path in FILES.items():
-        for name in imports(path):
+    for module in FILES:
+        for name in names(module):
             head = name.split(".")[0]
             if head == PACKAGE or head in sys.stdlib_module_names:
                 continue
@@ -127,6 +88,11 @@ def test_help_loads_nothing_heavy() -> None:
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "Usage" in run.stdout
     assert not set(HEAVY) & set(run.stderr.split())
+
+
+def names(module: str) -> list[str]:
+    """What a file imports, for type checkers as well."""
+    return [item.name for item in house.imports(FILES[module])]
 
 
 def normal(distribution: str) -> str:
