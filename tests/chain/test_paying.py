@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pytest
@@ -19,6 +19,7 @@ from milestone_escrow.keys import DevSigner
 from milestone_escrow.protocol.eip712 import Address, Domain
 from milestone_escrow.protocol.lifecycle import Status
 from milestone_escrow.protocol.paying import SignedAuthorization
+from milestone_escrow.protocol.signatures import compact
 from milestone_escrow.protocol.terms import DAY
 from tests.chain.conftest import AMOUNT
 from tests.chain.tokens import call, consents, deploy, in_token
@@ -135,6 +136,24 @@ def test_a_permit_that_the_token_refuses_says_why(
     paying.chain.warp(2 * DAY)
     with pytest.raises(ContractError, match="the permit was valid until"):
         paying.prepare.fund(opened, [1], permit=signed)
+
+
+@pytest.mark.parametrize(
+    "form", [compact, lambda s: s[:64] + bytes([s[64] - 27])], ids=["64 bytes", "v 0/1"]
+)
+def test_tokens_get_signatures_as_they_take_them(
+    paying: Escrow,
+    opened: OpenedAgreement,
+    stranger: DevSigner,
+    form: Callable[[bytes], bytes],
+) -> None:
+    permit = paying.sign_permit(paying.token("USDC").address, AMOUNT)
+    other = replace(permit, signature=form(permit.signature))
+    assert other.signature != permit.signature
+    assert paying.prepare.fund(opened, [1], permit=other).gas > 0
+    given = paying.sign_authorization(opened, [1, 2], valid_for=DAY)
+    other_given = replace(given, signature=form(given.signature))
+    assert paying.acting_as(stranger).fund_authorized(opened, [1, 2], other_given).events
 
 
 def test_a_permit_works_only_for_who_sends(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.eip712 import Address, Domain, Field, Message, Struct, TypedData
 from milestone_escrow.protocol.hashing import keccak
+from milestone_escrow.protocol.signatures import normalized
 from milestone_escrow.protocol.terms import Milestone
 
 PERMIT = Struct(
@@ -89,7 +90,7 @@ class Authorization:
 
 @dataclass(frozen=True, slots=True)
 class SignedPermit:
-    """A permit and its owner's signature, 65 bytes."""
+    """A permit and its owner's signature, 64 or 65 bytes in whatever form wallets write."""
 
     permit: Permit
     signature: bytes
@@ -99,14 +100,15 @@ class SignedPermit:
         """The signature in the form that tokens take.
 
         Raises:
-            UsageError: it is not 65 bytes; a contract wallet cannot sign a permit.
+            UsageError: it is neither 64 nor 65 bytes; a contract wallet cannot sign a permit.
         """
-        if len(self.signature) != 65:
+        signature = normalized(self.signature)
+        if len(signature) != 65:
             raise UsageError(
                 f"a permit's signature has 65 bytes, not {len(self.signature)}",
                 hint="a contract wallet pays by allowance or by authorization",
             )
-        return self.signature[64], self.signature[:32], self.signature[32:64]
+        return signature[64], signature[:32], signature[32:64]
 
 
 @dataclass(frozen=True, slots=True)

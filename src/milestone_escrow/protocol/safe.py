@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.eip712 import Address, BareDomain, Field, Struct, TypedData
-from milestone_escrow.protocol.signatures import normalized, recover
+from milestone_escrow.protocol.signatures import normalized, signer_of
 
 SAFE_MESSAGE = Struct("SafeMessage", (Field("bytes", "message"),))
 
@@ -27,7 +27,7 @@ def owner_of(message: TypedData, signature: bytes) -> Address:
     Raises:
         UsageError: nobody's; only owners that sign by key are known here.
     """
-    found = recover(message.digest(), normalized(signature)) if len(signature) in (64, 65) else None
+    found = signer_of(message.digest(), signature)
     if found is None:
         raise UsageError(
             "this is no owner's signature of that message",

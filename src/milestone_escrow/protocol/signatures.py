@@ -11,6 +11,7 @@ from milestone_escrow.protocol.eip712 import Address, TypedData
 from milestone_escrow.protocol.hashing import keccak
 
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+_WRAPPED = bytes.fromhex("6492" * 16)
 
 
 class Signer(Protocol):
@@ -105,6 +106,50 @@ def normalized(signature: bytes) -> bytes:
     return signature
 
 
+def by_key(account: Address, digest: bytes, signature: bytes) -> bytes | None:
+    """The signature in 65 bytes with v as 27 or 28, in whatever form (v as 0 or 1, EIP-2098) the
+    account's key made it; None where it did not.
+
+    Only of signatures that are the key's own: the last byte of a contract wallet's, such as a
+    Safe's, means something else.
+    """
+    if len(signature) not in (64, 65):
+        return None
+    usual = normalized(signature)
+    return usual if recover(digest, usual) == account else None
+
+
+def signer_of(digest: bytes, signature: bytes) -> Address | None:
+    """The account whose key signed `digest`, in whatever form; None where none can have."""
+    return recover(digest, normalized(signature)) if len(signature) in (64, 65) else None
+
+
+def unwrapped(signature: bytes) -> bytes:
+    """What a contract takes of a signature that its wallet made before it was deployed (ERC-6492):
+    without the wrapping that says how to deploy it. Others stay as they are."""
+    if not is_wrapped(signature):
+        return signature
+    from eth_abi.abi import decode
+    from eth_abi.exceptions import DecodingError
+
+    try:
+        _, _, inner = decode(["address", "bytes", "bytes"], signature[: -len(_WRAPPED)])
+    except (DecodingError, OverflowError):
+        return signature
+    return bytes(inner)
+
+
+def is_wrapped(signature: bytes) -> bool:
+    """Whether a wallet signed before it was deployed (ERC-6492)."""
+    return signature.endswith(_WRAPPED)
+
+
+def settled(account: Address, digest: bytes, signature: bytes) -> bytes:
+    """The one form in which an account's signature is kept, shown and sent, whatever its wallet
+    wrote; what its key did not make stays as its contract takes it."""
+    return by_key(account, digest, signature) or unwrapped(signature)
+
+
 def is_signed(
     chain_id: int,
     account: Address,
@@ -120,9 +165,9 @@ def is_signed(
     Raises:
         EscrowError: `wallets` cannot ask.
     """
-    if len(signature) == 65 and recover(digest, signature) == account:
+    if by_key(account, digest, signature):
         return True
-    return wallets is not None and wallets.accepts(chain_id, account, digest, signature)
+    return wallets is not None and wallets.accepts(chain_id, account, digest, unwrapped(signature))
 
 
 def compact(signature: bytes) -> bytes:

@@ -87,7 +87,9 @@ def test_the_same_again_is_fine_after_it_was_settled(store: Store, deal: Deal) -
     assert post(store, deal, attestation, INSPECTOR).known == (INSPECTOR.address,)
 
 
-@pytest.mark.parametrize("form", [compact, bytes], ids=["64", "65"])
+@pytest.mark.parametrize(
+    "form", [compact, bytes, lambda s: s[:64] + bytes([s[64] - 27])], ids=["64", "65", "v 0/1"]
+)
 def test_takes_both_forms_of_a_signature(
     form: Callable[[bytes], bytes], store: Store, deal: Deal
 ) -> None:
@@ -96,6 +98,9 @@ def test_takes_both_forms_of_a_signature(
     with store.transaction() as connection:
         outcome = take(connection, DOMAIN, deal.view(store), attestation, signed, NOW)
     assert outcome.added == (INSPECTOR.address,)
+    with store.reading() as connection:
+        (stored,) = connection.execute(select(t.signatures.c.signature)).scalars()
+    assert stored == sign(attestation, INSPECTOR)[INSPECTOR.address]
 
 
 def test_signatures_without_names_are_recovered(store: Store, deal: Deal) -> None:

@@ -56,8 +56,10 @@ def test_the_cost_is_that_of_the_chosen_milestones() -> None:
 
 def test_a_contract_wallets_signature_is_no_permit() -> None:
     assert SignedPermit(PERMITTED, b"\1" * 64 + b"\x1b").vrs == (27, b"\1" * 32, b"\1" * 32)
-    with pytest.raises(UsageError, match="65 bytes, not 64"):
-        _ = SignedPermit(PERMITTED, b"\1" * 64).vrs
+    assert SignedPermit(PERMITTED, b"\1" * 64).vrs == (27, b"\1" * 32, b"\1" * 32)
+    assert SignedPermit(PERMITTED, b"\1" * 64 + b"\1").vrs == (28, b"\1" * 32, b"\1" * 32)
+    with pytest.raises(UsageError, match="65 bytes, not 130"):
+        _ = SignedPermit(PERMITTED, b"\1" * 130).vrs
 
 
 def test_a_wrong_value_is_refused_before_it_is_hashed() -> None:

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+from eth_abi.abi import decode, encode
+from eth_abi.exceptions import DecodingError
 from eth_account import Account
 from hypothesis import given
 from hypothesis import strategies as st
 
 from milestone_escrow.errors import UsageError
-from milestone_escrow.protocol.signatures import compact, recover
+from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.protocol.signatures import (
+    by_key,
+    compact,
+    is_signed,
+    is_wrapped,
+    recover,
+    settled,
+    signer_of,
+    unwrapped,
+)
 from tests.contracts.support.people import ORDER, join, malleable, person
 
 DIGEST = b"\x5a" * 32
+_MAGIC = bytes.fromhex("6492" * 16)
 SIGNER = person("inspector")
 SIGNATURE = SIGNER.sign(DIGEST)
 
@@ -84,3 +99,72 @@ def test_compact_keeps_r_and_s_and_folds_v() -> None:
     assert short[:32] == SIGNATURE[:32]
     assert short[32] >> 7 == SIGNATURE[64] - 27
     assert short[33:] == SIGNATURE[33:64]
+
+
+def zero_based(signature: bytes) -> bytes:
+    return signature[:64] + bytes([signature[64] - 27])
+
+
+def wrapped(signature: bytes) -> bytes:
+    """As a wallet signs that is not deployed yet (ERC-6492)."""
+    factory = "0x" + "ca" * 20
+    return encode(["address", "bytes", "bytes"], [factory, b"deploy", signature]) + _MAGIC
+
+
+FORMS = pytest.mark.parametrize(
+    "form", [bytes, zero_based, compact], ids=["v 27/28", "v 0/1", "EIP-2098"]
+)
+
+
+@FORMS
+def test_every_form_of_a_keys_signature_settles_to_one(form: Callable[[bytes], bytes]) -> None:
+    assert settled(SIGNER.address, DIGEST, form(SIGNATURE)) == SIGNATURE
+    assert by_key(SIGNER.address, DIGEST, form(SIGNATURE)) == SIGNATURE
+    assert signer_of(DIGEST, form(SIGNATURE)) == SIGNER.address
+    assert is_signed(1, SIGNER.address, DIGEST, form(SIGNATURE))
+
+
+@FORMS
+def test_somebody_elses_signature_stays_as_it_is(form: Callable[[bytes], bytes]) -> None:
+    """A contract wallet's last byte means something of its own: a Safe's 1 is a standing approval,
+    not a recovery bit."""
+    wallet = person("stranger").address
+    assert settled(wallet, DIGEST, form(SIGNATURE)) == form(SIGNATURE)
+    assert by_key(wallet, DIGEST, form(SIGNATURE)) is None
+    assert not is_signed(1, wallet, DIGEST, form(SIGNATURE))
+
+
+@pytest.mark.parametrize("length", [0, 1, 63, 66, 130])
+def test_other_lengths_are_no_keys(length: int) -> None:
+    assert by_key(SIGNER.address, DIGEST, b"\1" * length) is None
+    assert signer_of(DIGEST, b"\1" * length) is None
+
+
+@given(inner=st.binary(max_size=300))
+def test_a_wallet_that_signed_before_its_deployment_is_unwrapped(inner: bytes) -> None:
+    assert is_wrapped(wrapped(inner))
+    assert settled(SIGNER.address, DIGEST, wrapped(inner)) == inner
+
+
+@given(start=st.binary(max_size=200))
+def test_what_only_ends_like_a_wrapping_stays(start: bytes) -> None:
+    assert unwrapped(start + _MAGIC) in (start + _MAGIC, *decoded(start))
+
+
+def decoded(start: bytes) -> list[bytes]:
+    try:
+        return [decode(["address", "bytes", "bytes"], start)[2]]
+    except (DecodingError, OverflowError):
+        return []
+
+
+def test_a_contract_is_asked_about_what_it_takes() -> None:
+    asked: list[bytes] = []
+
+    class Asked:
+        def accepts(self, chain: int, account: Address, digest: bytes, signature: bytes) -> bool:
+            asked.append(signature)
+            return True
+
+    assert is_signed(1, "0x" + "C0" * 20, DIGEST, wrapped(b"inner"), Asked())
+    assert asked == [b"inner"]

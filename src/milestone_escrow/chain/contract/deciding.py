@@ -25,7 +25,7 @@ from milestone_escrow.chain.send.transactions import Prepared
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.acts import Attestation, Resolution
 from milestone_escrow.protocol.eip712 import ZERO_HASH, Address
-from milestone_escrow.protocol.signatures import recover
+from milestone_escrow.protocol.signatures import signer_of
 
 
 class DecidingVerbs(Preparer):
@@ -182,7 +182,7 @@ def by_verifier(
         UsageError: somebody signed who is not allowed to verify `what`.
     """
     if not isinstance(signatures, Mapping):
-        signatures = {recover(digest, one) or "an unknown account": one for one in signatures}
+        signatures = {signer_of(digest, one) or "an unknown account": one for one in signatures}
     verifiers = agreement.terms.verifiers
     strangers = [account for account in signatures if account not in allowed]
     if strangers:

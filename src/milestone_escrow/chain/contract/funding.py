@@ -26,6 +26,7 @@ from milestone_escrow.protocol.paying import (
     authorization_nonce,
     cost,
 )
+from milestone_escrow.protocol.signatures import settled
 from milestone_escrow.protocol.terms import agreement_typed_data
 from milestone_escrow.protocol.token import Token
 
@@ -171,7 +172,8 @@ class FundingVerbs(Preparer):
                 "the authorization was signed for another agreement, or for other milestones of it",
                 hint="ask the payer to sign one for exactly these",
             )
-        values = (given.payer, given.valid_after, given.valid_before, signed.signature)
+        signature = self._of_payer(agreement.terms.token, signed)
+        values = (given.payer, given.valid_after, given.valid_before, signature)
         return call(
             "fundWithAuthorization",
             terms_tuple(agreement.terms),
@@ -179,6 +181,14 @@ class FundingVerbs(Preparer):
             chosen,
             values,
         )
+
+    def _of_payer(self, token: Address, signed: SignedAuthorization) -> bytes:
+        """The authorization's signature in the form that tokens take."""
+        domain = self._reader.token_support(token).domain
+        if domain is None:
+            return signed.signature
+        given = signed.authorization
+        return settled(given.payer, given.typed_data(domain).digest(), signed.signature)
 
     def _consents(self, agreement: OpenAgreement, signatures: Mapping[str, bytes]) -> list[bytes]:
         terms = agreement.terms

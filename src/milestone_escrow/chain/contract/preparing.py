@@ -21,7 +21,7 @@ from milestone_escrow.chain.send.transactions import Prepared, Transactor
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import held
-from milestone_escrow.protocol.signatures import compact, recover
+from milestone_escrow.protocol.signatures import by_key, compact, unwrapped
 from milestone_escrow.protocol.token import Token
 
 MilestoneName: TypeAlias = "int | str"
@@ -127,6 +127,5 @@ def call(function: str, *values: object) -> bytes:
 
 def shortened(digest: bytes, account: Address, signature: bytes) -> bytes:
     """The 64-byte form where the account signs by key; a contract wallet's bytes stay as given."""
-    if len(signature) == 65 and recover(digest, signature) == account:
-        return compact(signature)
-    return signature
+    own = by_key(account, digest, signature)
+    return compact(own) if own else unwrapped(signature)

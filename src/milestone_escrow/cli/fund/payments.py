@@ -21,7 +21,7 @@ from milestone_escrow.documents.files.payment import SignedPayment, load_payment
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import Role, Split, Status, Verb
-from milestone_escrow.protocol.signatures import recover
+from milestone_escrow.protocol.signatures import by_key
 from milestone_escrow.words.standing import (
     Standing,
     amount,
@@ -212,8 +212,8 @@ def _require_payable(desk: Desk, first: Standing, payment: SignedPayment, file: 
     domain = desk.escrow.token_domain(desk.bound.token.address, "authorization")
     digest, signature = given.typed_data(domain).digest(), payment.signed.signature
     # A contract wallet's signature has any length, and only its token can check it.
-    by_key = len(signature) == 65 and signs_by_key(desk.escrow.node, given.payer)
-    if by_key and recover(digest, signature) != given.payer:
+    short = len(signature) in (64, 65) and signs_by_key(desk.escrow.node, given.payer)
+    if short and not by_key(given.payer, digest, signature):
         raise EscrowError(
             f"{file} is not signed by {person(desk.bound, given.payer)}",
             hint="ask the payer for the file again",

@@ -16,7 +16,7 @@ from milestone_escrow.documents.values import checksum_address
 from milestone_escrow.errors import UsageError
 from milestone_escrow.oracle.signing.examining import ContractCheck
 from milestone_escrow.protocol.eip712 import Address
-from milestone_escrow.protocol.signatures import recover, text_digest
+from milestone_escrow.protocol.signatures import by_key, text_digest, unwrapped
 
 MAX_BYTES = 4_000
 # Wallets and servers disagree on the time by this much without anybody's fault.
@@ -182,12 +182,6 @@ def require_for(message: SignIn, expected: Expected, now: int) -> None:
 def is_signed(message: SignIn, signature: bytes, contract: ContractCheck | None = None) -> bool:
     """Whether the account signed: by its key, or as a contract, where one can be asked."""
     signed = text_digest(message.text())
-    if len(signature) in (64, 65):
-        # Some wallets count the recovery bit from 0.
-        if len(signature) == 65 and signature[64] < 2:
-            by_key = signature[:64] + bytes([signature[64] + 27])
-        else:
-            by_key = signature
-        if recover(signed, by_key) == message.account:
-            return True
-    return contract is not None and contract(message.account, signed, signature)
+    if by_key(message.account, signed, signature):
+        return True
+    return contract is not None and contract(message.account, signed, unwrapped(signature))

@@ -18,7 +18,7 @@ from milestone_escrow.protocol.acts import Attestation
 from milestone_escrow.protocol.agreements import OpenAgreement
 from milestone_escrow.protocol.batch import Batch
 from milestone_escrow.protocol.eip712 import Address
-from milestone_escrow.protocol.signatures import recover
+from milestone_escrow.protocol.signatures import by_key
 
 
 def attest_call(
@@ -79,9 +79,5 @@ def together(calls: Sequence[bytes]) -> bytes:
 def _cheapest(
     digest: bytes, signatures: Mapping[Address, bytes], quorum: int
 ) -> dict[Address, bytes]:
-    ordered = sorted(signatures, key=lambda who: (not _by_key(digest, who, signatures[who]), who))
+    ordered = sorted(signatures, key=lambda who: (not by_key(who, digest, signatures[who]), who))
     return {who: signatures[who] for who in ordered[:quorum]}
-
-
-def _by_key(digest: bytes, account: Address, signature: bytes) -> bool:
-    return len(signature) in (64, 65) and recover(digest, signature) == account

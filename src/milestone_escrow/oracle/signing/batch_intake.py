@@ -36,6 +36,7 @@ from milestone_escrow.protocol.acts import Attestation
 from milestone_escrow.protocol.batch import Batch
 from milestone_escrow.protocol.batch import batches as batches_of
 from milestone_escrow.protocol.eip712 import Address, Domain
+from milestone_escrow.protocol.signatures import settled
 
 MAX_CALLDATA = 120_000
 """Bytes of calldata: nodes pass on no transaction above 128 KiB. Each item carries the hashes of
@@ -286,7 +287,7 @@ def _insert(
             {
                 "batch": digest,
                 "signer": account,
-                "signature": examined.signatures[account],
+                "signature": settled(account, digest, examined.signatures[account]),
                 "received_at": now,
             }
             for account in accounts

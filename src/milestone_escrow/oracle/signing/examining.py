@@ -12,7 +12,7 @@ from milestone_escrow.oracle.signing.counting import MilestoneKey, Stage
 from milestone_escrow.oracle.signing.rules import Case, Refusal
 from milestone_escrow.protocol.acts import Attestation
 from milestone_escrow.protocol.eip712 import Address, Domain
-from milestone_escrow.protocol.signatures import recover
+from milestone_escrow.protocol.signatures import by_key, settled, unwrapped
 
 ContractCheck: TypeAlias = Callable[[Address, bytes, bytes], bool]
 """Whether a contract (account) accepts a signature (last) of a digest now, by ERC-1271."""
@@ -99,7 +99,7 @@ def examine(
             reason = f"{account} does not verify milestone {attestation.milestone}"
             refused.append(Refusal("SignerNotAllowed", reason, account))
         elif is_signed(account, digest, signature, contract_signs):
-            good[account] = signature
+            good[account] = settled(account, digest, signature)
         else:
             reason = f"the signature is not by {account} for this attestation"
             refused.append(Refusal("InvalidSignature", reason, account))
@@ -110,9 +110,9 @@ def is_signed(
     account: Address, digest: bytes, signature: bytes, contract_signs: ContractCheck | None
 ) -> bool:
     """Whether the account signed: by its key, or as a contract, where one can be asked."""
-    if len(signature) in (64, 65) and recover(digest, signature) == account:
+    if by_key(account, digest, signature):
         return True
-    return contract_signs is not None and contract_signs(account, digest, signature)
+    return contract_signs is not None and contract_signs(account, digest, unwrapped(signature))
 
 
 def unknown(attestation: Attestation) -> Refusal:

@@ -23,7 +23,7 @@ from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.acts import Attestation
 from milestone_escrow.protocol.eip712 import Address, Domain
-from milestone_escrow.protocol.signatures import recover
+from milestone_escrow.protocol.signatures import signer_of
 
 Signatures: TypeAlias = "Mapping[Address, bytes] | Iterable[bytes]"
 
@@ -93,6 +93,6 @@ def _by_account(
         return {}
     found: dict[Address, bytes] = {}
     for number, signature in enumerate(signatures):
-        whose = recover(digest, signature) if len(signature) in (64, 65) else None
+        whose = signer_of(digest, signature)
         found[whose or f"signature {number + 1}"] = signature
     return found

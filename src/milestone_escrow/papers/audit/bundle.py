@@ -19,7 +19,7 @@ from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.documents.source import parse_source
 from milestone_escrow.errors import DocumentError, EscrowError
 from milestone_escrow.protocol.eip712 import Address
-from milestone_escrow.protocol.signatures import recover
+from milestone_escrow.protocol.signatures import by_key
 
 MAX_JSON = 64_000_000
 MANIFEST, README = "manifest.json", "README.txt"
@@ -193,14 +193,9 @@ def contract_signers(agreements: Sequence[SignedAgreement]) -> tuple[Address, ..
         signed.agreement.people[role]
         for signed in agreements
         for role, signature in signed.signatures.items()
-        if not by_key(signed.to_sign(role).digest(), signature, signed.agreement.people[role])
+        if not by_key(signed.agreement.people[role], signed.to_sign(role).digest(), signature)
     }
     return tuple(sorted(found))
-
-
-def by_key(digest: bytes, signature: bytes, account: Address) -> bool:
-    """Whether the account itself has signed, with its key."""
-    return len(signature) in (64, 65) and recover(digest, signature) == account
 
 
 def hexed(value: bytes) -> str:

@@ -30,7 +30,6 @@ from milestone_escrow.papers.audit.bundle import (
     MAX_JSON,
     Contents,
     Sent,
-    by_key,
     hexed,
     read,
 )
@@ -38,6 +37,7 @@ from milestone_escrow.papers.audit.gather import attestations, listed_files
 from milestone_escrow.papers.audit.story import Verdicts, events_of, verdicts_of
 from milestone_escrow.papers.audit.walk import Walk
 from milestone_escrow.protocol.hashing import keccak
+from milestone_escrow.protocol.signatures import by_key
 
 TRANSFER = keccak(b"Transfer(address,address,uint256)")
 
@@ -186,7 +186,7 @@ def _consent(told: Told) -> Claim | str:
         for role in PARTIES:
             signature, account = signed.signatures.get(role), signed.agreement.people[role]
             digest = signed.to_sign(role).digest()
-            if signature and by_key(digest, signature, account):
+            if signature and by_key(account, digest, signature):
                 continue
             asked.append(role)
     if not asked:

@@ -11,9 +11,10 @@ from milestone_escrow.chain.contract.events import Event, MilestoneAttested, rea
 from milestone_escrow.chain.proofs.encoding import Header, Log, calldata_of, read_receipt
 from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.canonical import canonical_json
-from milestone_escrow.papers.audit.bundle import Sent, by_key, hexed
+from milestone_escrow.papers.audit.bundle import Sent, hexed
 from milestone_escrow.protocol.acts import Attestation, Verdict, batch_typed_data
 from milestone_escrow.protocol.eip712 import Address, Domain
+from milestone_escrow.protocol.signatures import by_key
 
 CONTRACT = "MilestoneEscrow"
 # More calls of one kind than any transaction has gas for: who writes so many wants to keep us busy.
@@ -140,7 +141,7 @@ def _verdict(
                 continue
             digest = call.digest(attestation, bound.domain)
             pairs = zip(accounts, call.signatures, strict=True)
-            signatures = tuple(Signature(a, s, by_key(digest, s, a)) for a, s in pairs)
+            signatures = tuple(Signature(a, s, by_key(a, digest, s) is not None) for a, s in pairs)
             return Verdicts(event, attestation, signatures)
     return Verdicts(event, None, ())
 
