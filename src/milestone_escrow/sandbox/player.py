@@ -16,7 +16,7 @@ from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.acts import Attestation, Resolution, Verdict
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import Split, State, Status, held
-from milestone_escrow.sandbox.evidence import Cabinet, Desk
+from milestone_escrow.sandbox.evidence import Cabinet, EvidenceDesk
 from milestone_escrow.sandbox.moments import TimeUp, moment_after, opening_of
 from milestone_escrow.sandbox.shares import part_of, split_of
 from milestone_escrow.sandbox.silence import Due, dues, silent
@@ -50,7 +50,7 @@ class Player:
     def __post_init__(self) -> None:
         self.bound: BoundAgreement = self.agreement.on(self.world.escrow)
         self.tell = Teller(self.bound)
-        self.desk = Desk(self.agreement, self.cabinet)
+        self.desk = EvidenceDesk(self.agreement, self.cabinet)
         self.states: tuple[State, ...] = tuple(State() for _ in self.bound.milestones)
         self.signatures: dict[Address, bytes] = {}
         self.is_open = False
@@ -181,7 +181,7 @@ class Player:
 
     def _hand_in(self, step: Step) -> Iterator[Beat]:
         key = step.milestones[0]
-        files = self.desk.take(key, step.evidence)
+        files = self.desk.take(key, step.evidence, step.by)
         what = f"{self.tell.does(step.by, 'hand in')} {self.tell.files(files, key)}"
         yield Beat(self.world.now, self.tell.names(step.by), what, key, note=step.note)
 
@@ -190,12 +190,12 @@ class Player:
         who, planned = self.tell.names(step.by), self.agreement.milestone(key)
         files, lacks = self.desk.check(key, step.evidence, frozenset(step.by), self._settled())
         if files.files:
-            found = f"missing: {'; '.join(lacks)}" if lacks else "nothing is missing"
+            found = "; ".join(lacks) or "nothing is missing"
             count = counted(len(files.files), "file")
             check = f"{self.tell.does(step.by, 'check')} {count} by SHA-256; {found}"
             yield Beat(self.world.now, who, check, key)
         if verdict is Verdict.ACCEPTED and lacks:
-            raise UsageError(f"'{key}' is accepted although this is missing: {'; '.join(lacks)}")
+            raise UsageError(f"'{key}' is accepted although it is not shown: {'; '.join(lacks)}")
         amount = part_of(step.amount, planned.amount, self.bound.token)
         attestation = Attestation(
             agreement_id=self.bound.id,
@@ -221,7 +221,7 @@ class Player:
 
     def _submit(self, step: Step) -> Iterator[Beat]:
         key = step.milestones[0]
-        files = self.desk.take(key, step.evidence)
+        files = self.desk.take(key, step.evidence, step.by)
         receipt = self._as(step.by[0]).submit(self.bound, key, words_hash(words_of(files)))
         what = f"{self.tell.does(step.by, 'submit')} {key} for review, with"
         what = f"{what} {counted(len(files.files), 'file')} as evidence"

@@ -110,7 +110,7 @@ def test_the_default_story_shows_all_that_a_deal_can_need(escrow: Run) -> None:
         "deploys the escrow contract",
         "sign PO-2027-0114",
         "opens the agreement and funds all 5 milestones",
-        "checks 6 files by SHA-256; missing: inspection report from inspector",
+        "checks 6 files by SHA-256; no inspection report from inspector; 6 of 12 photos",
         "checks 13 files by SHA-256; nothing is missing",
         "returns manufactured for rework",
         "accepts manufactured",

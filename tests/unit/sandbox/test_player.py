@@ -82,7 +82,7 @@ def test_a_story_that_leaves_milestones_unfunded_does_not_add_up() -> None:
         (
             "  - fund: all\n  - {accept: manufactured, by: inspector}\n",
             "carpets",
-            "'manufactured' is accepted although this is missing: inspection report",
+            "'manufactured' is accepted although it is not shown: no inspection report",
         ),
         (
             "  - fund: all\n  - {reject: packed, by: bank, reason: one is not two}\n",

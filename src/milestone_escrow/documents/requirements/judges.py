@@ -38,8 +38,10 @@ def document(required: DocumentRequired, facts: Facts) -> Judgement:
         notes.append(f"{len(own) - len(right)} not as {required.media_type}")
     if len(right) > len(fitting):
         notes.append(f"{len(right) - len(fitting)} the same as another")
-    if strangers := sorted({file.role for file in named if file not in own}):
-        notes.append(f"{len(named) - len(own)} from {', '.join(strangers)} instead")
+    known = {file.sha256 for file in own}
+    if others := [file for file in named if file.sha256 not in known]:
+        roles = sorted({file.role for file in others})
+        notes.append(f"{len(others)} from {', '.join(roles)} instead")
     lacks = f"{len(fitting)} of {needed} {text}" if needed > 1 else f"no {text}"
     return Judgement(MISSING, lacks + (f" ({', '.join(notes)})" if notes else ""))
 
