@@ -10,8 +10,8 @@ from eth_hash.auto import keccak
 from rlp import encode
 
 from milestone_escrow.chain.node.rpc import METHOD_NOT_FOUND, RpcError
-from milestone_escrow.chain.proofs.headers import bloom_of
-from milestone_escrow.chain.proofs.receipts import ordered_root
+from milestone_escrow.chain.proofs.blooms import bloom_of
+from milestone_escrow.chain.proofs.tries import Trie
 from tests.oracle.indexer.story import START, Written
 
 CHAIN_ID = 31337
@@ -99,7 +99,7 @@ class ScriptedChain:
                     "logs": written,
                 }
             )
-        view = self._header(number, parent, ordered_root(receipts), views, time)
+        view = self._header(number, parent, Trie(receipts).root, views, time)
         for receipt in views:
             receipt["blockHash"] = view["hash"]
             for log in receipt["logs"]:

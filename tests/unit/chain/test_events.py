@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from milestone_escrow.chain.contract.codec import Entry, _type, interface
-from milestone_escrow.chain.contract.event_words import from_hex, quantity
 from milestone_escrow.chain.contract.events import AgreementOpened, Event, MilestonePaid, read_event
 from milestone_escrow.chain.contract.structs import bitmap
 from milestone_escrow.errors import ChainError
+from milestone_escrow.protocol.hexes import quantity, unhexed
 
 EVENTS = {entry.name: entry for entry in interface("MilestoneEscrow").events.values()}
 NAMES = sorted(known.__name__ for known in get_args(Event))
@@ -203,4 +203,4 @@ def test_a_number_that_no_node_writes_is_refused(text: object) -> None:
 @pytest.mark.parametrize("text", ["ab", "0xa", "0xa b", None, "0xgg"])
 def test_hex_that_no_node_writes_is_refused(text: object) -> None:
     with pytest.raises(ValueError, match=r"0x|hex"):
-        from_hex(text)
+        unhexed(text)

@@ -12,8 +12,10 @@ import rlp
 from eth.db.trie import make_trie_root_and_nodes
 
 from milestone_escrow import Escrow
-from milestone_escrow.chain.proofs.headers import bloom_of, chance, may_hold, read_header
-from milestone_escrow.chain.proofs.receipts import ordered_root, proven_logs
+from milestone_escrow.chain.proofs.blooms import bloom_of, chance, may_hold
+from milestone_escrow.chain.proofs.headers import decode_header, encode_header, read_header
+from milestone_escrow.chain.proofs.receipts import encode_receipt, proven_logs
+from milestone_escrow.chain.proofs.tries import Trie
 from milestone_escrow.errors import ChainError
 from milestone_escrow.keys import DevSigner
 
@@ -89,7 +91,7 @@ def test_the_root_of_a_list_is_py_evms(count: int) -> None:
     chances = random.Random(count)
     values = [chances.randbytes(chances.choice([1, 5, 31, 32, 33, 200])) for _ in range(count)]
     expected, _ = make_trie_root_and_nodes(tuple(Encoded(value) for value in values))  # type: ignore[arg-type]
-    assert ordered_root(values) == expected
+    assert Trie(values).root == expected
 
 
 def receipts(chain: Escrow, number: int) -> list[View]:
@@ -148,12 +150,42 @@ def test_what_is_no_list_of_receipts_is_refused(chain: Escrow, wrong: object) ->
 
 
 def test_a_rollups_deposit_is_encoded_with_its_nonce() -> None:
-    from milestone_escrow.chain.proofs.receipts import _encoded
-
     receipt = {
         "type": "0x7e", "status": "0x1", "cumulativeGasUsed": "0x5", "logsBloom": "0x" + "00" * 256,
         "logs": [], "depositNonce": "0x9", "depositReceiptVersion": "0x1",
     }  # fmt: skip
-    encoded = _encoded(receipt)
+    encoded = encode_receipt(receipt)
     assert encoded[0] == 0x7E
     assert rlp.decode(encoded[1:])[-2:] == [b"\x09", b"\x01"]
+
+
+PLAIN = {
+    "type": "0x0", "status": "0x1", "cumulativeGasUsed": "0x5", "logsBloom": "0x" + "00" * 256,
+    "logs": [],
+}  # fmt: skip
+
+
+def test_an_older_deposits_nonce_is_told_but_not_committed_to() -> None:
+    older = {**PLAIN, "type": "0x7e", "depositNonce": "0x9"}
+    assert encode_receipt(older)[1:] == encode_receipt(PLAIN)
+
+
+def test_a_receipt_before_byzantium_has_a_root_for_a_status() -> None:
+    by_root = {**PLAIN, "status": None, "root": "0x" + "12" * 32}
+    assert rlp.decode(encode_receipt(by_root))[0] == b"\x12" * 32
+
+
+@pytest.mark.parametrize(
+    "wrong", [{}, {**PLAIN, "status": None}, {**PLAIN, "status": 1}, {**PLAIN, "logsBloom": "0x00"}]
+)
+def test_what_is_no_receipt_is_not_encoded(wrong: View) -> None:
+    with pytest.raises(ChainError, match="receipt that is none"):
+        encode_receipt(wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"stateRoot": "0x" + "12" * 32}, {"number": 1}])
+def test_only_a_header_with_its_own_hash_is_encoded(chain: Escrow, wrong: View) -> None:
+    view = block(chain, 1)
+    assert decode_header(encode_header(view)) == read_header(view)
+    with pytest.raises(ChainError, match="block"):
+        encode_header(view | wrong)

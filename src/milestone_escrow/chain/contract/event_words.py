@@ -7,7 +7,6 @@ contract, and is refused with a ValueError.
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -27,27 +26,6 @@ MILESTONE_WORDS = 6
 KNOWN_ACCOUNTS = 1 << 16
 
 Reader: TypeAlias = Callable[[bytes], Any]
-
-_QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
-
-
-@lru_cache(4_096)
-def quantity(text: object) -> int:
-    """A number as JSON-RPC writes it. Blocks and indices come again with every log."""
-    if not isinstance(text, str) or not _QUANTITY.fullmatch(text):
-        raise ValueError(f"{text!r} is not a number of JSON-RPC")
-    return int(text, 16)
-
-
-def from_hex(text: object, size: int | None = None) -> bytes:
-    """Bytes as JSON-RPC writes them; `size` is how many there must be."""
-    if not isinstance(text, str) or text[:2] != "0x":
-        raise ValueError(f"{str(text)[:20]!r} does not start with 0x")
-    value = bytes.fromhex(text[2:])
-    # `fromhex` passes over spaces, and no node writes any.
-    if 2 * len(value) + 2 != len(text) or (size is not None and len(value) != size):
-        raise ValueError(f"{len(value)} bytes of hex where {size} should be")
-    return value
 
 
 def words(topics: Sequence[str], data: str) -> tuple[bytes, ...]:

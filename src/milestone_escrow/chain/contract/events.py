@@ -10,7 +10,6 @@ from typing import Any, TypeAlias, get_args
 from milestone_escrow.chain.contract.codec import interface
 from milestone_escrow.chain.contract.event_words import (
     Reader,
-    quantity,
     read_opening,
     reader,
     words,
@@ -18,6 +17,7 @@ from milestone_escrow.chain.contract.event_words import (
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.protocol.hexes import hexed, quantity
 from milestone_escrow.protocol.lifecycle import Status
 from milestone_escrow.protocol.terms import Milestone, Terms
 
@@ -249,7 +249,7 @@ def _shapes() -> Mapping[str, _Shape]:
                 if not p["type"].startswith("tuple")
             )
             topics = sum(p["indexed"] for p in entry.inputs)
-            shapes["0x" + topic.hex()] = _Shape(classes[entry.name], topics, readers)
+            shapes[hexed(topic)] = _Shape(classes[entry.name], topics, readers)
     return shapes
 
 

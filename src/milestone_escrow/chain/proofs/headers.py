@@ -1,22 +1,20 @@
-"""Block headers as JSON-RPC gives them: read strictly, and hashed again where that is possible.
+"""Block headers, from JSON-RPC or from the encoding that their hash commits to.
 
-A header's hash commits to its parent, to its receipts and to the bloom of its logs, so a header
-whose hash fits can be trusted as far as the chain of hashes that it stands in.
+A header's hash commits to its parent, to the roots of its transactions and receipts, and to the
+bloom of its logs, so a header whose hash fits can be trusted as far as the chain of hashes that it
+stands in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
 
-from milestone_escrow.chain.contract.event_words import from_hex, quantity
+from milestone_escrow.chain.proofs.blooms import BLOOM_BITS
+from milestone_escrow.chain.proofs.encoding import encoded, minimal
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.hashing import keccak
-
-BLOOM_BITS = 2048
-KNOWN_TOPICS = 1 << 15
+from milestone_escrow.protocol.hexes import quantity, unhexed
 
 # In the order in which they are hashed; 0 is a number, None bytes of any length.
 _ALWAYS: dict[str, int | None] = {
@@ -50,14 +48,15 @@ _BESIDE = {"hash", "size", "totalDifficulty", "transactions", "uncles", "withdra
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A block's header. `checked` says whether its hash was computed again from its fields: a
-    header with fields that are not known here is taken at its word."""
+    """A block's header; `time` is Unix seconds. `checked` says whether its hash is that of its
+    fields: one with fields that are not known here is taken at its word."""
 
     number: int
     hash: bytes
     parent: bytes
     time: int
     bloom: int
+    transactions_root: bytes
     receipts_root: bytes
     checked: bool
 
@@ -68,23 +67,10 @@ def read_header(block: object) -> Header:
     Raises:
         ChainError: it is none, or its hash is not that of its fields.
     """
-    if not isinstance(block, Mapping):
-        raise ChainError("the node does not give a block that it should have")
-    try:
-        claimed = from_hex(block["hash"], 32)
-        fields = _fields(block)
-        header = Header(
-            number=quantity(block["number"]),
-            hash=claimed,
-            parent=fields[0],
-            time=quantity(block["timestamp"]),
-            bloom=int.from_bytes(fields[6], "big"),
-            receipts_root=fields[5],
-            checked=_hash(fields) == claimed,
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ChainError(f"the node gives a block that is none ({error})") from None
-    if not header.checked and not set(block) - _ALWAYS.keys() - _LATER.keys() - _BESIDE:
+    items, claimed = _parts(block)
+    header = _header(items, claimed, checked=keccak(encoded(items)) == claimed)
+    known = _ALWAYS.keys() | _LATER.keys() | _BESIDE
+    if not header.checked and isinstance(block, Mapping) and not set(block) - known:
         raise ChainError(
             f"the node gives block {header.number} a hash that is not its own",
             hint="do not trust it: name another",
@@ -92,51 +78,53 @@ def read_header(block: object) -> Header:
     return header
 
 
-def bloom_of(values: Iterable[bytes]) -> int:
-    """The bits that addresses or topics set in a bloom."""
-    bits = 0
-    for value in values:
-        bits |= _bits(value)
-    return bits
+def encode_header(block: object) -> bytes:
+    """The header within a block of JSON-RPC, encoded as its hash commits to it.
+
+    Raises:
+        ChainError: it is none, or it does not hash to what the node says.
+    """
+    items, claimed = _parts(block)
+    header = encoded(items)
+    if keccak(header) != claimed:
+        raise ChainError(
+            f"the header of block {decode_header(header).number:,} does not give the block's hash",
+            hint="this chain builds its blocks differently, or the node is wrong: name another",
+        )
+    return header
 
 
-@lru_cache(KNOWN_TOPICS)
-def topic_bits(text: str) -> int:
-    """The bits that a topic sets in a bloom, from its hex."""
-    return _bits(from_hex(text, 32))
+def decode_header(header: bytes) -> Header:
+    """What an encoded header says."""
+    from rlp import decode
+
+    return _header(decode(header), keccak(header), checked=True)
 
 
-def may_hold(bloom: int, bits: int) -> bool:
-    """Whether a bloom has all these bits: if not, what set them is not in the block."""
-    return bloom & bits == bits
-
-
-def chance(bloom: int) -> float:
-    """How likely a value that is not in the block seems to be: the fuller, the likelier."""
-    return (bloom.bit_count() / BLOOM_BITS) ** 3
-
-
-def _bits(value: bytes) -> int:
-    digest = keccak(value)
-    bits = 0
-    for at in (0, 2, 4):
-        bits |= 1 << (int.from_bytes(digest[at : at + 2], "big") % BLOOM_BITS)
-    return bits
-
-
-def _fields(block: Mapping[str, Any]) -> list[bytes]:
-    later = {name: size for name, size in _LATER.items() if block.get(name) is not None}
-    return [_field(block[name], size) for name, size in (_ALWAYS | later).items()]
+def _parts(block: object) -> tuple[list[bytes], bytes]:
+    """A header's fields in their order, and the hash that the node says it has."""
+    if not isinstance(block, Mapping):
+        raise ChainError("the node does not give a block that it should have")
+    try:
+        later = {name: size for name, size in _LATER.items() if block.get(name) is not None}
+        items = [_field(block[name], size) for name, size in (_ALWAYS | later).items()]
+        return items, unhexed(block["hash"], 32)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ChainError(f"the node gives a block that is none ({error})") from None
 
 
 def _field(value: object, size: int | None) -> bytes:
-    if size != 0:
-        return from_hex(value, size)
-    number = quantity(value)
-    return number.to_bytes((number.bit_length() + 7) // 8, "big")
+    return unhexed(value, size) if size != 0 else minimal(quantity(value))
 
 
-def _hash(fields: list[bytes]) -> bytes:
-    from rlp import encode
-
-    return bytes(keccak(encode(fields)))
+def _header(items: Sequence[bytes], digest: bytes, *, checked: bool) -> Header:
+    return Header(
+        number=int.from_bytes(items[8], "big"),
+        hash=digest,
+        parent=items[0],
+        time=int.from_bytes(items[11], "big"),
+        bloom=int.from_bytes(items[6], "big"),
+        transactions_root=items[4],
+        receipts_root=items[5],
+        checked=checked,
+    )

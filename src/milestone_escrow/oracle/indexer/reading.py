@@ -12,20 +12,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from milestone_escrow.chain.contract.codec import interface
-from milestone_escrow.chain.contract.event_words import quantity
 from milestone_escrow.chain.contract.events import Event, read_event
 from milestone_escrow.chain.node.rpc import METHOD_NOT_FOUND, Node, RpcError
-from milestone_escrow.chain.proofs.headers import (
-    Header,
-    bloom_of,
-    chance,
-    may_hold,
-    read_header,
-    topic_bits,
-)
+from milestone_escrow.chain.proofs.blooms import bloom_of, chance, may_hold, topic_bits
+from milestone_escrow.chain.proofs.headers import Header, read_header
 from milestone_escrow.chain.proofs.receipts import proven_logs
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.protocol.hexes import quantity
 
 # A bloom so empty that what seems to be in it is: then a missing log is searched for, too.
 RARELY_WRONG = 0.01

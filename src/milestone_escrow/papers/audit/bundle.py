@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from milestone_escrow.chain.proofs.encoding import Header, read_header
+from milestone_escrow.chain.proofs.headers import Header, decode_header
 from milestone_escrow.documents.canonical import canonical_json
 from milestone_escrow.documents.edit import dump
 from milestone_escrow.documents.files.hostile import parse_json
@@ -131,7 +131,7 @@ def write(contents: Contents) -> dict[str, bytes]:
     for signed, text in zip(contents.agreements, contents.texts, strict=True):
         files |= _agreement_files(signed, text)
     for number, header in contents.headers.items():
-        block = {"hash": hexed(read_header(header).hash), "header": hexed(header)}
+        block = {"hash": hexed(decode_header(header).hash), "header": hexed(header)}
         files[_block_name(number)] = canonical_json(block)
     for sent in contents.transactions:
         files[sent.name] = canonical_json(sent.data())
@@ -168,7 +168,7 @@ def read(files: Mapping[str, bytes]) -> Contents:
         agreements=agreements,
         texts=tuple(_text(files, signed) for signed in agreements),
         contract_signers=tuple(signers),
-        head=read_header(headers[int(str(head["number"]))]),
+        head=decode_header(headers[int(str(head["number"]))]),
         headers=headers,
         transactions=tuple(
             _sent(_group(_json(files, name)))

@@ -16,7 +16,8 @@ from milestone_escrow.chain.contract.events import (
     MilestonesFunded,
     PayoutCredited,
 )
-from milestone_escrow.chain.proofs.encoding import Header, Log, read_header, read_receipt
+from milestone_escrow.chain.proofs.headers import Header, decode_header
+from milestone_escrow.chain.proofs.receipts import Log, decode_receipt
 from milestone_escrow.chain.proofs.tries import proven
 from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.canonical import canonical_json
@@ -75,7 +76,7 @@ class Told:
         )
 
     def header(self, sent: Sent) -> Header:
-        return read_header(self.contents.headers[sent.block])
+        return decode_header(self.contents.headers[sent.block])
 
     def events(self, agreement_id: bytes) -> tuple[Event, ...]:
         """The events of one version."""
@@ -202,7 +203,7 @@ def _consent(told: Told) -> Claim | str:
 def _blocks(told: Told) -> str:
     headers = told.contents.headers
     for number, encoded in headers.items():
-        if read_header(encoded).number != number:
+        if decode_header(encoded).number != number:
             raise EscrowError(f"block {number} is another one")
     used = {sent.block for sent in told.contents.transactions} | {told.contents.head.number}
     if set(headers) != used:
@@ -228,7 +229,7 @@ def _receipts(told: Told) -> str:
         root = told.header(sent).receipts_root
         if proven(root, sent.index, sent.receipt_proof) != sent.receipt:
             raise EscrowError(f"the receipt of {hexed(sent.hash)} is not in block {sent.block:,}")
-        if not read_receipt(sent.receipt).succeeded:
+        if not decode_receipt(sent.receipt).succeeded:
             raise EscrowError(f"{hexed(sent.hash)} failed")
     for sent, events in told.by_transaction:
         if not any(version_of(event) in told.bounds for event in events):
@@ -290,7 +291,7 @@ def _transfers(told: Told) -> str | Claim:
     token = bytes.fromhex(told.contents.agreement.terms.token[2:])
     contract = bytes.fromhex(told.contract[2:])
     for sent, events in told.by_transaction:
-        moved = sum(_moved(log, token, contract) for log in read_receipt(sent.receipt).logs)
+        moved = sum(_moved(log, token, contract) for log in decode_receipt(sent.receipt).logs)
         if any(version_of(event) not in (*told.bounds, b"") for event in events):
             shared += 1
         elif moved != sum(_books_of(event) for event in events):

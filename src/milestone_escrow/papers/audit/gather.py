@@ -9,12 +9,9 @@ from typing import Any
 
 from milestone_escrow.chain.contract.reader import Reader
 from milestone_escrow.chain.node.rpc import Node, RpcError
-from milestone_escrow.chain.proofs.encoding import (
-    encode_header,
-    encode_receipt,
-    encode_transaction,
-    read_header,
-)
+from milestone_escrow.chain.proofs.headers import decode_header, encode_header
+from milestone_escrow.chain.proofs.receipts import encode_receipt
+from milestone_escrow.chain.proofs.transactions import encode_transaction
 from milestone_escrow.chain.proofs.tries import Trie
 from milestone_escrow.documents.attachments import file_sha256
 from milestone_escrow.documents.files.collected import words_hash
@@ -84,7 +81,7 @@ def collect(
         agreements=tuple(versions),
         texts=tuple(map(text_of, versions)),
         contract_signers=contract_signers(versions),
-        head=read_header(headers[int(head["number"], 16)]),
+        head=decode_header(headers[int(head["number"], 16)]),
         headers=dict(sorted(headers.items())),
         transactions=tuple(sent),
         evidence=known,
@@ -100,7 +97,7 @@ def attestations(contents: Contents) -> dict[str, bytes]:
     contract = contents.agreement.domain.verifying_contract
     found = []
     for sent in contents.transactions:
-        events = list(events_of(sent, read_header(contents.headers[sent.block]), contract))
+        events = list(events_of(sent, decode_header(contents.headers[sent.block]), contract))
         found += list(verdicts_of(sent, events, bounds))
     return attestation_files(found, bounds)
 
@@ -121,7 +118,7 @@ def listed_files(
 def _block(node: Node, number: int, wanted: set[str]) -> tuple[bytes, Iterator[Sent]]:
     block = node.request("eth_getBlockByNumber", [hex(number), True])
     encoded = encode_header(block)
-    header = read_header(encoded)
+    header = decode_header(encoded)
     transactions = [_raw(node, tx) for tx in block["transactions"]]
     receipts = [encode_receipt(receipt) for receipt in _receipts(node, block)]
     sent_trie, receipt_trie = Trie(transactions), Trie(receipts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from milestone_escrow.chain.contract.events import Event
 from milestone_escrow.chain.contract.reader import Reader
-from milestone_escrow.chain.proofs.encoding import read_header
+from milestone_escrow.chain.proofs.headers import decode_header
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.papers.audit.bundle import Contents, hexed
 from milestone_escrow.papers.audit.claims import Claim, Told, claimed, version_of
@@ -25,7 +25,7 @@ def verify_on_chain(contents: Contents, reader: Reader) -> tuple[Claim, ...]:
 def _canonical(contents: Contents, reader: Reader) -> str:
     for number, encoded in contents.headers.items():
         block = reader.node.request("eth_getBlockByNumber", [hex(number), False])
-        mine = hexed(read_header(encoded).hash)
+        mine = hexed(decode_header(encoded).hash)
         if block is None or block["hash"].lower() != mine:
             raise EscrowError(f"block {number:,} of this chain is not {mine}")
     return f"{len(contents.headers)} blocks have the same hashes on {reader.network.title}"

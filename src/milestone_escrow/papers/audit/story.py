@@ -8,7 +8,9 @@ from typing import Any
 
 from milestone_escrow.chain.contract.codec import interface
 from milestone_escrow.chain.contract.events import Event, MilestoneAttested, read_event
-from milestone_escrow.chain.proofs.encoding import Header, Log, calldata_of, read_receipt
+from milestone_escrow.chain.proofs.headers import Header
+from milestone_escrow.chain.proofs.receipts import Log, decode_receipt
+from milestone_escrow.chain.proofs.transactions import calldata_of
 from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.canonical import canonical_json
 from milestone_escrow.papers.audit.bundle import Sent, hexed
@@ -44,7 +46,7 @@ class Verdicts:
 
 def events_of(sent: Sent, header: Header, contract: Address) -> Iterator[Event]:
     """The contract's events in a transaction, in order."""
-    for place, log in enumerate(read_receipt(sent.receipt).logs):
+    for place, log in enumerate(decode_receipt(sent.receipt).logs):
         if log.address != bytes.fromhex(contract[2:]):
             continue
         event = read_event(_as_json(sent, log, place), header.time)

@@ -12,12 +12,8 @@ from eth_account import Account
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from milestone_escrow.chain.proofs.encoding import (
-    calldata_of,
-    encode_receipt,
-    encode_transaction,
-    read_receipt,
-)
+from milestone_escrow.chain.proofs.receipts import decode_receipt, encode_receipt
+from milestone_escrow.chain.proofs.transactions import calldata_of, encode_transaction
 from milestone_escrow.chain.proofs.tries import EMPTY_ROOT, Trie, proven
 from milestone_escrow.errors import EscrowError
 
@@ -89,11 +85,11 @@ def test_a_receipt_comes_out_as_it_went_in() -> None:
         "type": "0x2", "status": "0x1", "cumulativeGasUsed": "0x5208",
         "logsBloom": "0x" + "00" * 256, "logs": [log],
     }  # fmt: skip
-    outcome = read_receipt(encode_receipt(receipt))
+    outcome = decode_receipt(encode_receipt(receipt))
     assert outcome.succeeded
     assert outcome.logs[0].topics == (b"\x22" * 32,)
     assert outcome.logs[0].data == b"\x01\x02"
-    assert not read_receipt(encode_receipt({**receipt, "type": "0x0", "status": "0x0"})).succeeded
+    assert not decode_receipt(encode_receipt({**receipt, "type": "0x0", "status": "0x0"})).succeeded
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from milestone_escrow.chain.contract.events import (
     MilestonePaid,
     MilestonesFunded,
 )
-from milestone_escrow.chain.proofs.encoding import read_header
+from milestone_escrow.chain.proofs.headers import decode_header
 from milestone_escrow.chain.proofs.tries import Trie
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.papers.audit.archive import pack
@@ -53,7 +53,7 @@ def forged(contents: Contents, topic: bytes, change: Callable[[list[bytes]], Non
     made = replace(
         contents,
         headers={**contents.headers, sent.block: encoded},
-        head=read_header(encoded) if sent.block == contents.head.number else contents.head,
+        head=decode_header(encoded) if sent.block == contents.head.number else contents.head,
         transactions=tuple(changed if s is sent else s for s in contents.transactions),
     )
     return replace(made, attestations=attestations(made))
