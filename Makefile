@@ -12,7 +12,7 @@ SLITHER_ENV := .venv-slither/.ready
 NODE := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-main test-brownie brownie lint slither fuzz simulate bench contracts dist clean
+.PHONY: help demo test test-main test-brownie brownie lint slither fuzz simulate bench contracts messages dist clean
 
 help:
 	@echo "make demo       an agreement from signature to release, on a chain of its own"
@@ -24,6 +24,7 @@ help:
 	@echo "make simulate   the oracle under faults, from many seeds: SEEDS=5000, START=0"
 	@echo "make bench      figures beside the peers', kept in bench/results"
 	@echo "make contracts  compile the contracts into the package"
+	@echo "make messages   collect all messages into the template of a translator's catalogue"
 	@echo "make dist       a wheel and a source archive in dist/, the same bytes every time"
 	@echo "make clean      remove what was built, but not the environments"
 
@@ -72,6 +73,9 @@ bench: $(DEV) $(NODE)
 
 contracts: $(DEV) $(NODE)
 	$(BIN)/python -m milestone_escrow.chain.deploy.compiler
+
+messages: $(DEV)
+	$(BIN)/python tools/catalogue.py
 
 dist: $(DEV)
 	rm -rf dist
