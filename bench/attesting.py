@@ -19,7 +19,7 @@ from milestone_escrow.keys import LocalSigner
 from milestone_escrow.oracle.signing.attestation_json import Post
 from milestone_escrow.oracle.signing.group_commit import SharedIntake
 from milestone_escrow.oracle.signing.intake import take_many
-from milestone_escrow.oracle.store import shapes
+from milestone_escrow.oracle.store import row_shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.acts import Attestation, Verdict
@@ -150,7 +150,7 @@ def _fill(store: Store, milestones: int) -> None:
         0, 0, 3 * DAY, 0, ZERO_ADDRESS, 0, ZERO_HASH, 0,
     )  # fmt: skip
     stage = Milestone(1_000_000, NOW + 90 * DAY, False, 0b111, 2, ZERO_HASH)
-    stages = shapes.milestones_data([stage] * STAGES)
+    stages = row_shapes.milestones_data([stage] * STAGES)
     with store.transaction() as connection:
         for numbers in _chunks(range(milestones // STAGES), 1_000):
             connection.execute(
@@ -169,7 +169,7 @@ def _agreement(number: int, terms: Terms, stages: object) -> dict[str, object]:
         "supplier": terms.supplier,
         "arbiter": terms.arbiter,
         "token": terms.token,
-        "terms": shapes.terms_data(terms),
+        "terms": row_shapes.terms_data(terms),
         "milestones": stages,
         "opened_block": 1,
         "opened_at": NOW - DAY,

@@ -188,8 +188,8 @@ def _life(number: int) -> Iterator[tuple[list[bytes], bytes]]:
 
 def measure(folder: Path, *, proves: bool = False) -> dict[str, float]:
     """In this process: events per second, and what memory the indexer itself came to take."""
+    from milestone_escrow.oracle.indexer.bounds import Limits
     from milestone_escrow.oracle.indexer.indexer import Indexer
-    from milestone_escrow.oracle.indexer.limits import Limits
     from milestone_escrow.oracle.store.store import Store
     from milestone_escrow.protocol.eip712 import Domain
 

@@ -19,7 +19,7 @@ from milestone_escrow.keys.sandbox_people import account_of
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.api.app import create_app
 from milestone_escrow.oracle.assembly import Instance, Parts, assemble
-from milestone_escrow.oracle.evidence import handing
+from milestone_escrow.oracle.evidence import handing_in
 from milestone_escrow.oracle.settings import Settings
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.eip712 import Domain
@@ -69,7 +69,7 @@ class Oracle:
             (view,) = viewing.agreements(connection, viewing.ids_of(connection))
         assert api.blobs is not None
         who = account_of(role)
-        handing.add(self.store, api.blobs, api.rules, view, key, name, [content], who, self.now)
+        handing_in.add(self.store, api.blobs, api.rules, view, key, name, [content], who, self.now)
 
     def go(self) -> None:
         def work() -> None:

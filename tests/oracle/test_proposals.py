@@ -18,7 +18,7 @@ from milestone_escrow.documents.files.signed_change import SignedChange
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.oracle import proposals, viewing
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.acts import Resolution
@@ -177,9 +177,9 @@ def test_only_the_payees_signature_of_an_offer_is_kept(store: Store, deal: Signe
 def test_the_log_names_the_milestone_and_who_signed(store: Store, deal: SignedAgreement) -> None:
     keep(store, deal, offer(deal), SUPPLIER)
     with store.reading() as connection:
-        (entry,) = audit.latest(connection, 1)
+        (entry,) = audit_log.latest(connection, 1)
     assert entry.action == "offer.proposed"
-    assert entry.subject == audit.subject_of(deal.id, FOUNDATION)
+    assert entry.subject == audit_log.subject_of(deal.id, FOUNDATION)
     assert entry.data["signed_by"] == [SUPPLIER.address]
 
 

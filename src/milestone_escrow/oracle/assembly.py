@@ -15,19 +15,19 @@ from milestone_escrow.chain.contract.wallets import ContractWallets
 from milestone_escrow.chain.deploy.deployments import verify_contract
 from milestone_escrow.errors import ChainError
 from milestone_escrow.oracle.api.deps import ApiDeps, ApiSettings
-from milestone_escrow.oracle.api.limits import rates
-from milestone_escrow.oracle.deciding import Deciding
+from milestone_escrow.oracle.api.throttle import rates
+from milestone_escrow.oracle.evaluating import Deciding
 from milestone_escrow.oracle.evidence.blobs import open_blobs
-from milestone_escrow.oracle.evidence.handing import Rules
+from milestone_escrow.oracle.evidence.handing_in import Rules
+from milestone_escrow.oracle.indexer.bounds import Watched
 from milestone_escrow.oracle.indexer.indexer import Indexer
-from milestone_escrow.oracle.indexer.limits import Watched
 from milestone_escrow.oracle.policies.http import Fetcher
 from milestone_escrow.oracle.policies.limits import Limits
 from milestone_escrow.oracle.policies.looking import Looking
-from milestone_escrow.oracle.policies.verdicts import why_not
 from milestone_escrow.oracle.policies.webhook import Hook
+from milestone_escrow.oracle.policies.would_sign import why_not
+from milestone_escrow.oracle.relaying.patience import RelayingSettings
 from milestone_escrow.oracle.relaying.relayer import Relayer
-from milestone_escrow.oracle.relaying.settings import RelayingSettings
 from milestone_escrow.oracle.reminders.delivery import Channel
 from milestone_escrow.oracle.reminders.journal import LogChannel
 from milestone_escrow.oracle.reminders.mail import MailChannel, MailSettings

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, delete, select
 from milestone_escrow.documents.files.signed_act import ACTS, SignedAct
 from milestone_escrow.documents.files.signed_change import SignedChange
 from milestone_escrow.errors import EscrowError, LifecycleError, UsageError
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import serialize, upsert
 from milestone_escrow.oracle.viewing import AgreementView
@@ -160,10 +160,10 @@ def named(found: list[SignedAct], digest: str) -> SignedAct:
 
 def _keep(connection: Connection, row: dict[str, Any], by: str, now: int) -> None:
     upsert(connection, t.proposals, row, "digest")
-    subject = audit.subject_of(row["agreement_id"], row["milestone"])
+    subject = audit_log.subject_of(row["agreement_id"], row["milestone"])
     digest, signers = "0x" + row["digest"].hex(), sorted(row["signatures"])
     action = f"{row['kind']}.proposed"
-    audit.record(connection, now, by, action, subject, digest=digest, signed_by=signers)
+    audit_log.record(connection, now, by, action, subject, digest=digest, signed_by=signers)
 
 
 def _row(

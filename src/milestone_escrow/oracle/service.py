@@ -21,9 +21,9 @@ from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.indexer.indexer import DeepReorgError, Indexer, Progress
 from milestone_escrow.oracle.relaying.relayer import Relayer, Report
 from milestone_escrow.oracle.reminders.delivery import Channel
+from milestone_escrow.oracle.reminders.dispatch import Sent, send_due
 from milestone_escrow.oracle.reminders.planner import Planner
-from milestone_escrow.oracle.reminders.planning import alarm
-from milestone_escrow.oracle.reminders.sending import Sent, send_due
+from milestone_escrow.oracle.reminders.worth_telling import alarm
 from milestone_escrow.oracle.signing.waiting import expire
 from milestone_escrow.oracle.store.store import Store
 

@@ -16,7 +16,7 @@ from milestone_escrow.documents.agreement import Agreement, BoundAgreement
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.errors import StoreError, UsageError
-from milestone_escrow.oracle.store import audit, shapes
+from milestone_escrow.oracle.store import audit_log, row_shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import insert_new, upsert
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
@@ -217,7 +217,7 @@ def events(connection: Connection, agreement_id: bytes) -> list[Event]:
         .where(t.events.c.agreement_id == agreement_id)
         .order_by(t.events.c.block, t.events.c.log_index)
     )
-    return [shapes.read_event(row._mapping) for row in rows]
+    return [row_shapes.read_event(row._mapping) for row in rows]
 
 
 def keep_words(
@@ -246,21 +246,21 @@ def register(
     }
     upsert(connection, t.documents, row, "agreement_id")
     digest = "0x" + sha256(text.encode()).hexdigest()
-    subject = audit.subject_of(signed.id)
-    audit.record(connection, now, by, "document.registered", subject, sha256=digest)
+    subject = audit_log.subject_of(signed.id)
+    audit_log.record(connection, now, by, "document.registered", subject, sha256=digest)
     return merged
 
 
 def _view(
     row: Row[Any], stages: Sequence[Row[Any]], signed: SignedAgreement | None
 ) -> AgreementView:
-    milestones = shapes.read_milestones(row.milestones)
+    milestones = row_shapes.read_milestones(row.milestones)
     planned = signed.agreement.milestones if signed else (None,) * len(milestones)
     views = tuple(
         MilestoneView(
             stage.milestone,
             milestones[stage.milestone],
-            shapes.read_state(stage._mapping),
+            row_shapes.read_state(stage._mapping),
             stage.next_at,
             stage.changed_at,
             planned[stage.milestone],
@@ -269,7 +269,7 @@ def _view(
     )
     return AgreementView(
         row.agreement_id,
-        shapes.read_terms(row.terms),
+        row_shapes.read_terms(row.terms),
         milestones,
         row.opened_block,
         row.opened_at,

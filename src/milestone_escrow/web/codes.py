@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from milestone_escrow.documents.files.wallet_links import approve_link, fund_page, svg_code
 from milestone_escrow.oracle.api.viewers import Viewer
 from milestone_escrow.oracle.viewing import DocumentedView
-from milestone_escrow.web.deps import WebDeps
+from milestone_escrow.web.page_deps import WebDeps
 
 
 @dataclass(frozen=True, slots=True)

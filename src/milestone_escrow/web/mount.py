@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from milestone_escrow.web.deps import WebDeps
+from milestone_escrow.web.page_deps import WebDeps
 from milestone_escrow.web.pages import acts, agreement, amending, home, new, portfolio
 from milestone_escrow.web.rendering import HERE
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from milestone_escrow.cli.attest import oracle_verifying
 from milestone_escrow.oracle.answers import ProposedBatch
-from milestone_escrow.oracle.client import OracleClient
+from milestone_escrow.oracle.api_client import OracleClient
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.sandbox.world import World

@@ -10,7 +10,7 @@ from sqlalchemy import insert
 
 from milestone_escrow.documents.manifest import manifest
 from milestone_escrow.oracle.policies.limits import Limits
-from milestone_escrow.oracle.policies.verdicts import decide
+from milestone_escrow.oracle.policies.would_sign import decide
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.devchain import SANDBOX_CHAIN_ID

@@ -11,7 +11,7 @@ import pytest
 from milestone_escrow.chain.embedded.server import RpcServer
 from milestone_escrow.chain.node.rpc import RpcError
 from milestone_escrow.keys import DevSigner
-from milestone_escrow.keys.ledger import LedgerSigner
+from milestone_escrow.keys.ledger_signer import LedgerSigner
 from milestone_escrow.sandbox.world import World
 from tests.cli.conftest import Run, Unchanged
 from tests.cli.deal import BUYER
@@ -110,7 +110,7 @@ def test_a_ledger_signs_and_sends(
         opened_devices.append(device)
         return device
 
-    monkeypatch.setattr("milestone_escrow.keys.ledger._plugged_in", plugged_in)
+    monkeypatch.setattr("milestone_escrow.keys.ledger_signer._plugged_in", plugged_in)
     result = escrow("approve", "SHED-7", "walls", "--signer", "ledger", "--yes")
     assert result.status == 0, result.err
     assert "Look at the transaction on the Ledger" in result.err

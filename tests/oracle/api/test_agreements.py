@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from milestone_escrow.chain.contract.events import MilestonePaid, PayoutCredited, Place
-from milestone_escrow.oracle.api.limits import Rate
+from milestone_escrow.oracle.api.throttle import Rate
 from milestone_escrow.protocol.lifecycle import State, Status
 from tests.oracle.api.world import (
     FOUNDATION,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from milestone_escrow.oracle.evidence.blobs import Folder
-from milestone_escrow.oracle.evidence.handing import Rules
+from milestone_escrow.oracle.evidence.handing_in import Rules
 from tests.oracle.api.world import FOUNDATION, HANDOVER, World
 
 PDF = b"%PDF-1.7\n" + b"a report " * 20

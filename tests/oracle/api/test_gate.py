@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from milestone_escrow.oracle.api.limits import RATES, Buckets, Rate, caller_address, networks
 from milestone_escrow.oracle.api.problems import Problem
+from milestone_escrow.oracle.api.throttle import RATES, Buckets, Rate, caller_address, networks
 from tests.oracle.api.world import World
 
 
@@ -176,7 +176,7 @@ def test_buckets_fill_again_and_never_above_their_rim() -> None:
 
 
 def test_callers_beyond_count_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("milestone_escrow.oracle.api.limits.MAX_CALLERS", 10)
+    monkeypatch.setattr("milestone_escrow.oracle.api.throttle.MAX_CALLERS", 10)
     buckets = Buckets({"x": Rate(1, 0.001)}, lambda: 0.0)
     for number in range(100):
         buckets.take("x", str(number))

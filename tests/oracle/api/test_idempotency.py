@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select
 from milestone_escrow.oracle.api.idempotency import Answer, fingerprint, once
 from milestone_escrow.oracle.api.problems import Problem
 from milestone_escrow.oracle.evidence.blobs import Folder
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
 from tests.oracle.api.test_attestations import attestation, post, signed
@@ -84,7 +84,7 @@ def test_a_key_that_is_none_is_refused(world: World, key: str) -> None:
 
 def count(connection: Connection) -> Answer:
     """Work that leaves a trace each time it is done."""
-    audit.record(connection, NOW, "test", "work.done", "x")
+    audit_log.record(connection, NOW, "test", "work.done", "x")
     return Answer(201, "{}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from milestone_escrow.oracle.api.links import DAY
+from milestone_escrow.oracle.api.read_links import DAY
 from milestone_escrow.oracle.store import tables as t
 from tests.oracle.api.world import World, signer
 

@@ -9,7 +9,7 @@ import pytest
 
 from milestone_escrow.chain.contract.events import MilestoneDisputed, MilestoneRuled, Place
 from milestone_escrow.documents.files.signed_act import reason_hash
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.store import audit_log
 from tests.oracle.api.world import NOW, WALLS, World, happened, signer
 
 LEAKS, SPLIT = "The roof leaks", "Half of it does"
@@ -55,7 +55,7 @@ def test_the_text_behind_a_hash_is_told_once_it_is_handed_in(disputed: World) ->
 def test_the_same_again_changes_nothing(disputed: World) -> None:
     assert [hand_in(disputed, LEAKS).status_code for _ in range(2)] == [201, 200]
     with disputed.store.reading() as connection:
-        actions = [entry.action for entry in audit.entries(connection)]
+        actions = [entry.action for entry in audit_log.entries(connection)]
     assert actions.count("reason.added") == 1
 
 

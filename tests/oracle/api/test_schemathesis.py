@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 
 from milestone_escrow.keys.secrets import Secret
 from milestone_escrow.oracle.api.app import bare
-from milestone_escrow.oracle.api.limits import Rate
+from milestone_escrow.oracle.api.throttle import Rate
 from milestone_escrow.oracle.evidence.blobs import Folder
 from milestone_escrow.oracle.policies.webhook import Hook
 from milestone_escrow.oracle.store.store import Store

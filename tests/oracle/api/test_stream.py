@@ -21,7 +21,7 @@ from milestone_escrow.oracle.api.changes import Place as Told
 from milestone_escrow.oracle.api.hub import Hub
 from milestone_escrow.oracle.api.problems import Problem
 from milestone_escrow.oracle.api.viewers import Viewer
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.protocol.lifecycle import Status
 from tests.oracle.api.world import NOW, World, agreement, happened, open_on_chain, signer
@@ -38,9 +38,9 @@ def pay(world: World, block: int, log_index: int = 0, milestone: int = 1) -> Non
 
 
 def note(world: World, action: str = "evidence.added", agreement_id: bytes | None = None) -> None:
-    subject = audit.subject_of(agreement_id or world.deal.id, 1)
+    subject = audit_log.subject_of(agreement_id or world.deal.id, 1)
     with world.store.transaction() as connection:
-        audit.record(connection, NOW, "somebody", action, subject)
+        audit_log.record(connection, NOW, "somebody", action, subject)
 
 
 def undo(world: World, block: int) -> None:
@@ -128,7 +128,7 @@ def test_what_people_do_is_told_to_the_agreements_people(world: World) -> None:
 def test_an_entry_about_nothing_in_particular_is_the_operators(world: World) -> None:
     start = present(world)
     with world.store.transaction() as connection:
-        audit.record(connection, NOW, "operator", "protection.imported", "signer")
+        audit_log.record(connection, NOW, "operator", "protection.imported", "signer")
     (change,) = since(world, start)
     assert not change.is_for(BUYER, None)
     assert change.is_for(replace(ANYBODY, is_operator=True), None)

@@ -27,7 +27,7 @@ from milestone_escrow.oracle.api import sessions
 from milestone_escrow.oracle.api.app import create_app
 from milestone_escrow.oracle.api.deps import ApiDeps, ApiSettings
 from milestone_escrow.oracle.api.sessions import hashed
-from milestone_escrow.oracle.store import shapes
+from milestone_escrow.oracle.store import row_shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store, upsert
 from milestone_escrow.protocol.devchain import SANDBOX_CHAIN_ID
@@ -169,8 +169,8 @@ def open_on_chain(
             supplier=terms.supplier,
             arbiter=terms.arbiter,
             token=terms.token,
-            terms=shapes.terms_data(terms),
-            milestones=shapes.milestones_data(bound.milestones),
+            terms=row_shapes.terms_data(terms),
+            milestones=row_shapes.milestones_data(bound.milestones),
             opened_block=block,
             opened_at=START + block,
         )
@@ -204,7 +204,7 @@ def at(place: Place, log_index: int, block: int = 0) -> Place:
 
 def happened(connection: Connection, *events: Event) -> None:
     for event in events:
-        row = shapes.event_row(event, block_hash(event.place.block))
+        row = row_shapes.event_row(event, block_hash(event.place.block))
         connection.execute(insert(t.events).values(row))
 
 

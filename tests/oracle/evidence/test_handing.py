@@ -10,9 +10,9 @@ from sqlalchemy import insert
 from milestone_escrow.documents.files.collected import words_hash, words_of
 from milestone_escrow.documents.manifest import manifest as local_manifest
 from milestone_escrow.errors import EscrowError, StoreError, UsageError
-from milestone_escrow.oracle.evidence import handing
+from milestone_escrow.oracle.evidence import handing_in
 from milestone_escrow.oracle.evidence.blobs import Folder
-from milestone_escrow.oracle.evidence.handing import MAX_FILES, Rules
+from milestone_escrow.oracle.evidence.handing_in import MAX_FILES, Rules
 from milestone_escrow.oracle.evidence.listing import (
     Entry,
     find,
@@ -23,7 +23,7 @@ from milestone_escrow.oracle.evidence.listing import (
     read,
 )
 from milestone_escrow.oracle.evidence.manifests import manifest_hash
-from milestone_escrow.oracle.store import audit, failpoints
+from milestone_escrow.oracle.store import audit_log, failpoints
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.lifecycle import Status
@@ -49,7 +49,7 @@ def hand_in(
     house: House, folder: Folder, name: str, content: bytes = PDF, by: str = SUPPLIER,
     *, at: int = NOW, rules: Rules = USUAL, **how: str,
 ) -> Entry:  # fmt: skip
-    return handing.add(
+    return handing_in.add(
         house.store, folder, rules, house.view, "ground", name, [content], by, at, **how
     )
 
@@ -68,7 +68,7 @@ def test_keeps_lists_and_records_a_file(any_store: Store, folder: Folder) -> Non
     assert listed(house) == (entry,)
     with house.store.reading() as connection:
         found = find(connection, entry.sha256, BUYER)
-        last = list(audit.entries(connection))[-1]
+        last = list(audit_log.entries(connection))[-1]
     with read(folder, found) as stream:
         assert stream.read() == PDF
     assert (last.action, last.actor) == ("evidence.added", SURVEYOR)
@@ -176,7 +176,7 @@ def test_a_file_that_is_too_large_is_cut_off_while_it_arrives(house: House, fold
             yield b"x" * 100
 
     with pytest.raises(UsageError, match="larger than the 1,000 bytes"):
-        handing.keep(folder, Rules(max_size=1_000), "report.pdf", endless())
+        handing_in.keep(folder, Rules(max_size=1_000), "report.pdf", endless())
     assert len(taken) == 10
     assert hand_in(house, folder, "report.pdf", PDF.ljust(1_000), rules=Rules(max_size=1_000))
 
@@ -189,18 +189,18 @@ def test_the_operator_says_which_types_are_taken(house: House, folder: Folder) -
 
 
 def test_a_file_by_its_hash_never_leaves_the_house(house: House, folder: Folder) -> None:
-    offered = handing.hashed("survey-report.pdf", "ab" * 32, 1_234)
+    offered = handing_in.hashed("survey-report.pdf", "ab" * 32, 1_234)
     with house.store.transaction() as connection:
-        entry = handing.record(connection, house.view, "ground", offered, SURVEYOR, NOW)
+        entry = handing_in.record(connection, house.view, "ground", offered, SURVEYOR, NOW)
     assert (entry.stored, entry.size, entry.sha256) == (False, 1_234, b"\xab" * 32)
     with pytest.raises(EscrowError, match="only the hash"):
         read(folder, entry)
     for wrong in ("ab" * 31, "xy" * 32, ""):
         with pytest.raises(UsageError):
-            handing.hashed("survey-report.pdf", wrong, 1)
+            handing_in.hashed("survey-report.pdf", wrong, 1)
     for size in (0, -1, 2**60):
         with pytest.raises(UsageError):
-            handing.hashed("survey-report.pdf", "ab" * 32, size)
+            handing_in.hashed("survey-report.pdf", "ab" * 32, size)
 
 
 def test_a_stranger_neither_hands_in_nor_reads(house: House, folder: Folder) -> None:
@@ -236,7 +236,7 @@ def test_nothing_is_handed_in_once_it_is_settled(house: House, folder: Folder) -
 
 def test_there_is_an_end_to_the_number_of_files(house: House, monkeypatch) -> None:
     assert MAX_FILES == 200
-    monkeypatch.setattr(handing, "MAX_FILES", 2)
+    monkeypatch.setattr(handing_in, "MAX_FILES", 2)
     for number in (1, 2):
         house.hand_in(GROUND, f"photos-{number}.jpg", SUPPLIER)
     with pytest.raises(UsageError, match="2 files"):
@@ -246,14 +246,14 @@ def test_there_is_an_end_to_the_number_of_files(house: House, monkeypatch) -> No
 def test_a_file_is_taken_back_by_whoever_handed_it_in(house: House, folder: Folder) -> None:
     hand_in(house, folder, "report.pdf")
     with house.store.transaction() as connection, pytest.raises(UsageError, match="handed in by"):
-        handing.remove(connection, house.view, "ground", "report.pdf", BUYER, NOW)
+        handing_in.remove(connection, house.view, "ground", "report.pdf", BUYER, NOW)
     with house.store.transaction() as connection:
-        handing.remove(connection, house.view, "ground", "report.pdf", SUPPLIER, NOW + 1)
+        handing_in.remove(connection, house.view, "ground", "report.pdf", SUPPLIER, NOW + 1)
     assert listed(house) == ()
     with house.store.reading() as connection:
-        assert list(audit.entries(connection))[-1].action == "evidence.removed"
+        assert list(audit_log.entries(connection))[-1].action == "evidence.removed"
     with house.store.transaction() as connection, pytest.raises(UsageError, match="no evidence"):
-        handing.remove(connection, house.view, "ground", "report.pdf", SUPPLIER, NOW)
+        handing_in.remove(connection, house.view, "ground", "report.pdf", SUPPLIER, NOW)
 
 
 @pytest.mark.parametrize("act", ["attestation", "decision", "attested", "submitted"])
@@ -279,7 +279,7 @@ def test_what_somebody_may_have_committed_to_stays(house: House, folder: Folder,
     if act == "attestation":
         house.sign(GROUND, [MACHINE], at=NOW)
     with house.store.transaction() as connection, pytest.raises(EscrowError, match="must stay"):
-        handing.remove(connection, house.view, "ground", "report.pdf", SUPPLIER, NOW + 1)
+        handing_in.remove(connection, house.view, "ground", "report.pdf", SUPPLIER, NOW + 1)
     assert len(listed(house)) == 1
 
 
@@ -287,7 +287,7 @@ def test_what_came_after_the_last_signature_may_be_taken_back(house: House, fold
     house.sign(GROUND, [MACHINE], at=NOW - 1)
     hand_in(house, folder, "report.pdf")
     with house.store.transaction() as connection:
-        handing.remove(connection, house.view, "ground", "report.pdf", SUPPLIER, NOW + 1)
+        handing_in.remove(connection, house.view, "ground", "report.pdf", SUPPLIER, NOW + 1)
     assert listed(house) == ()
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from milestone_escrow.documents.manifest import kind_of
 from milestone_escrow.errors import UsageError
-from milestone_escrow.oracle.evidence.names import listed_name, read_kind, read_name
+from milestone_escrow.oracle.evidence.file_names import listed_name, read_kind, read_name
 
 
 @pytest.mark.parametrize(

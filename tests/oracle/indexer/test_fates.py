@@ -11,10 +11,10 @@ from sqlalchemy import insert, select
 from milestone_escrow.chain.contract import events as e
 from milestone_escrow.chain.node.networks import Network
 from milestone_escrow.oracle.indexer import fates
+from milestone_escrow.oracle.indexer.bounds import Watched
 from milestone_escrow.oracle.indexer.indexer import Indexer
-from milestone_escrow.oracle.indexer.limits import Watched
 from milestone_escrow.oracle.indexer.reading import DoubtError
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.acts import Verdict
@@ -208,8 +208,8 @@ def test_the_log_says_what_was_undone(indexer: Indexer, store: Store, chain: Scr
     chain.mine([])
     indexer.step(77)
     with store.reading() as connection:
-        (entry,) = audit.entries(connection)
-        audit.verify(connection)
+        (entry,) = audit_log.entries(connection)
+        audit_log.verify(connection)
     assert (entry.at, entry.action, entry.subject) == (77, "chain.undone", "block 1")
     assert entry.data["back_to"] == 0
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.oracle.indexer.bounds import Limits
 from milestone_escrow.oracle.indexer.indexer import DeepReorgError, Indexer
-from milestone_escrow.oracle.indexer.limits import Limits
 from milestone_escrow.oracle.store.store import Store
 from tests.oracle.indexer.conftest import CONFIRMATIONS, Told
 from tests.oracle.indexer.scripted import CONTRACT, ScriptedChain

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.oracle.indexer.bounds import Limits
 from milestone_escrow.oracle.indexer.indexer import Indexer
-from milestone_escrow.oracle.indexer.limits import Limits
 from milestone_escrow.oracle.store import failpoints
 from milestone_escrow.oracle.store.store import Store
 from tests.oracle.indexer.conftest import Told

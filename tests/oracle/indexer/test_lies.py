@@ -14,8 +14,8 @@ from milestone_escrow.chain.node.endpoints import Endpoints
 from milestone_escrow.chain.node.networks import Network
 from milestone_escrow.chain.node.rpc import METHOD_NOT_FOUND, LimitedError, RpcError
 from milestone_escrow.errors import ChainError
+from milestone_escrow.oracle.indexer.bounds import Limits
 from milestone_escrow.oracle.indexer.indexer import Indexer
-from milestone_escrow.oracle.indexer.limits import Limits
 from milestone_escrow.oracle.indexer.reading import DoubtError
 from milestone_escrow.oracle.store.store import Store
 from tests.oracle.indexer.conftest import CONFIRMATIONS, Told

@@ -16,8 +16,8 @@ from milestone_escrow.chain.proofs.headers import read_header
 from milestone_escrow.errors import StoreError
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.oracle import viewing
+from milestone_escrow.oracle.indexer.bounds import Limits
 from milestone_escrow.oracle.indexer.indexer import Indexer
-from milestone_escrow.oracle.indexer.limits import Limits
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.eip712 import Domain
 from milestone_escrow.protocol.lifecycle import State, Status

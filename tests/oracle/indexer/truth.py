@@ -15,7 +15,7 @@ from milestone_escrow.chain.contract.events import (
     read_event,
 )
 from milestone_escrow.chain.contract.replay import replay
-from milestone_escrow.oracle.store import shapes
+from milestone_escrow.oracle.store import row_shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.lifecycle import silence
@@ -95,13 +95,13 @@ def held(store: Store) -> Rows:
         return {
             "cursor": (cursor.number, "0x" + cursor.hash.hex()),
             "events": {
-                (row["block"], row["log_index"]): (shapes.read_event(row), row["block_hash"])
+                (row["block"], row["log_index"]): (row_shapes.read_event(row), row["block_hash"])
                 for row in connection.execute(select(t.events)).mappings()
             },
             "agreements": _agreements(connection),
             "milestones": {
                 (row["agreement_id"], row["milestone"]): (
-                    row["amount"], row["deadline"], shapes.read_state(row),
+                    row["amount"], row["deadline"], row_shapes.read_state(row),
                     row["next_at"], row["changed_block"], row["changed_at"],
                 )
                 for row in connection.execute(select(t.milestones)).mappings()
@@ -112,10 +112,10 @@ def held(store: Store) -> Rows:
 def _agreements(connection: Connection) -> Rows:
     found: Rows = {}
     for row in connection.execute(select(t.agreements)):
-        terms = shapes.read_terms(row.terms)
+        terms = row_shapes.read_terms(row.terms)
         assert (row.arbiter, row.token) == (terms.arbiter, terms.token)
         found[row.agreement_id] = (
-            row.buyer, row.supplier, terms, shapes.read_milestones(row.milestones),
+            row.buyer, row.supplier, terms, row_shapes.read_milestones(row.milestones),
             row.opened_block, row.opened_at, row.replaced_by, row.amends,
         )  # fmt: skip
     return found

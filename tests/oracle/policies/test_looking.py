@@ -11,7 +11,7 @@ from milestone_escrow.documents.requirements.facts import JsonValue
 from milestone_escrow.oracle.policies.gather import gather
 from milestone_escrow.oracle.policies.http import Fetcher, FetchError
 from milestone_escrow.oracle.policies.looking import Looking
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.lifecycle import Status
@@ -63,7 +63,7 @@ def test_keeps_one_answer_and_since_when_it_is_the_same(house: House, answers: A
     assert shown(house) == ("final", "", NOW + 2)
     with house.store.reading() as connection:
         rows = connection.execute(select(func.count()).select_from(t.observations)).scalar_one()
-        entries = [e for e in audit.entries(connection) if e.action == "address.looked"]
+        entries = [e for e in audit_log.entries(connection) if e.action == "address.looked"]
     assert rows == 1
     assert [entry.data["value"]["text"] for entry in entries] == ["pending", "final"]
 

@@ -10,8 +10,8 @@ from sqlalchemy import insert, select
 from milestone_escrow.oracle.policies.limits import Limits
 from milestone_escrow.oracle.policies.looking import Question, note
 from milestone_escrow.oracle.policies.past import acceptances
-from milestone_escrow.oracle.policies.verdicts import Decision, accepted, decide, why_not
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.policies.would_sign import Decision, accepted, decide, why_not
+from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.acts import Attestation, Verdict
@@ -244,9 +244,9 @@ def test_only_a_verifier_signs_and_only_what_it_verifies(house: House) -> None:
 def test_a_verdict_is_recorded_when_it_changes_and_only_then(any_store: Store) -> None:
     house = build(any_store)
 
-    def recorded() -> list[audit.Entry]:
+    def recorded() -> list[audit_log.Entry]:
         with house.store.reading() as connection:
-            entries = audit.entries(connection)
+            entries = audit_log.entries(connection)
             return [entry for entry in entries if entry.action == "verdict.decided"]
 
     decisions(house)
@@ -256,7 +256,7 @@ def test_a_verdict_is_recorded_when_it_changes_and_only_then(any_store: Store) -
     decisions(house, now=NOW + 20)
     decisions(house, now=NOW + 30)
     (new,) = recorded()[4:]
-    assert new.subject == audit.subject_of(house.signed.id, GROUND)
+    assert new.subject == audit_log.subject_of(house.signed.id, GROUND)
     assert new.data["accepts"] is True
     with house.store.reading() as connection:
         row = connection.execute(select(t.verdicts).where(t.verdicts.c.milestone == GROUND)).one()

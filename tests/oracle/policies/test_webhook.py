@@ -19,7 +19,7 @@ from milestone_escrow.keys.secrets import Secret
 from milestone_escrow.oracle.policies.gather import gather
 from milestone_escrow.oracle.policies.webhook import MAX_BODY, Hook, HookError, Received, receive
 from milestone_escrow.oracle.policies.webhook_signature import is_signed, secret_bytes, sign
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
 from tests.oracle.conftest import DOMAIN
@@ -111,7 +111,7 @@ def test_an_event_becomes_a_fact_and_is_recorded(any_store: Store) -> None:
     with house.store.reading() as connection:
         (fact,) = gather(connection, house.view, 3).events
         assert gather(connection, house.view, 2).events == ()
-        entry = list(audit.entries(connection))[-1]
+        entry = list(audit_log.entries(connection))[-1]
     assert (fact.source, fact.name, fact.seen_at) == ("notary", "handed-over", NOW)
     assert fact.data == {"weight": "12.5", "count": 3}
     assert (entry.action, entry.actor) == ("event.received", "webhook notary")

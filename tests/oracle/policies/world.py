@@ -11,8 +11,8 @@ from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.canonical import sha256
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.oracle import viewing
-from milestone_escrow.oracle.evidence.handing import hashed, record
-from milestone_escrow.oracle.store import shapes
+from milestone_escrow.oracle.evidence.handing_in import hashed, record
+from milestone_escrow.oracle.store import row_shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.oracle.viewing import AgreementView
@@ -186,8 +186,8 @@ def build(store: Store, milestones: str = HOUSE, domain: Domain = DOMAIN) -> Hou
         connection.execute(
             insert(t.agreements).values(
                 agreement_id=signed.id, buyer=BUYER, supplier=SUPPLIER, arbiter=ARBITER,
-                token=USDC.address, terms=shapes.terms_data(signed.terms),
-                milestones=shapes.milestones_data(signed.milestones), opened_block=5,
+                token=USDC.address, terms=row_shapes.terms_data(signed.terms),
+                milestones=row_shapes.milestones_data(signed.milestones), opened_block=5,
                 opened_at=NOW - 1_000, replaced_by=None, amends=None,
             )
         )  # fmt: skip

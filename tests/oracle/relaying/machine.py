@@ -19,8 +19,8 @@ from milestone_escrow.chain.contract.events import MilestoneAttested
 from milestone_escrow.chain.contract.structs import OpenedAgreement
 from milestone_escrow.chain.node.rpc import RpcError
 from milestone_escrow.keys import DevSigner
+from milestone_escrow.oracle.relaying.patience import RelayingSettings
 from milestone_escrow.oracle.relaying.relayer import Relayer
-from milestone_escrow.oracle.relaying.settings import RelayingSettings
 from milestone_escrow.oracle.store import failpoints
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.lifecycle import Status

@@ -6,7 +6,7 @@ from sqlalchemy import update
 
 from milestone_escrow.chain.contract.structs import OpenedAgreement
 from milestone_escrow.oracle.relaying.planning import Planned, plan
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.lifecycle import Status
@@ -137,10 +137,10 @@ def test_what_somebody_else_finalized_is_dropped(world: World, deal: OpenedAgree
 def test_what_is_planned_and_ended_is_on_record(world: World, deal: OpenedAgreement) -> None:
     digest = world.complete(deal, 0)
     world.settle(world.relayer(), 4)
-    subject = audit.subject_of(deal.id, 0)
+    subject = audit_log.subject_of(deal.id, 0)
     with world.store.reading() as connection:
-        found = [e for e in audit.entries(connection, subject=subject) if e.actor == "relayer"]
-        audit.verify(connection)
+        found = [e for e in audit_log.entries(connection, subject=subject) if e.actor == "relayer"]
+        audit_log.verify(connection)
     assert [entry.action for entry in found] == [
         "intent.created",
         "transaction.broadcast",

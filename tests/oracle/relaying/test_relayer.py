@@ -8,7 +8,7 @@ import pytest
 
 from milestone_escrow.chain.contract.structs import OpenedAgreement
 from milestone_escrow.errors import UsageError
-from milestone_escrow.oracle.relaying.settings import RelayingSettings
+from milestone_escrow.oracle.relaying.patience import RelayingSettings
 from milestone_escrow.oracle.settings import Relaying
 from milestone_escrow.protocol.lifecycle import Status
 from tests.oracle.relaying.world import World

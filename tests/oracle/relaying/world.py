@@ -15,8 +15,8 @@ from milestone_escrow.chain.node.rpc import Node
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.oracle.indexer.indexer import Indexer
 from milestone_escrow.oracle.relaying.intents import Attempt, Intent, read_attempt, read_intent
+from milestone_escrow.oracle.relaying.patience import RelayingSettings
 from milestone_escrow.oracle.relaying.relayer import Relayer, Report
-from milestone_escrow.oracle.relaying.settings import RelayingSettings
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.acts import Attestation, Verdict

@@ -18,7 +18,7 @@ from milestone_escrow.chain.contract.replay import replay
 from milestone_escrow.documents.agreement import Agreement, BoundAgreement
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.oracle import viewing
-from milestone_escrow.oracle.store import shapes
+from milestone_escrow.oracle.store import row_shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store, upsert
 from milestone_escrow.protocol.acts import Verdict
@@ -179,7 +179,7 @@ class Chronicle:
             for table in (t.events, t.milestones, t.agreements):
                 connection.execute(delete(table))
             rows = [
-                shapes.event_row(event, self._hash(number))
+                row_shapes.event_row(event, self._hash(number))
                 for number, (_, events) in enumerate(self.blocks, start=1)
                 for event in events
             ]
@@ -211,8 +211,8 @@ class Chronicle:
                 supplier=terms.supplier,
                 arbiter=terms.arbiter,
                 token=terms.token,
-                terms=shapes.terms_data(terms),
-                milestones=shapes.milestones_data(milestones),
+                terms=row_shapes.terms_data(terms),
+                milestones=row_shapes.milestones_data(milestones),
                 opened_block=opening.place.block,
                 opened_at=opening.place.time,
                 replaced_by=amended[-1].agreement_id if amended else None,

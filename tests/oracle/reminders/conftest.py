@@ -8,9 +8,9 @@ import pytest
 
 from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.oracle.reminders.delivery import Delivery, DeliveryError, Mark
+from milestone_escrow.oracle.reminders.dispatch import Sent, send_due
 from milestone_escrow.oracle.reminders.notices import Notice
 from milestone_escrow.oracle.reminders.planner import Planner
-from milestone_escrow.oracle.reminders.sending import Sent, send_due
 from milestone_escrow.oracle.reminders.situation import Situation
 from milestone_escrow.oracle.store.store import Store
 from tests.oracle.reminders.chronicle import Chronicle, example

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from milestone_escrow.oracle.policies.webhook_signature import secret_bytes, sign
+from milestone_escrow.oracle.reminders.dispatch import FIRST_PAUSE, LONGEST_PAUSE, MAX_TRIES
 from milestone_escrow.oracle.reminders.happenings import AT_ONCE
-from milestone_escrow.oracle.reminders.sending import FIRST_PAUSE, LONGEST_PAUSE, MAX_TRIES
 from tests.oracle.reminders.test_posting import DELIVERY, SECRET, payload
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "reminders.md").read_text(encoding="utf-8")

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from milestone_escrow.documents.agreement import BoundAgreement
+from milestone_escrow.oracle.reminders.dispatch import LEASE_SECONDS
 from milestone_escrow.oracle.reminders.happenings import AT_ONCE
-from milestone_escrow.oracle.reminders.sending import LEASE_SECONDS
-from milestone_escrow.oracle.store import audit, failpoints
+from milestone_escrow.oracle.store import audit_log, failpoints
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.lifecycle import Status, end
 from tests.oracle.reminders.chronicle import DAY, DOMAIN, Chronicle
@@ -134,9 +134,9 @@ def test_each_thing_is_told_once_over_a_whole_life(
     assert "event.reverted" not in life.notebook.kinds
     happened = {delivery.id for delivery in told}
     with store.reading() as connection:
-        audit.verify(connection)
+        audit_log.verify(connection)
         sent = Counter(
-            e.data["id"] for e in audit.entries(connection) if e.action == "reminder.sent"
+            e.data["id"] for e in audit_log.entries(connection) if e.action == "reminder.sent"
         )
     assert set(sent) == happened, "the log and the recipients agree on what went out"
     assert max(sent.values()) == 1

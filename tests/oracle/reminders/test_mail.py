@@ -18,11 +18,11 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 from milestone_escrow.errors import UsageError
 from milestone_escrow.keys.secrets import Secret
 from milestone_escrow.oracle.reminders.delivery import Delivery, DeliveryError
-from milestone_escrow.oracle.reminders.letters import letter, one_line, read_address
+from milestone_escrow.oracle.reminders.dispatch import LEASE_SECONDS, send_due
 from milestone_escrow.oracle.reminders.mail import MailChannel, MailSettings
+from milestone_escrow.oracle.reminders.mail_text import letter, one_line, read_address
 from milestone_escrow.oracle.reminders.planner import Planner
-from milestone_escrow.oracle.reminders.planning import alarm
-from milestone_escrow.oracle.reminders.sending import LEASE_SECONDS, send_due
+from milestone_escrow.oracle.reminders.worth_telling import alarm
 from milestone_escrow.oracle.store import failpoints
 from milestone_escrow.oracle.store.store import Store
 from tests.oracle.reminders.certificate import self_signed

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import select
 
 from milestone_escrow.oracle.reminders.delivery import DeliveryError
+from milestone_escrow.oracle.reminders.dispatch import LEASE_SECONDS, MAX_TRIES, send_due
 from milestone_escrow.oracle.reminders.journal import LogChannel
 from milestone_escrow.oracle.reminders.planner import Planner
-from milestone_escrow.oracle.reminders.planning import alarm
-from milestone_escrow.oracle.reminders.sending import LEASE_SECONDS, MAX_TRIES, send_due
-from milestone_escrow.oracle.store import audit, failpoints
+from milestone_escrow.oracle.reminders.worth_telling import alarm
+from milestone_escrow.oracle.store import audit_log, failpoints
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
 from tests.oracle.reminders.chronicle import DAY, Chronicle
@@ -236,7 +236,7 @@ def test_a_failure_is_tried_again_ever_later_and_reported_in_the_end(
     assert tried == MAX_TRIES - 1
     assert states(desk.store)["agreement.opened"] == "failed"
     with desk.store.reading() as connection:
-        (entry,) = [e for e in audit.entries(connection) if e.action == "reminder.failed"]
+        (entry,) = [e for e in audit_log.entries(connection) if e.action == "reminder.failed"]
     assert entry.data["reason"] == "the server sleeps"
 
 
@@ -300,10 +300,10 @@ def test_everything_sent_stands_in_the_audit_log(
     chronicle.opened()
     desk.round()
     with desk.store.reading() as connection:
-        assert audit.verify(connection) is not None
-        (entry,) = [e for e in audit.entries(connection) if e.action == "reminder.sent"]
+        assert audit_log.verify(connection) is not None
+        (entry,) = [e for e in audit_log.entries(connection) if e.action == "reminder.sent"]
     assert entry.data["id"] == notebook.got[0].id
-    assert entry.subject == audit.subject_of(chronicle.bound.id)
+    assert entry.subject == audit_log.subject_of(chronicle.bound.id)
 
 
 def test_what_is_about_the_service_goes_out_too(desk: Desk, notebook: Notebook) -> None:

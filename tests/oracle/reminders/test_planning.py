@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from milestone_escrow.oracle.reminders.notices import Notice
-from milestone_escrow.oracle.reminders.planning import alarm, due, plan
 from milestone_escrow.oracle.reminders.situation import OpenOffer, Returned, Situation, Waiting
+from milestone_escrow.oracle.reminders.worth_telling import alarm, due, plan
 from milestone_escrow.protocol.lifecycle import State, Status
 from tests.oracle.reminders.chronicle import DAY, Chronicle, example
 

@@ -19,12 +19,12 @@ from milestone_escrow.keys.signers import DevSigner
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.api.app import create_app
 from milestone_escrow.oracle.assembly import Instance, Parts, assemble
-from milestone_escrow.oracle.evidence import handing
+from milestone_escrow.oracle.evidence import handing_in
 from milestone_escrow.oracle.evidence.listing import manifest
 from milestone_escrow.oracle.logs import JsonLines, Sentences
 from milestone_escrow.oracle.settings import Settings
 from milestone_escrow.oracle.signing.batch_json import BatchPost, Item, batch_data
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.acts import batch_typed_data
 from milestone_escrow.protocol.eip712 import Domain
@@ -99,7 +99,7 @@ def _hand_in(
     assert view is not None
     assert instance.api.blobs is not None
     photo = b"\x89PNG\r\n\x1a\n" + bytes(16)
-    handing.add(
+    handing_in.add(
         store, instance.api.blobs, instance.api.rules, view, milestone, "photos.png", [photo],
         account, START,
     )  # fmt: skip
@@ -138,7 +138,7 @@ def test_signs_and_releases_what_is_shown(
     start(SURVEYOR).service.tick()
     assert world.chain.head.number == sent
     with instance.service.store.reading() as connection:
-        assert audit.verify(connection) is not None
+        assert audit_log.verify(connection) is not None
 
 
 def test_joins_another_verifiers_batch_and_sends_it_as_one(world: World, start: Start) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import insert, update
 
 from milestone_escrow.keys import LocalSigner
-from milestone_escrow.oracle.store import shapes
+from milestone_escrow.oracle.store import row_shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.oracle.viewing import AgreementView
@@ -138,8 +138,8 @@ def _agreement_row(deal: Deal, block: int) -> dict[str, object]:
         "supplier": deal.terms.supplier,
         "arbiter": deal.terms.arbiter,
         "token": deal.terms.token,
-        "terms": shapes.terms_data(deal.terms),
-        "milestones": shapes.milestones_data(deal.milestones),
+        "terms": row_shapes.terms_data(deal.terms),
+        "milestones": row_shapes.milestones_data(deal.milestones),
         "opened_block": block,
         "opened_at": NOW - DAY,
         "replaced_by": None,

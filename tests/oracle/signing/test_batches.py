@@ -13,7 +13,7 @@ from milestone_escrow.documents.files.collected import words_hash
 from milestone_escrow.errors import UsageError
 from milestone_escrow.keys import LocalSigner
 from milestone_escrow.oracle.indexer import fates
-from milestone_escrow.oracle.signing import batch_intake, batches, protection
+from milestone_escrow.oracle.signing import batch_intake, protection, waiting_batches
 from milestone_escrow.oracle.signing.attestation_json import Post
 from milestone_escrow.oracle.signing.batch_intake import BatchOutcome, take_batch
 from milestone_escrow.oracle.signing.batch_json import BatchPost, Item, batch_data, read_batch
@@ -21,7 +21,7 @@ from milestone_escrow.oracle.signing.counting import Stage
 from milestone_escrow.oracle.signing.intake import take_many
 from milestone_escrow.oracle.signing.signer import GuardedSigner
 from milestone_escrow.oracle.signing.waiting import attestations, expire
-from milestone_escrow.oracle.store import audit, failpoints
+from milestone_escrow.oracle.store import audit_log, failpoints
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.acts import Attestation, Verdict, batch_typed_data
@@ -84,7 +84,7 @@ def kept(store: Store) -> list[tuple[str, int]]:
     """Each batch's state, and how many have signed it."""
     with store.reading() as connection:
         digests = connection.execute(select(t.batches.c.digest)).scalars()
-        found = batches.load(connection, digests)
+        found = waiting_batches.load(connection, digests)
         return [(one.stage.value, len(one.signatures)) for one in found.values()]
 
 
@@ -113,8 +113,8 @@ def test_signatures_of_many_posts_complete_all_items_at_once(
     assert second.signers == (INSPECTOR.address, FORWARDER.address)
     assert stages(store, deals) == ["complete", "complete"]
     with store.reading() as connection:
-        audit.verify(connection)
-        actions = [entry.action for entry in audit.entries(connection)]
+        audit_log.verify(connection)
+        actions = [entry.action for entry in audit_log.entries(connection)]
         (waiting,) = attestations(connection, deals[0].id, 0)
     assert actions == ["attestation.taken"] * 4 + ["attestation.complete"] * 2
     assert waiting.said_by == second.signers
@@ -124,11 +124,11 @@ def test_signatures_of_many_posts_complete_all_items_at_once(
 def test_the_same_again_changes_nothing(store: Store, deals: tuple[Deal, Deal]) -> None:
     post(store, both(deals), INSPECTOR)
     with store.reading() as connection:
-        before = len(list(audit.entries(connection)))
+        before = len(list(audit_log.entries(connection)))
     again = post(store, both(deals), INSPECTOR)
     assert (again.added, again.known, again.refused) == ((), (INSPECTOR.address,), ())
     with store.reading() as connection:
-        assert len(list(audit.entries(connection))) == before
+        assert len(list(audit_log.entries(connection))) == before
 
 
 def test_what_is_signed_singly_and_together_is_not_added_up(

@@ -17,7 +17,7 @@ from milestone_escrow.documents.manifest import EvidenceFile, Manifest
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.oracle.answers import Item, OracleStrangeError
 from milestone_escrow.oracle.api import siwe
-from milestone_escrow.oracle.client import OracleAwayError, OracleClient, OracleRefusedError
+from milestone_escrow.oracle.api_client import OracleAwayError, OracleClient, OracleRefusedError
 from milestone_escrow.oracle.signing.attestation_json import Post, attestation_data, read_post
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.eip712 import ZERO_HASH

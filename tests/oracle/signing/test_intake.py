@@ -16,7 +16,7 @@ from milestone_escrow.oracle.signing.counting import Stage
 from milestone_escrow.oracle.signing.examining import Outcome
 from milestone_escrow.oracle.signing.intake import take, take_many
 from milestone_escrow.oracle.signing.rules import AHEAD
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.acts import Attestation, Verdict
@@ -49,8 +49,8 @@ def post(
 
 def actions(store: Store) -> list[str]:
     with store.reading() as connection:
-        audit.verify(connection)
-        return [entry.action for entry in audit.entries(connection)]
+        audit_log.verify(connection)
+        return [entry.action for entry in audit_log.entries(connection)]
 
 
 def stage_of(store: Store, attestation: Attestation) -> str:

@@ -15,7 +15,7 @@ from milestone_escrow.errors import UsageError
 from milestone_escrow.oracle.signing import interchange
 from milestone_escrow.oracle.signing.interchange import Imported
 from milestone_escrow.oracle.signing.signer import NotSignedError
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.eip712 import Domain
@@ -80,7 +80,7 @@ def test_importing_again_changes_nothing(file: dict[str, Any], elsewhere: Store)
     assert (done.added, done.known) == (0, 3)
     assert written(elsewhere) == before
     with elsewhere.reading() as connection:
-        actions = [entry.action for entry in audit.entries(connection)]
+        actions = [entry.action for entry in audit_log.entries(connection)]
     assert actions == ["history.imported", "history.imported"]
 
 

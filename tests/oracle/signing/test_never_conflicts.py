@@ -24,7 +24,7 @@ from milestone_escrow.oracle.signing import interchange
 from milestone_escrow.oracle.signing.signer import GuardedSigner
 from milestone_escrow.oracle.store import failpoints
 from milestone_escrow.oracle.store import tables as t
-from milestone_escrow.oracle.store.shapes import read_attestation
+from milestone_escrow.oracle.store.row_shapes import read_attestation
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.eip712 import TypedData

@@ -15,7 +15,7 @@ from milestone_escrow.oracle.signing.counting import Stage
 from milestone_escrow.oracle.signing.intake import take
 from milestone_escrow.oracle.signing.protection import SKEW
 from milestone_escrow.oracle.signing.signer import GuardedSigner, NotSignedError, WhyNot
-from milestone_escrow.oracle.store import audit, failpoints
+from milestone_escrow.oracle.store import audit_log, failpoints
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.oracle.viewing import AgreementView
@@ -64,7 +64,7 @@ def signer(store: Store, deal: Deal) -> GuardedSigner:
 
 
 def decisions(store: Store) -> list[Attestation]:
-    from milestone_escrow.oracle.store.shapes import read_attestation
+    from milestone_escrow.oracle.store.row_shapes import read_attestation
 
     with store.reading() as connection:
         rows = connection.execute(select(t.decisions).order_by(t.decisions.c.id)).mappings()
@@ -94,7 +94,7 @@ def test_signs_what_it_decided(signer: GuardedSigner, store: Store, deal: Deal) 
     assert accept(signer, deal) is Stage.OPEN
     assert [one.amount for one in decisions(store)] == [AMOUNT]
     with store.reading() as connection:
-        names = [entry.action for entry in audit.entries(connection)]
+        names = [entry.action for entry in audit_log.entries(connection)]
     assert names == ["signer.declared_new", "attestation.decided", "attestation.taken"]
 
 
@@ -303,9 +303,9 @@ def test_signs_only_where_it_is_a_verifier(store: Store, deal: Deal) -> None:
 def test_recomputes_the_agreement_from_its_terms(
     signer: GuardedSigner, store: Store, deal: Deal
 ) -> None:
-    from milestone_escrow.oracle.store import shapes
+    from milestone_escrow.oracle.store import row_shapes
 
-    forged = shapes.terms_data(replace(deal.terms, supplier=STRANGER.address))
+    forged = row_shapes.terms_data(replace(deal.terms, supplier=STRANGER.address))
     with store.transaction() as connection:
         connection.execute(update(t.agreements).values(terms=forged))
     with pytest.raises(NotSignedError, match="not those that its id commits to"):
@@ -350,7 +350,7 @@ def test_what_a_limit_forbids_is_refused_and_logged_once(store: Store, deal: Dea
         with pytest.raises(NotSignedError, match="more than 5 USDC"):
             accept(signer, deal)
     with store.reading() as connection:
-        names = [entry.action for entry in audit.entries(connection)]
+        names = [entry.action for entry in audit_log.entries(connection)]
     assert names == ["signer.declared_new", "attestation.not_signed"]
 
 

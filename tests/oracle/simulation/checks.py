@@ -11,9 +11,9 @@ from milestone_escrow.chain.contract.events import MilestoneAttested, MilestoneP
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.indexer.indexer import Indexer
 from milestone_escrow.oracle.reminders.happenings import AT_ONCE
-from milestone_escrow.oracle.reminders.planning import due, plan
 from milestone_escrow.oracle.reminders.situations import situation
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.reminders.worth_telling import due, plan
+from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.lifecycle import Status
@@ -33,7 +33,7 @@ def check(run: Simulation) -> None:
     nothing_left_under_way(run)
     every_reminder_went_out_once(run)
     with run.store.reading() as connection:
-        assert audit.verify(connection) is not None
+        assert audit_log.verify(connection) is not None
 
 
 def settled_exactly_once(run: Simulation) -> None:
@@ -129,7 +129,7 @@ def every_reminder_went_out_once(run: Simulation) -> None:
         since = told_since(connection)
         logged = Counter(
             entry.data["id"]
-            for entry in audit.entries(connection)
+            for entry in audit_log.entries(connection)
             if entry.action == "reminder.sent"
         )
     assert seen is not None

@@ -12,12 +12,12 @@ from milestone_escrow.chain.node.networks import Network
 from milestone_escrow.chain.node.rpc import Node
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.keys import DevSigner
-from milestone_escrow.oracle.deciding import Deciding
+from milestone_escrow.oracle.evaluating import Deciding
 from milestone_escrow.oracle.indexer.indexer import DeepReorgError, Indexer
 from milestone_escrow.oracle.policies.limits import Limits
-from milestone_escrow.oracle.policies.verdicts import why_not
+from milestone_escrow.oracle.policies.would_sign import why_not
+from milestone_escrow.oracle.relaying.patience import RelayingSettings
 from milestone_escrow.oracle.relaying.relayer import Relayer
-from milestone_escrow.oracle.relaying.settings import RelayingSettings
 from milestone_escrow.oracle.reminders.delivery import Channel, Delivery, DeliveryError, Mark
 from milestone_escrow.oracle.reminders.notices import DEFAULT_LEADS, Notice
 from milestone_escrow.oracle.reminders.situation import Situation

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.keys import DevSigner
-from milestone_escrow.oracle.evidence.handing import Rules, add
+from milestone_escrow.oracle.evidence.handing_in import Rules, add
 from milestone_escrow.oracle.evidence.listing import manifest
 from milestone_escrow.oracle.evidence.manifests import manifest_hash
 from milestone_escrow.oracle.signing.attestation_json import Post

@@ -23,12 +23,12 @@ from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.evidence.blobs import Folder
-from milestone_escrow.oracle.evidence.handing import Rules, add
+from milestone_escrow.oracle.evidence.handing_in import Rules, add
 from milestone_escrow.oracle.evidence.listing import manifest
 from milestone_escrow.oracle.evidence.manifests import manifest_hash
 from milestone_escrow.oracle.signing.attestation_json import Post
 from milestone_escrow.oracle.signing.intake import take_many
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.acts import Attestation, Verdict
@@ -199,7 +199,7 @@ def test_nothing_is_lost_or_done_twice_when_one_of_three_dies(house: House) -> N
     sure = Counter(line["notice"] for line in lines if not line["again"])
     assert max(sure.values()) == 1, "the same thing was told twice"
     with house.store.reading() as connection:
-        audit.verify(connection)
+        audit_log.verify(connection)
         decided = connection.execute(
             select(t.decisions.c.milestone, t.decisions.c.verdict, t.decisions.c.amount).distinct()
         ).all()

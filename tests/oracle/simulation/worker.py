@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from milestone_escrow import Escrow
-from milestone_escrow.oracle.relaying.settings import RelayingSettings
+from milestone_escrow.oracle.relaying.patience import RelayingSettings
 from milestone_escrow.oracle.reminders.delivery import Delivery, Mark
 from milestone_escrow.oracle.reminders.notices import Notice
 from milestone_escrow.oracle.reminders.situation import Situation

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import delete, update
 
 from milestone_escrow.errors import StoreError
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
 
@@ -16,7 +16,7 @@ from milestone_escrow.oracle.store.store import Store
 def _write(store: Store, count: int) -> None:
     for number in range(count):
         with store.transaction() as connection:
-            audit.record(
+            audit_log.record(
                 connection, 100 + number, "operator", "register", "0xab", name="Größe", units=2**200
             )
 
@@ -24,15 +24,15 @@ def _write(store: Store, count: int) -> None:
 def test_an_untouched_log_verifies(any_store: Store) -> None:
     _write(any_store, 3)
     with any_store.reading() as connection:
-        last = audit.verify(connection)
+        last = audit_log.verify(connection)
         assert last is not None
         assert (last.seq, last.data["units"]) == (3, 2**200)
-        assert [entry.seq for entry in audit.entries(connection, since=1)] == [2, 3]
+        assert [entry.seq for entry in audit_log.entries(connection, since=1)] == [2, 3]
 
 
 def test_an_empty_log_verifies(store: Store) -> None:
     with store.reading() as connection:
-        assert audit.verify(connection) is None
+        assert audit_log.verify(connection) is None
 
 
 @pytest.mark.parametrize("column", ["at", "actor", "action", "subject", "data", "previous"])
@@ -42,7 +42,7 @@ def test_a_changed_entry_is_found(store: Store, column: str) -> None:
     with store.transaction() as connection:
         connection.execute(update(t.audit).where(t.audit.c.seq == 2).values({column: changed}))
     with store.reading() as connection, pytest.raises(StoreError, match="entry 2"):
-        audit.verify(connection)
+        audit_log.verify(connection)
 
 
 def test_a_removed_entry_is_found(store: Store) -> None:
@@ -50,21 +50,21 @@ def test_a_removed_entry_is_found(store: Store) -> None:
     with store.transaction() as connection:
         connection.execute(delete(t.audit).where(t.audit.c.seq == 2))
     with store.reading() as connection, pytest.raises(StoreError, match="no entry 2"):
-        audit.verify(connection)
+        audit_log.verify(connection)
 
 
 def test_an_entry_rewritten_with_its_hash_breaks_the_next(store: Store) -> None:
     _write(store, 3)
     with store.transaction() as connection:
-        entry = next(audit.entries(connection, since=1))
-        forged = audit._digest(2, 1, "x", "y", "z", {}, entry.previous)
+        entry = next(audit_log.entries(connection, since=1))
+        forged = audit_log._digest(2, 1, "x", "y", "z", {}, entry.previous)
         connection.execute(
             update(t.audit)
             .where(t.audit.c.seq == 2)
             .values(at=1, actor="x", action="y", subject="z", data={}, hash=forged)
         )
     with store.reading() as connection, pytest.raises(StoreError, match="entry 3"):
-        audit.verify(connection)
+        audit_log.verify(connection)
 
 
 def test_writers_form_one_chain(any_store: Store) -> None:
@@ -74,21 +74,21 @@ def test_writers_form_one_chain(any_store: Store) -> None:
     for thread in threads:
         thread.join()
     with any_store.reading() as connection:
-        last = audit.verify(connection)
+        last = audit_log.verify(connection)
     assert last is not None
     assert last.seq == 40
 
 
 def test_many_at_once_stand_in_their_order(any_store: Store) -> None:
     _write(any_store, 1)
-    acts = [audit.Act("operator", f"act.{n}", "0xab", {"n": n}) for n in range(3)]
+    acts = [audit_log.Act("operator", f"act.{n}", "0xab", {"n": n}) for n in range(3)]
     with any_store.transaction() as connection:
-        end = audit.record_all(connection, 200, acts)
+        end = audit_log.record_all(connection, 200, acts)
     with any_store.reading() as connection:
-        last = audit.verify(connection)
+        last = audit_log.verify(connection)
         assert last is not None
         assert last.hash == end
-        assert [entry.action for entry in audit.entries(connection)][1:] == [
+        assert [entry.action for entry in audit_log.entries(connection)][1:] == [
             "act.0",
             "act.1",
             "act.2",

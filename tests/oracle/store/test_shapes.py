@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from milestone_escrow.chain.contract import events as e
 from milestone_escrow.chain.contract.events import Event, Place
-from milestone_escrow.oracle.store import shapes
+from milestone_escrow.oracle.store import row_shapes
 from milestone_escrow.oracle.store.types import dumps
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.lifecycle import Status
@@ -62,11 +62,11 @@ def _stored(row: dict[str, Any]) -> dict[str, Any]:
 
 @given(EVENTS)
 def test_every_event_comes_back(event: Event) -> None:
-    assert shapes.read_event(_stored(shapes.event_row(event, bytes(32)))) == event
+    assert row_shapes.read_event(_stored(row_shapes.event_row(event, bytes(32)))) == event
 
 
 @given(TERMS, st.lists(MILESTONE, max_size=3))
 def test_terms_and_milestones_come_back(terms: Terms, milestones: list[Milestone]) -> None:
-    assert shapes.read_terms(json.loads(dumps(shapes.terms_data(terms)))) == terms
-    stored = json.loads(dumps(shapes.milestones_data(milestones)))
-    assert shapes.read_milestones(stored) == tuple(milestones)
+    assert row_shapes.read_terms(json.loads(dumps(row_shapes.terms_data(terms)))) == terms
+    stored = json.loads(dumps(row_shapes.milestones_data(milestones)))
+    assert row_shapes.read_milestones(stored) == tuple(milestones)

@@ -15,7 +15,7 @@ from eth_hash.auto import keccak
 from eth_keys.datatypes import PrivateKey
 
 from milestone_escrow.errors import KeyFileError, UsageError
-from milestone_escrow.keys.ledger import (
+from milestone_escrow.keys.ledger_signer import (
     LedgerSigner,
     encoded_path,
     read_address,

@@ -37,7 +37,7 @@ from milestone_escrow.words.standing import person
 
 if TYPE_CHECKING:
     from milestone_escrow.oracle.answers import ProposedBatch, Taken
-    from milestone_escrow.oracle.client import OracleClient
+    from milestone_escrow.oracle.api_client import OracleClient
     from milestone_escrow.protocol.signatures import Signer
 
 
@@ -52,7 +52,7 @@ def list_at_oracle(
     `ready` are what waits here and says the same, and last a new batch; what waits at the oracle
     comes before both.
     """
-    from milestone_escrow.oracle.client import OracleAwayError
+    from milestone_escrow.oracle.api_client import OracleAwayError
 
     client = find_oracle(session, next(iter(desks.values())), url)
     if client is None:
@@ -100,7 +100,7 @@ def _alike(
     session: Session, client: OracleClient, fresh: CollectedBatch
 ) -> list[tuple[CollectedBatch, tuple[Address, ...]]]:
     """Batches that wait at the oracle, say the same, and may still be used, with who has signed."""
-    from milestone_escrow.oracle.client import OracleRefusedError
+    from milestone_escrow.oracle.api_client import OracleRefusedError
 
     first = fresh.batch.attestations[0]
     found = []
@@ -167,7 +167,7 @@ def _hand_over(
 ) -> bool:
     """Show, sign, post, tell; False where the oracle is away."""
     from milestone_escrow.chain.contract.batching import foresee
-    from milestone_escrow.oracle.client import OracleAwayError, OracleRefusedError
+    from milestone_escrow.oracle.api_client import OracleAwayError, OracleRefusedError
     from milestone_escrow.oracle.signing.batch_json import BatchPost, Item
 
     desk = next(iter(desks.values())).acting(signer)

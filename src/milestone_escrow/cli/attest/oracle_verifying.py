@@ -23,7 +23,7 @@ from milestone_escrow.words.standing import Standing, person, silence_words, sta
 if TYPE_CHECKING:
     from milestone_escrow.cli.attest.attesting import Wish
     from milestone_escrow.oracle.answers import Found, Listed, Proposed, Taken
-    from milestone_escrow.oracle.client import OracleClient
+    from milestone_escrow.oracle.api_client import OracleClient
 
 _T = TypeVar("_T")
 
@@ -50,7 +50,7 @@ class Seen:
 def find_oracle(session: Session, desk: Desk | None, url: str | None) -> OracleClient | None:
     """The oracle to work with: the named one, or the one that runs here; for this desk's contract,
     where it is known which."""
-    from milestone_escrow.oracle.client import OracleClient
+    from milestone_escrow.oracle.api_client import OracleClient
 
     if url == NO_ORACLE:
         return None
@@ -83,7 +83,7 @@ def at_oracle(
     Where the oracle is away, the verifier goes on alone.
     """
     from milestone_escrow.cli.attest.attesting import confirm
-    from milestone_escrow.oracle.client import OracleAwayError, OracleRefusedError
+    from milestone_escrow.oracle.api_client import OracleAwayError, OracleRefusedError
 
     session.say(bold(desk.doing("attest")))
     try:
@@ -134,7 +134,7 @@ def look(session: Session, desk: Desk, standing: Standing, client: OracleClient)
         OracleAwayError: it does not answer.
         OracleStrangeError: what it answers does not fit together.
     """
-    from milestone_escrow.oracle.client import OracleRefusedError
+    from milestone_escrow.oracle.api_client import OracleRefusedError
 
     about = (desk.bound.id, standing.planned.index)
     session.say(f"  the oracle at {client.origin} has:")
@@ -164,7 +164,7 @@ def look(session: Session, desk: Desk, standing: Standing, client: OracleClient)
 
 def sign_in(session: Session, desk: Desk, client: OracleClient, signer: object) -> None:
     """Sign in with a key that can; else only what everybody may see is seen."""
-    from milestone_escrow.oracle.client import OracleElsewhereError, TextSigner
+    from milestone_escrow.oracle.api_client import OracleElsewhereError, TextSigner
 
     if not isinstance(signer, TextSigner):
         return
@@ -175,7 +175,7 @@ def sign_in(session: Session, desk: Desk, client: OracleClient, signer: object) 
 
 
 def _unless_refused(ask: Callable[[], Found]) -> Found | None:
-    from milestone_escrow.oracle.client import OracleRefusedError
+    from milestone_escrow.oracle.api_client import OracleRefusedError
 
     try:
         return ask()
@@ -243,7 +243,7 @@ def _post(client: OracleClient, collected: CollectedAttestation) -> Taken:
 
 def patiently(ask: Callable[[], _T]) -> _T:
     """Ask again for a while where the oracle has not seen the latest block yet."""
-    from milestone_escrow.oracle.client import OracleRefusedError
+    from milestone_escrow.oracle.api_client import OracleRefusedError
 
     until = time.monotonic() + _PATIENCE
     while True:

@@ -31,7 +31,7 @@ from milestone_escrow.words.telling import Teller
 
 if TYPE_CHECKING:
     from milestone_escrow.oracle.answers import Item, Listed, Proposed
-    from milestone_escrow.oracle.client import OracleClient
+    from milestone_escrow.oracle.api_client import OracleClient
 
 
 @dataclass
@@ -174,7 +174,7 @@ def _say_ruling(session: Session, desk: Desk, standing: Standing) -> None:
 def _ask(session: Session, desk: Desk, standing: Standing, url: str | None) -> Told:
     """What an oracle has, where there is one; without a key it is asked for nothing private."""
     from milestone_escrow.oracle.answers import plain
-    from milestone_escrow.oracle.client import OracleAwayError, OracleRefusedError
+    from milestone_escrow.oracle.api_client import OracleAwayError, OracleRefusedError
 
     client = find_oracle(session, desk, url)
     if client is None:

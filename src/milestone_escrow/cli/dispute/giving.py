@@ -14,7 +14,7 @@ from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.words.standing import Standing
 
 if TYPE_CHECKING:
-    from milestone_escrow.oracle.client import OracleClient
+    from milestone_escrow.oracle.api_client import OracleClient
 
 
 def require_sent(paper: Paper, oracle: str | None) -> None:

@@ -20,7 +20,7 @@ from milestone_escrow.errors import EscrowError, UsageError
 
 if TYPE_CHECKING:
     from milestone_escrow.oracle.evidence.blobs import Blobs
-    from milestone_escrow.oracle.evidence.handing import Rules
+    from milestone_escrow.oracle.evidence.handing_in import Rules
     from milestone_escrow.oracle.evidence.listing import Entry
     from milestone_escrow.oracle.store.store import Store
     from milestone_escrow.oracle.viewing import AgreementView, MilestoneView
@@ -64,7 +64,7 @@ class Cabinet:
 
     @property
     def rules(self) -> Rules:
-        from milestone_escrow.oracle.evidence.handing import Rules
+        from milestone_escrow.oracle.evidence.handing_in import Rules
 
         settings = load_settings(self.session, self.config).evidence
         return Rules(settings.max_size, frozenset(settings.types))
@@ -83,7 +83,7 @@ class Cabinet:
 
 def add_files(cabinet: Cabinet, files: Sequence[Path], kind: str | None, hash_only: bool) -> None:
     """Look at each file, keep it, list it."""
-    from milestone_escrow.oracle.evidence import handing
+    from milestone_escrow.oracle.evidence import handing_in
 
     session = cabinet.session
     with cabinet.open() as (store, view, stage):
@@ -92,12 +92,12 @@ def add_files(cabinet: Cabinet, files: Sequence[Path], kind: str | None, hash_on
         entries: list[Entry] = []
         for path in files:
             if hash_only:
-                offered = handing.hashed(path.name, *_fingerprint(path), kind=kind or "")
+                offered = handing_in.hashed(path.name, *_fingerprint(path), kind=kind or "")
                 with store.transaction() as connection:
-                    entry = handing.record(connection, view, stage.index, offered, account, now)
+                    entry = handing_in.record(connection, view, stage.index, offered, account, now)
             else:
                 with _opened(path) as stream:
-                    entry = handing.add(
+                    entry = handing_in.add(
                         store, blobs, rules, view, stage.index, path.name, _pieces(stream),
                         account, now, kind=kind or "",
                     )  # fmt: skip
@@ -171,7 +171,7 @@ def get_files(cabinet: Cabinet, names: Sequence[str], folder: Path) -> None:
 
 def remove_file(cabinet: Cabinet, name: str) -> None:
     """Take a file off the list."""
-    from milestone_escrow.oracle.evidence.handing import remove
+    from milestone_escrow.oracle.evidence.handing_in import remove
 
     session = cabinet.session
     with cabinet.open() as (store, view, stage):

@@ -27,7 +27,7 @@ def diagnose(
 ) -> None:
     """Everything that must be right; status 1 where something is not."""
     from milestone_escrow.chain.node.networks import network
-    from milestone_escrow.oracle.doctor import Patient, examine
+    from milestone_escrow.oracle.checkup import Patient, examine
 
     chosen = network(session.network or SANDBOX, session.home.root)
     signs = session.signer_name

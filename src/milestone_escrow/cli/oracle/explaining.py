@@ -87,7 +87,7 @@ def _explained(
     if where is None and not _has_store(session):
         return _unknown(session, name, key)
     from milestone_escrow.oracle import viewing
-    from milestone_escrow.oracle.policies.verdicts import Ledger, is_decidable, judge
+    from milestone_escrow.oracle.policies.would_sign import Ledger, is_decidable, judge
 
     store = existing_store(session, where)
     try:

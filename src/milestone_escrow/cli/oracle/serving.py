@@ -81,8 +81,8 @@ def served(instance: Instance, listening: socket.socket) -> Iterator[None]:
 def application(instance: Instance) -> Any:
     """The API with the page on it, as an ASGI application."""
     from milestone_escrow.oracle.api.app import create_app
-    from milestone_escrow.web.deps import WebDeps
     from milestone_escrow.web.mount import mount
+    from milestone_escrow.web.page_deps import WebDeps
 
     app = create_app(instance.api)
     mount(app, WebDeps(instance.api, instance.escrow))

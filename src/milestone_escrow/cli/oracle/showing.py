@@ -15,7 +15,7 @@ from milestone_escrow.words.standing import Standing, person
 
 if TYPE_CHECKING:
     from milestone_escrow.oracle.answers import Found, Item, Listed
-    from milestone_escrow.oracle.client import OracleClient
+    from milestone_escrow.oracle.api_client import OracleClient
 
 _SHOWN = {"met": good, "missing": waiting, "failed": bad}
 

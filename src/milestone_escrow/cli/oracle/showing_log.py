@@ -14,12 +14,12 @@ UTC = ZoneInfo("UTC")
 
 def show_log(session: Session, where: str | None, subject: str, last: int) -> None:
     """The last entries, the newest at the end."""
-    from milestone_escrow.oracle.store import audit
+    from milestone_escrow.oracle.store import audit_log
 
     store = existing_store(session, where)
     try:
         with store.reading() as connection:
-            found = audit.latest(connection, last, subject=subject)
+            found = audit_log.latest(connection, last, subject=subject)
     finally:
         store.close()
     rows = [
@@ -57,12 +57,12 @@ def verify_log(session: Session, where: str | None) -> None:
     Raises:
         StoreError: an entry is missing or was changed.
     """
-    from milestone_escrow.oracle.store import audit
+    from milestone_escrow.oracle.store import audit_log
 
     store = existing_store(session, where)
     try:
         with store.reading() as connection:
-            last = audit.verify(connection)
+            last = audit_log.verify(connection)
     finally:
         store.close()
     if last is None:

@@ -35,7 +35,7 @@ from milestone_escrow.protocol.receivables import Offer
 from milestone_escrow.words.standing import Standing, amount, person
 
 if TYPE_CHECKING:
-    from milestone_escrow.oracle.client import OracleClient
+    from milestone_escrow.oracle.api_client import OracleClient
 
 
 def offer(
@@ -85,7 +85,7 @@ def offer(
 
 def _give(session: Session, client: OracleClient, signed: SignedAct) -> bool:
     """Hand an offer to an oracle; the file does without where the oracle is away."""
-    from milestone_escrow.oracle.client import OracleAwayError
+    from milestone_escrow.oracle.api_client import OracleAwayError
 
     try:
         patiently(lambda: client.offer(signed))

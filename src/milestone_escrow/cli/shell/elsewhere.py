@@ -38,7 +38,7 @@ def _signers_at(session: Session, spec: str, chain_id: int) -> tuple[Signer, ...
         wallet = _wallet(session, where, chain_id)
         return tuple(RpcSigner(wallet, account) for account in rpc_accounts(wallet))
     if kind == "ledger":
-        from milestone_escrow.keys.ledger import DEFAULT_PATH, LedgerSigner
+        from milestone_escrow.keys.ledger_signer import DEFAULT_PATH, LedgerSigner
 
         return (LedgerSigner.connect(where or DEFAULT_PATH, tell=_tell),)
     if kind == "kms" and where:

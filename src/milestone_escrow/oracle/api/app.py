@@ -17,15 +17,14 @@ from milestone_escrow.oracle.api import openapi, problems
 from milestone_escrow.oracle.api.deps import ApiDeps
 from milestone_escrow.oracle.api.gate import Gate, TooLarge
 from milestone_escrow.oracle.api.hub import Hub
-from milestone_escrow.oracle.api.limits import KIB, MIB, Buckets, networks
 from milestone_escrow.oracle.api.metrics import Metrics
 from milestone_escrow.oracle.api.problems import Complaint, Problem
 from milestone_escrow.oracle.api.routes import (
+    agreement_history,
     agreements,
     attestations,
     batches,
     evidence,
-    history,
     hooks,
     links,
     login,
@@ -35,6 +34,7 @@ from milestone_escrow.oracle.api.routes import (
     requirements,
     stream,
 )
+from milestone_escrow.oracle.api.throttle import KIB, MIB, Buckets, networks
 
 logger = logging.getLogger("milestone_escrow.oracle.api")
 
@@ -42,7 +42,7 @@ Lifespan: TypeAlias = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 _ROOMS = (
     agreements,
-    history,
+    agreement_history,
     evidence,
     attestations,
     batches,

@@ -11,10 +11,10 @@ from sqlalchemy import Connection
 
 from milestone_escrow.chain.node.networks import Network
 from milestone_escrow.oracle import viewing
-from milestone_escrow.oracle.api.limits import RATES, Rate
 from milestone_escrow.oracle.api.sessions import SESSION_SECONDS
+from milestone_escrow.oracle.api.throttle import RATES, Rate
 from milestone_escrow.oracle.evidence.blobs import Blobs
-from milestone_escrow.oracle.evidence.handing import Rules
+from milestone_escrow.oracle.evidence.handing_in import Rules
 from milestone_escrow.oracle.policies.webhook import Hook
 from milestone_escrow.oracle.signing.examining import ContractCheck
 from milestone_escrow.oracle.store.store import Store

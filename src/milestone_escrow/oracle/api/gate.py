@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 
 from fastapi import HTTPException
 
-from milestone_escrow.oracle.api.limits import Buckets, IpNetwork, caller_address
 from milestone_escrow.oracle.api.problems import MEDIA_TYPE, Problem, encoded
+from milestone_escrow.oracle.api.throttle import Buckets, IpNetwork, caller_address
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]

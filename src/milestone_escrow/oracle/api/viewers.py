@@ -13,10 +13,10 @@ from fastapi import Depends, Request
 
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.oracle import viewing
-from milestone_escrow.oracle.api import links, sessions
+from milestone_escrow.oracle.api import read_links, sessions
 from milestone_escrow.oracle.api.deps import ApiDeps
-from milestone_escrow.oracle.api.limits import Buckets
 from milestone_escrow.oracle.api.problems import Problem
+from milestone_escrow.oracle.api.throttle import Buckets
 from milestone_escrow.oracle.viewing import AgreementView, MilestoneView
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import State
@@ -122,7 +122,7 @@ def _by_session(request: Request, anonymous: Viewer, token: str) -> Viewer | Non
 def _by_link(request: Request, anonymous: Viewer, token: str) -> Viewer | None:
     deps = deps_of(request)
     with deps.store.reading() as connection:
-        found = links.opens(connection, token, deps.now())
+        found = read_links.opens(connection, token, deps.now())
     return replace(anonymous, link=found.agreement_id, until=found.expires_at) if found else None
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from milestone_escrow.oracle.indexer.rows import chunks
-from milestone_escrow.oracle.signing.batches import restage
 from milestone_escrow.oracle.signing.counting import (
     Dossier,
     Entry,
@@ -19,6 +18,7 @@ from milestone_escrow.oracle.signing.counting import (
     move,
 )
 from milestone_escrow.oracle.signing.rules import Case
+from milestone_escrow.oracle.signing.waiting_batches import restage
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.lifecycle import Status

@@ -16,10 +16,10 @@ from milestone_escrow.chain.node.networks import Network
 from milestone_escrow.chain.node.rpc import LimitedError, Node, RpcError
 from milestone_escrow.chain.proofs.headers import Header
 from milestone_escrow.errors import ChainError, StoreError
-from milestone_escrow.oracle.indexer import writing
+from milestone_escrow.oracle.indexer import storing
+from milestone_escrow.oracle.indexer.bounds import Limits, Watched
 from milestone_escrow.oracle.indexer.finality import Finality
 from milestone_escrow.oracle.indexer.identity import DeepReorgError, Identity
-from milestone_escrow.oracle.indexer.limits import Limits, Watched
 from milestone_escrow.oracle.indexer.position import Cursor, Followed, next_cursor, parent_of
 from milestone_escrow.oracle.indexer.reading import ChainReader, DoubtError, Passage
 from milestone_escrow.oracle.store.failpoints import step
@@ -141,10 +141,10 @@ class Indexer:
 
     def _step(self, node: Node, now: int) -> Progress:
         with self._store.reading() as connection:
-            before = writing.followed(connection)
-            genesis = writing.genesis(connection)
+            before = storing.followed(connection)
+            genesis = storing.genesis(connection)
             self._width = self._width or Width(
-                writing.known_width(connection) or self._limits.blocks, self._limits.widest
+                storing.known_width(connection) or self._limits.blocks, self._limits.widest
             )
         head = self._reader.header(node, "latest")
         if head is None:
@@ -238,18 +238,18 @@ class Indexer:
         assert self._width is not None
         with self._store.transaction() as connection:
             serialize(connection, "indexer")
-            if writing.followed(connection).cursor != old:
+            if storing.followed(connection).cursor != old:
                 # Another instance was faster, and what it wrote is as true.
                 known = (old.number, old.final_number) if old else (None, None)
                 return Progress(known[0], head, known[1])
             step("index.begun")
             if self._identity.genesis is not None:
-                writing.keep_genesis(connection, self._identity.genesis)
+                storing.keep_genesis(connection, self._identity.genesis)
             if old is not None and ancestor is not None and ancestor < old.number:
-                writing.undo(connection, ancestor, old, now)
+                storing.undo(connection, ancestor, old, now)
                 undone = old.number - ancestor
             events = self._append(connection, passage)
-            writing.advance(connection, passage.headers, cursor, width=self._width.blocks)
+            storing.advance(connection, passage.headers, cursor, width=self._width.blocks)
             step("index.before_commit")
         step("index.committed")
         _tell(cursor, head, events, undone)
@@ -257,7 +257,7 @@ class Indexer:
 
     def _append(self, connection: Connection, passage: Passage) -> int:
         try:
-            return writing.append(connection, passage, self._watched)
+            return storing.append(connection, passage, self._watched)
         except ChainError as error:
             # Events that do not follow from those before: the node has left some out.
             raise DoubtError(error.message, hint=error.hint) from None

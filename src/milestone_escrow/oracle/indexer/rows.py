@@ -12,7 +12,7 @@ from milestone_escrow.chain.contract.events import AgreementAmended, AgreementOp
 from milestone_escrow.chain.contract.replay import advance
 from milestone_escrow.chain.contract.structs import OpenedAgreement
 from milestone_escrow.errors import ChainError
-from milestone_escrow.oracle.store import shapes
+from milestone_escrow.oracle.store import row_shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import insert_all, upsert_all
 from milestone_escrow.protocol.lifecycle import State, end
@@ -113,8 +113,8 @@ class Ledger:
                 "supplier": event.supplier,
                 "arbiter": event.terms.arbiter,
                 "token": event.terms.token,
-                "terms": shapes.terms_data(event.terms),
-                "milestones": shapes.milestones_data(event.milestones),
+                "terms": row_shapes.terms_data(event.terms),
+                "milestones": row_shapes.milestones_data(event.milestones),
                 "opened_block": event.place.block,
                 "opened_at": event.place.time,
             }
@@ -132,12 +132,12 @@ class Ledger:
         )
         states: dict[bytes, list[State]] = {row.agreement_id: [] for row in found}
         for state in rows.mappings():
-            states[state["agreement_id"]].append(shapes.read_state(state))
+            states[state["agreement_id"]].append(row_shapes.read_state(state))
         for row in found:
             opened = OpenedAgreement(
                 row.agreement_id,
-                shapes.read_terms(row.terms),
-                shapes.read_milestones(row.milestones),
+                row_shapes.read_terms(row.terms),
+                row_shapes.read_milestones(row.milestones),
             )
             self._accounts[row.agreement_id] = Account(opened, states[row.agreement_id])
 
@@ -159,7 +159,7 @@ def rebuild(connection: Connection, ids: Iterable[bytes]) -> set[bytes]:
             connection.execute(delete(table).where(table.c.agreement_id.in_(chunk)))
         rows = connection.execute(select(t.events).where(t.events.c.agreement_id.in_(chunk)))
         for row in rows.mappings():
-            found[row["block"], row["log_index"]] = shapes.read_event(row)
+            found[row["block"], row["log_index"]] = row_shapes.read_event(row)
     ledger = Ledger(connection, everything=False)
     for place in sorted(found):
         ledger.take(found[place])
@@ -169,7 +169,7 @@ def rebuild(connection: Connection, ids: Iterable[bytes]) -> set[bytes]:
 
 def _orders(connection: Connection) -> list[AgreementAmended]:
     rows = connection.execute(select(t.events).where(t.events.c.name == AgreementAmended.__name__))
-    events = [shapes.read_event(row) for row in rows.mappings()]
+    events = [row_shapes.read_event(row) for row in rows.mappings()]
     return [event for event in events if isinstance(event, AgreementAmended)]
 
 

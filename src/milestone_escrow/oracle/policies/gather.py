@@ -20,7 +20,7 @@ from milestone_escrow.documents.requirements.facts import (
 )
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.store import tables as t
-from milestone_escrow.oracle.store.signatures import said
+from milestone_escrow.oracle.store.given_signatures import said
 from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address

@@ -13,8 +13,8 @@ from milestone_escrow.documents.requirements.kinds import HttpRequired, leaves
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.policies.gather import packed
 from milestone_escrow.oracle.policies.http import Fetcher, FetchError
-from milestone_escrow.oracle.policies.verdicts import DECIDABLE
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.policies.would_sign import DECIDABLE
+from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.failpoints import step
 from milestone_escrow.oracle.store.store import Store, upsert
@@ -151,8 +151,8 @@ def note(
     }
     upsert(connection, o, row, "delivery")
     if not is_same:
-        audit.record(
+        audit_log.record(
             connection, wall, ACTOR, "address.looked",
-            audit.subject_of(question.agreement_id, question.milestone),
+            audit_log.subject_of(question.agreement_id, question.milestone),
             url=question.url, pointer=question.pointer, value=dict(value), error=error,
         )  # fmt: skip

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.policies.limits import Limits, Release, allowed
 from milestone_escrow.oracle.policies.past import acceptances
-from milestone_escrow.oracle.policies.verdicts import Ledger, is_decidable, judge
+from milestone_escrow.oracle.policies.would_sign import Ledger, is_decidable, judge
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.viewing import AgreementView
 

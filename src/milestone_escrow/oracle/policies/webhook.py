@@ -16,7 +16,7 @@ from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.keys.secrets import Secret
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.policies.webhook_signature import is_signed, secret_bytes
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import insert_new
 
@@ -103,9 +103,9 @@ def receive(
     }
     is_new = insert_new(connection, t.observations, row, "delivery")
     if is_new:
-        audit.record(
+        audit_log.record(
             connection, now, f"webhook {source}", "event.received",
-            audit.subject_of(agreement_id, milestone),
+            audit_log.subject_of(agreement_id, milestone),
             event=event, delivery=delivery, sha256=fingerprint,
         )  # fmt: skip
     else:

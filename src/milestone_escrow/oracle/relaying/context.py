@@ -15,7 +15,7 @@ from milestone_escrow.chain.node.rpc import Node
 from milestone_escrow.chain.refusals.attempts import Attempt as Tried
 from milestone_escrow.oracle.relaying.figures import Figures
 from milestone_escrow.oracle.relaying.intents import Intent
-from milestone_escrow.oracle.relaying.settings import RelayingSettings
+from milestone_escrow.oracle.relaying.patience import RelayingSettings
 from milestone_escrow.oracle.relaying.strict import StrictNode
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store, serialize

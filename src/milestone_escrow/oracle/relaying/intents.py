@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from milestone_escrow.chain.send.fees import Price
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import insert_new
 from milestone_escrow.protocol.eip712 import Address
@@ -60,7 +60,9 @@ class Intent:
     def subject(self) -> str:
         """What the audit log calls it."""
         return (
-            audit.subject_of(self.agreement_id, self.milestone) if self.agreement_id else self.key
+            audit_log.subject_of(self.agreement_id, self.milestone)
+            if self.agreement_id
+            else self.key
         )
 
     @property
@@ -177,8 +179,8 @@ def create(
     }
     if not insert_new(connection, t.intents, row, "key"):
         return False
-    subject = audit.subject_of(agreement_id, milestone) if agreement_id else key
-    audit.record(connection, now, ACTOR, "intent.created", subject, key=key)
+    subject = audit_log.subject_of(agreement_id, milestone) if agreement_id else key
+    audit_log.record(connection, now, ACTOR, "intent.created", subject, key=key)
     return True
 
 
@@ -213,7 +215,7 @@ def move(
         return False
     if reason:
         data["reason"] = reason
-    audit.record(
+    audit_log.record(
         connection, now, ACTOR, f"intent.{stage.value}", intent.subject, key=intent.key, **data
     )
     return True

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, exists, or_, select
 
 from milestone_escrow.errors import UsageError
 from milestone_escrow.oracle.relaying import intents
-from milestone_escrow.oracle.relaying.batches import plan_batches
+from milestone_escrow.oracle.relaying.batch_intents import plan_batches
 from milestone_escrow.oracle.relaying.calls import attest_call, finalize_call, together
 from milestone_escrow.oracle.relaying.intents import LIVE, Intent, Stage
 from milestone_escrow.oracle.relaying.judging import (
@@ -26,7 +26,7 @@ from milestone_escrow.oracle.relaying.shared import (
     revive,
     views_of,
 )
-from milestone_escrow.oracle.store import shapes
+from milestone_escrow.oracle.store import row_shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.acts import Attestation, Verdict
@@ -144,7 +144,9 @@ def _ready(connection: Connection, digests: Sequence[bytes]) -> dict[bytes, Read
     rows = connection.execute(
         select(t.attestations).where(t.attestations.c.digest.in_(list(digests)))
     )
-    found = {row.digest: Ready(row.digest, shapes.read_attestation(row._mapping)) for row in rows}
+    found = {
+        row.digest: Ready(row.digest, row_shapes.read_attestation(row._mapping)) for row in rows
+    }
     return {digest: found[digest] for digest in digests if digest in found}
 
 

@@ -16,12 +16,12 @@ from milestone_escrow.chain.send.fees import coins
 from milestone_escrow.errors import ChainError
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.relaying import intents
+from milestone_escrow.oracle.relaying.broadcasting import Sending
 from milestone_escrow.oracle.relaying.conditions import Conditions, look
 from milestone_escrow.oracle.relaying.context import Alert, Desk, log
 from milestone_escrow.oracle.relaying.intents import Intent
+from milestone_escrow.oracle.relaying.patience import RelayingSettings
 from milestone_escrow.oracle.relaying.planning import Planned, plan
-from milestone_escrow.oracle.relaying.sending import Sending
-from milestone_escrow.oracle.relaying.settings import RelayingSettings
 from milestone_escrow.oracle.relaying.watching import Watching
 from milestone_escrow.oracle.store.failpoints import step
 from milestone_escrow.oracle.store.leases import hold

@@ -16,12 +16,12 @@ from sqlalchemy import Connection, select, update
 
 from milestone_escrow.chain.node.rpc import RpcError
 from milestone_escrow.oracle.relaying import intents
+from milestone_escrow.oracle.relaying.broadcasting import Sending
 from milestone_escrow.oracle.relaying.conditions import Conditions
 from milestone_escrow.oracle.relaying.context import Desk, final_number
 from milestone_escrow.oracle.relaying.intents import UNDER_WAY, Attempt, Intent, Stage
 from milestone_escrow.oracle.relaying.judging import Prospect
 from milestone_escrow.oracle.relaying.refusing import judge_on_chain, refusal_now
-from milestone_escrow.oracle.relaying.sending import Sending
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.failpoints import step
 from milestone_escrow.protocol.eip712 import Address

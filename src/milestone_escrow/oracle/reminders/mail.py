@@ -11,7 +11,7 @@ from email.message import EmailMessage
 from milestone_escrow.errors import UsageError
 from milestone_escrow.keys.secrets import Secret
 from milestone_escrow.oracle.reminders.delivery import Delivery, DeliveryError, Mark
-from milestone_escrow.oracle.reminders.letters import letter, read_address
+from milestone_escrow.oracle.reminders.mail_text import letter, read_address
 from milestone_escrow.oracle.reminders.notices import OPERATOR, Notice
 from milestone_escrow.oracle.reminders.situation import Situation
 

@@ -16,7 +16,7 @@ from milestone_escrow.oracle.reminders.delivery import (
 from milestone_escrow.oracle.reminders.happenings import AT_ONCE
 from milestone_escrow.oracle.reminders.notices import Notice
 from milestone_escrow.oracle.reminders.situation import Situation
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import insert_new
 
@@ -149,7 +149,7 @@ def _write(
         "next_try": now,
         "lease_until": 0,
     }
-    subject = audit.subject_of(agreement_id, milestone) if agreement_id else kind
+    subject = audit_log.subject_of(agreement_id, milestone) if agreement_id else kind
     if not insert_new(connection, t.reminders, row, "key"):
         revived = connection.execute(
             update(t.reminders)
@@ -158,7 +158,7 @@ def _write(
         )
         if not revived.rowcount:
             return False
-    audit.record(
+    audit_log.record(
         connection,
         now,
         ACTOR,

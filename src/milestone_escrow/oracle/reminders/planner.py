@@ -16,8 +16,8 @@ from milestone_escrow.oracle.reminders.delivery import Channel
 from milestone_escrow.oracle.reminders.happenings import AT_ONCE
 from milestone_escrow.oracle.reminders.notices import DEFAULT_LEADS, Notice
 from milestone_escrow.oracle.reminders.outbox import ACTOR, enqueue, take_back, undone, wanting
-from milestone_escrow.oracle.reminders.planning import due, plan
 from milestone_escrow.oracle.reminders.situations import situation
+from milestone_escrow.oracle.reminders.worth_telling import due, plan
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store, insert_new, serialize
 

@@ -9,9 +9,9 @@ from sqlalchemy import Connection, or_, select
 from milestone_escrow.chain.contract.events import Event
 from milestone_escrow.oracle import proposals, viewing
 from milestone_escrow.oracle.reminders.situation import OpenOffer, Returned, Situation, Waiting
-from milestone_escrow.oracle.store import shapes
+from milestone_escrow.oracle.store import row_shapes
 from milestone_escrow.oracle.store import tables as t
-from milestone_escrow.oracle.store.signatures import said
+from milestone_escrow.oracle.store.given_signatures import said
 from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.eip712 import Address
@@ -71,7 +71,7 @@ def _events(
         .order_by(t.events.c.block, t.events.c.log_index)
     )
     for row in connection.execute(query).mappings():
-        yield shapes.read_event(row)
+        yield row_shapes.read_event(row)
 
 
 def _signers(connection: Connection, agreement_id: bytes) -> dict[bytes, tuple[Address, ...]]:

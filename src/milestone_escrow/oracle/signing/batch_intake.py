@@ -15,10 +15,9 @@ from sqlalchemy import Connection, insert
 from milestone_escrow.errors import TypedDataError, UsageError
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.relaying.calls import batch_call
-from milestone_escrow.oracle.signing import batches
+from milestone_escrow.oracle.signing import waiting_batches
 from milestone_escrow.oracle.signing.attestation_json import Post
 from milestone_escrow.oracle.signing.batch_json import BatchPost
-from milestone_escrow.oracle.signing.batches import Kept
 from milestone_escrow.oracle.signing.counting import Stage, cases, dossiers
 from milestone_escrow.oracle.signing.examining import (
     INTAKE,
@@ -29,6 +28,7 @@ from milestone_escrow.oracle.signing.examining import (
 )
 from milestone_escrow.oracle.signing.recording import Writer, bad_words
 from milestone_escrow.oracle.signing.rules import Refusal, conflict, refused_by_contract
+from milestone_escrow.oracle.signing.waiting_batches import Kept
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.oracle.viewing import AgreementView
@@ -150,7 +150,7 @@ def record_batch(connection: Connection, examined: ExaminedBatch, now: int) -> B
     if examined.refused:
         return BatchOutcome(examined.digest, None, refused=examined.refused)
     writer = Writer.start(connection, examined.items, now, examined.actor)
-    there = batches.load(connection, [examined.digest]).get(examined.digest)
+    there = waiting_batches.load(connection, [examined.digest]).get(examined.digest)
     known = tuple(a for a in examined.signatures if there and a in there.signatures)
     fresh = tuple(account for account in examined.signatures if account not in known)
     refused = tuple(_refused(writer, examined, fresh, there, now)) if fresh else ()
@@ -160,8 +160,10 @@ def record_batch(connection: Connection, examined: ExaminedBatch, now: int) -> B
     if fresh:
         _take(writer, examined, fresh)
         writer.write(connection, lambda: _insert(connection, examined, fresh, there, now))
-    found = batches.load(connection, [examined.digest])[examined.digest]
-    counted = batches.count(found, cases(connection, found.keys), dossiers(connection, found.keys))
+    found = waiting_batches.load(connection, [examined.digest])[examined.digest]
+    counted = waiting_batches.count(
+        found, cases(connection, found.keys), dossiers(connection, found.keys)
+    )
     return BatchOutcome(
         examined.digest,
         counted.stage,

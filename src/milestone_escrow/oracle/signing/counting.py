@@ -15,7 +15,7 @@ from types import MappingProxyType
 from sqlalchemy import Connection, bindparam, select, update
 
 from milestone_escrow.oracle.signing.rules import Case, contradicts
-from milestone_escrow.oracle.store import shapes
+from milestone_escrow.oracle.store import row_shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.eip712 import Address
@@ -126,8 +126,8 @@ def cases(
     for ids in _chunks(unknown):
         opened = select(*columns).where(t.agreements.c.agreement_id.in_(ids))
         for agreement_id, terms, milestones in connection.execute(opened):
-            read = shapes.read_terms(terms)
-            for index, milestone in enumerate(shapes.read_milestones(milestones)):
+            read = row_shapes.read_terms(terms)
+            for index, milestone in enumerate(row_shapes.read_milestones(milestones)):
                 stages[agreement_id, index] = read, milestone
     found: dict[MilestoneKey, Case] = {}
     for ids in _chunks({agreement_id for agreement_id, _ in wanted}):
@@ -135,7 +135,7 @@ def cases(
         for row in rows.mappings():
             key = (row["agreement_id"], row["milestone"])
             if key in wanted and key in stages:
-                found[key] = Case(*key, *stages[key], shapes.read_state(row))
+                found[key] = Case(*key, *stages[key], row_shapes.read_state(row))
     return found
 
 
@@ -149,7 +149,7 @@ def dossiers(connection: Connection, keys: Iterable[MilestoneKey]) -> dict[Miles
             dossier = found.get((row["agreement_id"], row["milestone"]))
             if dossier is None:
                 continue
-            attestation = shapes.read_attestation(row)
+            attestation = row_shapes.read_attestation(row)
             entry = Entry(row["digest"], attestation, Stage(row["state"]), row["reason"])
             by_digest[entry.digest] = dossier.entries[entry.digest] = entry
         signed = (

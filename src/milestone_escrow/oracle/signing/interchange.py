@@ -25,7 +25,7 @@ from milestone_escrow.oracle.signing.attestation_json import (
     read_whole,
 )
 from milestone_escrow.oracle.signing.protection import ACTOR, Decided
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import insert_new, serialize
 from milestone_escrow.oracle.store.types import dumps
@@ -150,7 +150,7 @@ def import_(connection: Connection, histories: Sequence[KeyHistory], now: int) -
             else:
                 known += 1
     signers = tuple(one.signer for one in histories)
-    audit.record(
+    audit_log.record(
         connection,
         now,
         ACTOR,

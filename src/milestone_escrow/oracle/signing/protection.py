@@ -27,9 +27,9 @@ from sqlalchemy import Connection, Row, exists, insert, select, true
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.signing.rules import AHEAD, Refusal, contradicts
-from milestone_escrow.oracle.store import audit, shapes
+from milestone_escrow.oracle.store import audit_log, row_shapes
 from milestone_escrow.oracle.store import tables as t
-from milestone_escrow.oracle.store.signatures import said
+from milestone_escrow.oracle.store.given_signatures import said
 from milestone_escrow.oracle.store.store import insert_new, serialize
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.eip712 import Address
@@ -137,7 +137,7 @@ def begin(connection: Connection, signer: Address, now: int, *, declared_new: bo
     insert_new(connection, t.signers, row, "signer")
     for one in seen:
         keep(connection, signer, one)
-    audit.record(connection, now, ACTOR, "signer.declared_new", signer, adopted=len(seen))
+    audit_log.record(connection, now, ACTOR, "signer.declared_new", signer, adopted=len(seen))
 
 
 def is_known(connection: Connection, signer: Address) -> bool:
@@ -182,7 +182,7 @@ def decide(
     Lets one transaction at a time decide about a milestone, whatever machine it is on.
     """
     place = (attestation.agreement_id, attestation.milestone)
-    serialize(connection, f"decide {signer} {audit.subject_of(*place)}")
+    serialize(connection, f"decide {signer} {audit_log.subject_of(*place)}")
     known = history(connection, signer, *place)
     why = forbidden(known, attestation, now)
     if why is None and all(one.digest != digest for one in known.decided):
@@ -225,7 +225,7 @@ def unsigned(connection: Connection, signer: Address) -> tuple[Decided, ...]:
 
 def read_decided(row: Row[tuple[object, ...]]) -> Decided:
     """A decision out of its row."""
-    return Decided(row.digest, shapes.read_attestation(row._mapping), row.decided_at)
+    return Decided(row.digest, row_shapes.read_attestation(row._mapping), row.decided_at)
 
 
 def _insert(connection: Connection, signer: Address, one: Decided) -> None:
@@ -265,5 +265,5 @@ def _seen(connection: Connection, signer: Address) -> tuple[Decided, ...]:
         said(true(), t.attestations, signer=signer).order_by("issued_at", "said_at")
     ).mappings()
     return tuple(
-        Decided(row["digest"], shapes.read_attestation(row), row["said_at"]) for row in rows
+        Decided(row["digest"], row_shapes.read_attestation(row), row["said_at"]) for row in rows
     )

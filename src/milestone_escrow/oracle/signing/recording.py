@@ -14,7 +14,6 @@ from milestone_escrow.documents.files.collected import words_hash, words_of
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.oracle.evidence.manifests import Listed, manifest_files, manifest_hash
 from milestone_escrow.oracle.signing.attestation_json import Post
-from milestone_escrow.oracle.signing.batches import restage
 from milestone_escrow.oracle.signing.counting import (
     Dossier,
     Entry,
@@ -27,7 +26,8 @@ from milestone_escrow.oracle.signing.counting import (
 )
 from milestone_escrow.oracle.signing.examining import Examined, Outcome, unknown
 from milestone_escrow.oracle.signing.rules import Case, Refusal, conflict, refused_by_contract
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.signing.waiting_batches import restage
+from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import serialize
 from milestone_escrow.protocol.acts import Attestation, Verdict
@@ -76,7 +76,7 @@ class Writer:
         self._signatures: list[dict[str, object]] = []
         self._words: list[dict[str, object]] = []
         self._moved: dict[bytes, Entry] = {}
-        self._acts: list[audit.Act] = []
+        self._acts: list[audit_log.Act] = []
 
     @classmethod
     def start(
@@ -137,7 +137,7 @@ class Writer:
         more()
         move(connection, self._moved.values())
         if self._acts:
-            audit.record_all(connection, self._now, self._acts)
+            audit_log.record_all(connection, self._now, self._acts)
         in_batches = {
             key
             for key, dossier in self.dossiers.items()
@@ -228,7 +228,7 @@ class Writer:
     ) -> None:
         """Verifiers have signed this; `how` is noted in the log."""
         attestation = entry.attestation
-        subject = audit.subject_of(attestation.agreement_id, attestation.milestone)
+        subject = audit_log.subject_of(attestation.agreement_id, attestation.milestone)
         for account in accounts:
             data = {
                 "digest": "0x" + entry.digest.hex(),
@@ -238,7 +238,7 @@ class Writer:
                 "evidence": evidence,
                 **how,
             }
-            self._acts.append(audit.Act(self._actor, "attestation.taken", subject, data))
+            self._acts.append(audit_log.Act(self._actor, "attestation.taken", subject, data))
         # A later verdict may take signatures of an earlier one back, but only its signers' own.
         for other in dossier.entries.values():
             if not other.is_live or accounts.isdisjoint(other.signatures):
@@ -249,7 +249,7 @@ class Writer:
                 self._moved[other.digest] = other
                 data = {"digest": "0x" + other.digest.hex()}
                 self._acts.append(
-                    audit.Act(self._actor, f"attestation.{stage.value}", subject, data)
+                    audit_log.Act(self._actor, f"attestation.{stage.value}", subject, data)
                 )
 
     def evidence(self, post: Post, *, remember: bool) -> str:
@@ -269,9 +269,9 @@ class Writer:
 
     def log_refusal(self, attestation: Attestation, account: Address, why: Refusal) -> None:
         """What a verifier was refused stays in the audit log."""
-        subject = audit.subject_of(attestation.agreement_id, attestation.milestone)
+        subject = audit_log.subject_of(attestation.agreement_id, attestation.milestone)
         data = {"signer": account, "error": why.error, "reason": why.reason}
-        self._acts.append(audit.Act(self._actor, "attestation.refused", subject, data))
+        self._acts.append(audit_log.Act(self._actor, "attestation.refused", subject, data))
 
 
 def _manifests(

@@ -15,17 +15,17 @@ from sqlalchemy import Connection, select
 
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.oracle import viewing
-from milestone_escrow.oracle.signing import batches, protection
+from milestone_escrow.oracle.signing import protection, waiting_batches
 from milestone_escrow.oracle.signing.batch_intake import BatchOutcome, take_batch
 from milestone_escrow.oracle.signing.batch_json import BatchPost, Item
-from milestone_escrow.oracle.signing.batches import Kept
 from milestone_escrow.oracle.signing.counting import Stage
 from milestone_escrow.oracle.signing.examining import Outcome
 from milestone_escrow.oracle.signing.intake import take
 from milestone_escrow.oracle.signing.protection import ACTOR
 from milestone_escrow.oracle.signing.rules import Case, Refusal, refused_by_contract
 from milestone_escrow.oracle.signing.waiting import attestations
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.signing.waiting_batches import Kept
+from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.failpoints import step
 from milestone_escrow.oracle.store.store import Store
@@ -152,7 +152,7 @@ class GuardedSigner:
         with self._store.reading() as connection:
             left = [
                 one
-                for one in batches.decided_by(connection, self.address)
+                for one in waiting_batches.decided_by(connection, self.address)
                 if any(self._is_useful(connection, item, now) for item in one.items.values())
             ]
         return tuple(self._join(one, now) for one in left)
@@ -187,12 +187,12 @@ class GuardedSigner:
         new = all(one.digest != digest for one in known.decided)
         why = protection.decide(connection, self.address, attestation, digest, now)
         if why is None and new:
-            audit.record(
+            audit_log.record(
                 connection,
                 now,
                 ACTOR,
                 "attestation.decided",
-                audit.subject_of(view.id, attestation.milestone),
+                audit_log.subject_of(view.id, attestation.milestone),
                 digest=digest,
                 signer=self.address,
                 verdict=attestation.verdict.name.lower(),
@@ -280,7 +280,7 @@ class GuardedSigner:
         self, connection: Connection, attestation: Attestation, refusal: Refusal, now: int
     ) -> None:
         """Once for each reason: whoever looks again every second must not fill the log."""
-        subject = audit.subject_of(attestation.agreement_id, attestation.milestone)
+        subject = audit_log.subject_of(attestation.agreement_id, attestation.milestone)
         action = "attestation.not_signed"
         last = connection.execute(
             select(t.audit.c.data)
@@ -290,7 +290,7 @@ class GuardedSigner:
         ).scalar()
         if last is not None and last.get("error") == refusal.error:
             return
-        audit.record(
+        audit_log.record(
             connection,
             now,
             ACTOR,

@@ -10,7 +10,6 @@ from sqlalchemy import Connection, and_, select, update
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.relaying.calls import attest_call
-from milestone_escrow.oracle.signing.batches import restage
 from milestone_escrow.oracle.signing.counting import (
     Dossier,
     Entry,
@@ -20,7 +19,8 @@ from milestone_escrow.oracle.signing.counting import (
     words_behind,
 )
 from milestone_escrow.oracle.signing.rules import Case
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.signing.waiting_batches import restage
+from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import serialize
 from milestone_escrow.protocol.acts import Attestation, Verdict
@@ -135,15 +135,15 @@ def expire(connection: Connection, now: int) -> tuple[bytes, ...]:
     dead = {"state": Stage.DEAD.value, "reason": EXPIRED}
     connection.execute(update(t.attestations).where(over).values(dead))
     acts = [
-        audit.Act(
+        audit_log.Act(
             ACTOR,
             "attestation.dead",
-            audit.subject_of(row.agreement_id, row.milestone),
+            audit_log.subject_of(row.agreement_id, row.milestone),
             {"digest": "0x" + row.digest.hex(), "reason": EXPIRED},
         )
         for row in rows
     ]
-    audit.record_all(connection, now, acts)
+    audit_log.record_all(connection, now, acts)
     restage(connection, {(row.agreement_id, row.milestone) for row in rows}, now, ACTOR)
     return tuple(row.digest for row in rows)
 

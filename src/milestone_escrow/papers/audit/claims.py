@@ -34,8 +34,8 @@ from milestone_escrow.papers.audit.bundle import (
     hexed,
     read,
 )
-from milestone_escrow.papers.audit.gather import attestations, listed_files
-from milestone_escrow.papers.audit.story import Verdicts, events_of, verdicts_of
+from milestone_escrow.papers.audit.bundle_story import Verdicts, events_of, verdicts_of
+from milestone_escrow.papers.audit.collecting import attestations, listed_files
 from milestone_escrow.papers.audit.walk import Walk
 from milestone_escrow.protocol.hashing import keccak
 from milestone_escrow.protocol.signatures import by_key

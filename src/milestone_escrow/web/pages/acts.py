@@ -21,7 +21,7 @@ from milestone_escrow.oracle.viewing import DocumentedView, documented
 from milestone_escrow.papers.contract import contract_pdf
 from milestone_escrow.protocol.lifecycle import held
 from milestone_escrow.web.codes import codes
-from milestone_escrow.web.deps import Web, WebDeps
+from milestone_escrow.web.page_deps import Web, WebDeps
 from milestone_escrow.web.pages.agreement import find, of
 from milestone_escrow.web.pages.new import pdf
 from milestone_escrow.web.rendering import page

@@ -12,12 +12,12 @@ from milestone_escrow.oracle import proposals, viewing
 from milestone_escrow.oracle.api import viewers
 from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.problems import Problem
-from milestone_escrow.oracle.api.rendering import payouts
+from milestone_escrow.oracle.api.view_bodies import payouts
 from milestone_escrow.oracle.api.viewers import Asking, Viewer
 from milestone_escrow.oracle.signing.counting import words_behind
 from milestone_escrow.oracle.viewing import AgreementView, DocumentedView, documented
 from milestone_escrow.web.deal import deal
-from milestone_escrow.web.deps import Web, WebDeps
+from milestone_escrow.web.page_deps import Web, WebDeps
 from milestone_escrow.web.rendering import page
 from milestone_escrow.web.shapes import Deal
 from milestone_escrow.web.showing import shown_of

@@ -14,7 +14,7 @@ from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.problems import Problem
 from milestone_escrow.oracle.api.viewers import Asking, Viewer, require_person
 from milestone_escrow.oracle.viewing import DocumentedView
-from milestone_escrow.web.deps import Web, WebDeps
+from milestone_escrow.web.page_deps import Web, WebDeps
 from milestone_escrow.web.pages.acts import network_of, with_document
 from milestone_escrow.web.pages.agreement import of
 from milestone_escrow.web.pages.new import LIMITED, DraftBody, trouble_of

@@ -25,7 +25,7 @@ from milestone_escrow.oracle.api.routes.common import limited
 from milestone_escrow.oracle.api.viewers import Asking, require_account
 from milestone_escrow.oracle.drafts import MAX_TEXT, Draft
 from milestone_escrow.papers.contract import contract_pdf
-from milestone_escrow.web.deps import Web, WebDeps
+from milestone_escrow.web.page_deps import Web, WebDeps
 from milestone_escrow.web.rendering import page
 
 router = APIRouter(route_class=CarefulRoute)

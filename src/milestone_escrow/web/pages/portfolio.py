@@ -11,13 +11,13 @@ from fastapi.responses import HTMLResponse, Response
 
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.api.careful import CarefulRoute
-from milestone_escrow.oracle.api.rendering import payouts
+from milestone_escrow.oracle.api.view_bodies import payouts
 from milestone_escrow.oracle.api.viewers import Asking, Viewer, require_account
 from milestone_escrow.oracle.viewing import DocumentedView
 from milestone_escrow.protocol.lifecycle import held
 from milestone_escrow.web.cashflow import Chart, charts
 from milestone_escrow.web.deal import deal as deal_of
-from milestone_escrow.web.deps import Web, WebDeps
+from milestone_escrow.web.page_deps import Web, WebDeps
 from milestone_escrow.web.rendering import page
 from milestone_escrow.web.shapes import Deal, Todo
 

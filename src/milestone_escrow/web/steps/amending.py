@@ -12,7 +12,7 @@ from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.oracle import proposals, viewing
 from milestone_escrow.oracle.viewing import DocumentedView
 from milestone_escrow.protocol.eip712 import Address
-from milestone_escrow.web.deps import WebDeps
+from milestone_escrow.web.page_deps import WebDeps
 from milestone_escrow.web.steps import paying
 from milestone_escrow.web.steps.visit import VALID_FOR, Visit, WalletStep, done, send, sign
 from milestone_escrow.words.listing import listed

@@ -15,7 +15,7 @@ from milestone_escrow.errors import UsageError
 from milestone_escrow.oracle.viewing import DocumentedView
 from milestone_escrow.protocol.eip712 import TypedData
 from milestone_escrow.protocol.terms import DAY
-from milestone_escrow.web.deps import WebDeps
+from milestone_escrow.web.page_deps import WebDeps
 from milestone_escrow.words.standing import Standing, standings
 
 MAX_REASON = 4_000

@@ -23,7 +23,7 @@ from milestone_escrow.errors import EscrowError
 from milestone_escrow.papers.audit.archive import pack
 from milestone_escrow.papers.audit.bundle import Contents, write
 from milestone_escrow.papers.audit.claims import TRANSFER, Told, verify
-from milestone_escrow.papers.audit.gather import attestations, collect
+from milestone_escrow.papers.audit.collecting import attestations, collect
 from milestone_escrow.papers.audit.online import verify_on_chain
 from milestone_escrow.papers.audit.walk import Walk
 from tests.unit.papers.conftest import Played

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.documents.values import read_account
 from milestone_escrow.oracle import viewing
-from milestone_escrow.oracle.api import listing, rendering
+from milestone_escrow.oracle.api import agreement_pages, view_bodies
 from milestone_escrow.oracle.api.bodies.agreements import (
     AgreementBody,
     AgreementList,
@@ -92,7 +92,7 @@ def list_agreements(
     limit: Limit = 20,
 ) -> AgreementList:
     """Agreements, the newest first; with reference, title and names where they are yours."""
-    wanted = listing.Wanted(
+    wanted = agreement_pages.Wanted(
         party=read_account(party) if party else None,
         status=Status[status.upper()] if status and status != "not_open" else None,
         search=_search(search),
@@ -104,11 +104,11 @@ def list_agreements(
     if status == "not_open" and not viewer.is_operator and viewer.link is None:
         require_account(viewer)
     with deps.store.reading() as connection:
-        page = listing.waiting if status == "not_open" else listing.opened
+        page = agreement_pages.waiting if status == "not_open" else agreement_pages.opened
         views, following = page(connection, wanted, viewer)
     return AgreementList(
         items=[
-            rendering.summary(visible(view, viewer), deps.settings, viewer.account)
+            view_bodies.summary(visible(view, viewer), deps.settings, viewer.account)
             for view in views
         ],
         next=following,
@@ -201,8 +201,8 @@ def get_agreement(deps: Deps, viewer: Asking, agreement_id: AgreementId) -> Agre
 def _whole(
     deps: ApiDeps, connection: Connection, view: AgreementView, viewer: Viewer
 ) -> AgreementBody:
-    paid, now = rendering.payouts(connection, view.id), deps.chain_now(connection)
-    return rendering.whole(visible(view, viewer), deps.settings, viewer.account, now, paid)
+    paid, now = view_bodies.payouts(connection, view.id), deps.chain_now(connection)
+    return view_bodies.whole(visible(view, viewer), deps.settings, viewer.account, now, paid)
 
 
 @router.get(
@@ -219,5 +219,5 @@ def get_milestone(
     view = visible(find(deps, agreement_id, viewer), viewer)
     found = stage(view, index)
     with deps.store.reading() as connection:
-        paid, now = rendering.payouts(connection, view.id), deps.chain_now(connection)
-    return rendering.milestone_body(view, found, deps.settings.network, now, paid.get(index, []))
+        paid, now = view_bodies.payouts(connection, view.id), deps.chain_now(connection)
+    return view_bodies.milestone_body(view, found, deps.settings.network, now, paid.get(index, []))

@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 from fastapi import APIRouter, Depends, Path, Request, Response
 from sqlalchemy import Connection, select
 
-from milestone_escrow.oracle.api import problems, rendering
+from milestone_escrow.oracle.api import problems, view_bodies
 from milestone_escrow.oracle.api.bodies.attestations import (
     AttestationBody,
     AttestationFields,
@@ -155,7 +155,8 @@ def list_attestations(
     return AttestationList(
         quorum=found.milestone.quorum,
         verifiers=[
-            rendering.person(view, account) for account in view.terms.verifiers_of(found.milestone)
+            view_bodies.person(view, account)
+            for account in view.terms.verifiers_of(found.milestone)
         ],
         items=[
             _body(
@@ -232,11 +233,13 @@ def _body(
     return AttestationBody(
         digest=digest,
         attestation=AttestationFields.model_validate(attestation_data(attestation)),
-        amount=rendering.money(attestation.amount, view, deps.settings.network),
+        amount=view_bodies.money(attestation.amount, view, deps.settings.network),
         state=entry.stage.value,
-        signers=[rendering.person(view, account) for account in dossier.said_by(entry, verifiers)],
+        signers=[
+            view_bodies.person(view, account) for account in dossier.said_by(entry, verifiers)
+        ],
         missing=missing,
-        waiting_for=[rendering.person(view, a) for a in verifiers if a not in counted]
+        waiting_for=[view_bodies.person(view, a) for a in verifiers if a not in counted]
         if missing
         else [],
         received_at=moment(received),

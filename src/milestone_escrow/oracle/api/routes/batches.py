@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Response
 from sqlalchemy import Connection
 
 from milestone_escrow.oracle import viewing
-from milestone_escrow.oracle.api import problems, rendering
+from milestone_escrow.oracle.api import problems, view_bodies
 from milestone_escrow.oracle.api.bodies.attestations import AttestationFields, CalldataBody
 from milestone_escrow.oracle.api.bodies.batches import (
     BatchBody,
@@ -34,7 +34,7 @@ from milestone_escrow.oracle.api.routes.common import (
 )
 from milestone_escrow.oracle.api.viewers import Asking, Deps, Viewer, visible
 from milestone_escrow.oracle.relaying.calls import batch_call
-from milestone_escrow.oracle.signing import batches
+from milestone_escrow.oracle.signing import waiting_batches
 from milestone_escrow.oracle.signing.attestation_json import attestation_data
 from milestone_escrow.oracle.signing.batch_intake import (
     BatchOutcome,
@@ -42,8 +42,8 @@ from milestone_escrow.oracle.signing.batch_intake import (
     record_batch,
 )
 from milestone_escrow.oracle.signing.batch_json import read_batch
-from milestone_escrow.oracle.signing.batches import Counted, Kept
 from milestone_escrow.oracle.signing.counting import Entry, Stage, cases, dossiers, words_behind
+from milestone_escrow.oracle.signing.waiting_batches import Counted, Kept
 from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.batch import Batch
 
@@ -98,7 +98,7 @@ def get_batch(
     it, too."""
     wanted = bytes.fromhex(digest[2:])
     with deps.store.reading() as connection:
-        kept = batches.load(connection, [wanted]).get(wanted)
+        kept = waiting_batches.load(connection, [wanted]).get(wanted)
         if kept is None:
             raise Problem(
                 404, f"no batch {digest[:12]}… is known here", hint="check the digest, or post it"
@@ -108,7 +108,7 @@ def get_batch(
         if len(views) < len(ids):
             raise Problem(404, "an agreement of the batch is not open on chain any more")
         known = dossiers(connection, kept.keys)
-        counted = batches.count(kept, cases(connection, kept.keys), known)
+        counted = waiting_batches.count(kept, cases(connection, kept.keys), known)
         hashes = [one.evidence_hash for one in kept.items.values()]
         words = words_behind(connection, hashes)
     first = visible(views[kept.keys[0][0]], viewer)
@@ -116,9 +116,9 @@ def get_batch(
         digest=digest,
         state=kept.stage.value,
         quorum=counted.quorum,
-        signers=[rendering.person(first, account) for account in counted.signers],
+        signers=[view_bodies.person(first, account) for account in counted.signers],
         missing=max(0, counted.quorum - len(counted.signers)),
-        waiting_for=[rendering.person(first, account) for account in counted.waiting_for],
+        waiting_for=[view_bodies.person(first, account) for account in counted.waiting_for],
         received_at=moment(kept.received_at),
         valid_until=moment(kept.valid_until),
         items=[
@@ -141,7 +141,7 @@ def _item(
     return BatchItemBody(
         digest=hexed(entry.digest),
         attestation=AttestationFields.model_validate(attestation_data(what)),
-        amount=rendering.money(what.amount, visible(view, viewer), deps.settings.network),
+        amount=view_bodies.money(what.amount, visible(view, viewer), deps.settings.network),
         state=entry.stage.value,
         reason=entry.reason or None if may_read else None,
         words=dict(found) or None,

@@ -39,9 +39,9 @@ from milestone_escrow.oracle.api.viewers import (
     stage,
     unauthorized,
 )
-from milestone_escrow.oracle.evidence import handing, listing
+from milestone_escrow.oracle.evidence import handing_in, listing
 from milestone_escrow.oracle.evidence.blobs import Blobs
-from milestone_escrow.oracle.evidence.handing import Offered
+from milestone_escrow.oracle.evidence.handing_in import Offered
 from milestone_escrow.oracle.evidence.listing import Entry, entry_of
 from milestone_escrow.oracle.evidence.manifests import manifest_files, manifest_hash
 from milestone_escrow.oracle.store import tables as t
@@ -107,7 +107,7 @@ def add_evidence(
 
     def work(connection: Connection) -> Answer:
         known = {entry.name for entry in listing.listing(connection, view.id, index)}
-        entry = handing.record(connection, view, index, offered, upload.account, now)
+        entry = handing_in.record(connection, view, index, offered, upload.account, now)
         status = 200 if entry.name in known else 201
         return Answer(status, _body(entry).model_dump_json())
 
@@ -119,8 +119,8 @@ def add_evidence(
 def _offered(deps: ApiDeps, sent: SentFile | HashOnly) -> Offered:
     """Content is kept before it is listed; what is never listed nobody can reach."""
     if isinstance(sent, HashOnly):
-        return handing.hashed(sent.name, sent.sha256, sent.size, kind=sent.kind or "")
-    return handing.keep(
+        return handing_in.hashed(sent.name, sent.sha256, sent.size, kind=sent.kind or "")
+    return handing_in.keep(
         _blobs(deps),
         deps.rules,
         sent.name,
@@ -155,7 +155,7 @@ def remove_evidence(
             raise Problem(404, "there is no such evidence for this milestone")
         if entries[name].supplied_by != account:
             raise Problem(403, "evidence is taken back by whoever handed it in")
-        handing.remove(connection, view, index, name, account, deps.now())
+        handing_in.remove(connection, view, index, name, account, deps.now())
     return Response(status_code=204)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from milestone_escrow.oracle.api import links
+from milestone_escrow.oracle.api import read_links
 from milestone_escrow.oracle.api.bodies.access import LinkBody, LinkList, LinkRequest, NewLinkBody
 from milestone_escrow.oracle.api.bodies.common import hexed, moment, moment_or_none
 from milestone_escrow.oracle.api.careful import CarefulRoute
@@ -42,8 +42,8 @@ def make_link(
     view = find(deps, agreement_id, viewer)
     account, now = _require_party(viewer, view), deps.now()
     with deps.store.transaction() as connection:
-        token, link = links.create(
-            connection, view.id, account, now, now + body.days * links.DAY, body.purpose
+        token, link = read_links.create(
+            connection, view.id, account, now, now + body.days * read_links.DAY, body.purpose
         )
     url = f"{deps.settings.origin}/v1/agreements/{hexed(view.id)}?link={token}"
     return NewLinkBody(link=_body(link), token=token, url=url)
@@ -60,7 +60,7 @@ def list_links(deps: Deps, viewer: SignedIn, agreement_id: AgreementId) -> LinkL
     view = find(deps, agreement_id, viewer)
     _require_party(viewer, view)
     with deps.store.reading() as connection:
-        found = links.of_agreement(connection, view.id)
+        found = read_links.of_agreement(connection, view.id)
     return LinkList(items=[_body(link) for link in found])
 
 
@@ -82,7 +82,7 @@ def revoke_link(
     view = find(deps, agreement_id, viewer)
     account = _require_party(viewer, view)
     with deps.store.transaction() as connection:
-        if not links.revoke(connection, view.id, link_id, account, deps.now()):
+        if not read_links.revoke(connection, view.id, link_id, account, deps.now()):
             raise Problem(404, "the agreement has no such link")
     return Response(status_code=204)
 
@@ -96,7 +96,7 @@ def _require_party(viewer: Viewer, view: AgreementView) -> Address:
     return account
 
 
-def _body(link: links.Link) -> LinkBody:
+def _body(link: read_links.Link) -> LinkBody:
     return LinkBody(
         id=link.id,
         purpose=link.purpose,

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from milestone_escrow.documents.files.signed_act import SignedAct, dumps_acts, loads_acts
 from milestone_escrow.errors import LifecycleError
 from milestone_escrow.oracle import proposals
-from milestone_escrow.oracle.api import rendering
+from milestone_escrow.oracle.api import view_bodies
 from milestone_escrow.oracle.api.bodies.common import hexed, moment
 from milestone_escrow.oracle.api.bodies.offers import OfferBody, OfferList, OfferPost
 from milestone_escrow.oracle.api.careful import CarefulRoute
@@ -140,10 +140,10 @@ def _body(deps: ApiDeps, view: AgreementView, signed: SignedAct) -> OfferBody:
         digest=hexed(signed.typed_data.digest()),
         agreement_id=hexed(view.id),
         milestone=offer.milestone,
-        seller=rendering.person(view, view.payee(offer.milestone), offer.milestone),
+        seller=view_bodies.person(view, view.payee(offer.milestone), offer.milestone),
         financier=None if anyone else offer.financier,
-        price=rendering.money(offer.price, view, network),
-        held=rendering.money(offer.held, view, network),
+        price=view_bodies.money(offer.price, view, network),
+        held=view_bodies.money(offer.held, view, network),
         valid_until=moment(offer.valid_until),
         file=json.loads(dumps_acts([signed])),
     )

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from milestone_escrow.chain.contract.events import MilestoneDisputed
 from milestone_escrow.errors import LifecycleError
-from milestone_escrow.oracle import reasons
+from milestone_escrow.oracle import given_reasons
 from milestone_escrow.oracle.api.bodies.common import hexed, moment
 from milestone_escrow.oracle.api.bodies.reasons import ReasonBody, ReasonList, ReasonPost
 from milestone_escrow.oracle.api.careful import CarefulRoute
@@ -52,7 +52,7 @@ def list_reasons(deps: Deps, viewer: Asking, agreement_id: AgreementId, index: I
     require_reader(viewer, view)
     stage(view, index)
     with deps.store.reading() as connection:
-        return _listed(reasons.given(connection, view, index))
+        return _listed(given_reasons.given(connection, view, index))
 
 
 @router.post(
@@ -82,17 +82,19 @@ def hand_in_reason(
 
     def work(connection: Connection) -> Answer:
         try:
-            is_new = reasons.hand_in(connection, view, index, body.reason, account, deps.now())
+            is_new = given_reasons.hand_in(
+                connection, view, index, body.reason, account, deps.now()
+            )
         except LifecycleError as error:
             raise Problem(404, error.message, hint=error.hint) from error
-        listed = _listed(reasons.given(connection, view, index))
+        listed = _listed(given_reasons.given(connection, view, index))
         return Answer(201 if is_new else 200, listed.model_dump_json())
 
     asked = ("reasons", agreement_id, index, body.model_dump_json())
     return once(deps, key, viewer.name, asked, work)
 
 
-def _listed(found: list[reasons.Reason]) -> ReasonList:
+def _listed(found: list[given_reasons.Reason]) -> ReasonList:
     return ReasonList(
         items=[
             ReasonBody(

@@ -33,7 +33,7 @@ from milestone_escrow.oracle.api.bodies.common import (
     moment_or_none,
 )
 from milestone_escrow.oracle.api.deps import ApiSettings
-from milestone_escrow.oracle.store import shapes
+from milestone_escrow.oracle.store import row_shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.viewing import AgreementView, MilestoneView
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
@@ -246,7 +246,7 @@ def payouts(connection: Connection, agreement_id: bytes) -> dict[int, list[Miles
     )
     found: dict[int, list[MilestonePaid]] = {}
     for row in rows:
-        event = shapes.read_event(row._mapping)
+        event = row_shapes.read_event(row._mapping)
         assert isinstance(event, MilestonePaid)
         found.setdefault(event.milestone, []).append(event)
     return found

@@ -23,9 +23,9 @@ from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.reminders.delivery import Channel, Delivery, DeliveryError, delivery_id
 from milestone_escrow.oracle.reminders.notices import DEFAULT_LEADS
 from milestone_escrow.oracle.reminders.outbox import ACTOR, is_void
-from milestone_escrow.oracle.reminders.planning import plan
 from milestone_escrow.oracle.reminders.situations import situation
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.reminders.worth_telling import plan
+from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.failpoints import step
 from milestone_escrow.oracle.store.leases import claim
@@ -178,7 +178,7 @@ class _Sender:
                 )
             )
             if done.rowcount:
-                audit.record(
+                audit_log.record(
                     connection,
                     now,
                     ACTOR,
@@ -206,4 +206,4 @@ class _Sender:
 def _subject(row: Any) -> str:
     if row.agreement_id is None:
         return str(row.kind)
-    return audit.subject_of(row.agreement_id, row.milestone)
+    return audit_log.subject_of(row.agreement_id, row.milestone)

@@ -17,10 +17,10 @@ from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.assembly import channels
 from milestone_escrow.oracle.evidence.blobs import open_blobs
 from milestone_escrow.oracle.policies.limits import Limits
-from milestone_escrow.oracle.relaying.settings import RelayingSettings
+from milestone_escrow.oracle.relaying.patience import RelayingSettings
 from milestone_escrow.oracle.settings import Settings
 from milestone_escrow.oracle.signing import protection
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store.store import Store, describe
 from milestone_escrow.protocol.eip712 import Address, Domain
 
@@ -152,7 +152,7 @@ def _store(patient: Patient, escrow: Escrow, domain: Domain) -> Iterator[Finding
 
 def _log(store: Store) -> str:
     with store.reading() as connection:
-        last = audit.verify(connection)
+        last = audit_log.verify(connection)
     return f"{last.seq if last else 0:,} entries, none missing, none changed"
 
 

@@ -12,9 +12,9 @@ from milestone_escrow.documents.manifest import UNKNOWN_TYPE, kind_of, media_typ
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.oracle.evidence.blobs import Blob, Blobs
 from milestone_escrow.oracle.evidence.content import KNOWN_TYPES, Inspection
+from milestone_escrow.oracle.evidence.file_names import listed_name, read_kind, read_name
 from milestone_escrow.oracle.evidence.listing import Entry, entry_of, may_read
-from milestone_escrow.oracle.evidence.names import listed_name, read_kind, read_name
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.failpoints import step
 from milestone_escrow.oracle.store.store import Store, serialize
@@ -175,8 +175,8 @@ def record(
         added_at=now,
     )
     connection.execute(insert(t.evidence).values(asdict(entry)))
-    audit.record(
-        connection, now, supplied_by, "evidence.added", audit.subject_of(view.id, index),
+    audit_log.record(
+        connection, now, supplied_by, "evidence.added", audit_log.subject_of(view.id, index),
         name=name, kind=offered.kind, sha256=offered.blob.sha256, size=offered.blob.size,
         stored=offered.stored,
     )  # fmt: skip
@@ -214,8 +214,8 @@ def remove(
             hint="hand in the right file under another name",
         )
     connection.execute(delete(e).where(*where))
-    audit.record(
-        connection, now, account, "evidence.removed", audit.subject_of(view.id, stage.index),
+    audit_log.record(
+        connection, now, account, "evidence.removed", audit_log.subject_of(view.id, stage.index),
         name=name, sha256=entry.sha256,
     )  # fmt: skip
     return entry

@@ -7,13 +7,13 @@ from sqlalchemy import ColumnElement, and_, or_, select
 
 from milestone_escrow.chain.contract.events import AgreementAmended, PayoutCredited
 from milestone_escrow.oracle import viewing
-from milestone_escrow.oracle.api import cursors, rendering
+from milestone_escrow.oracle.api import cursors, view_bodies
 from milestone_escrow.oracle.api.bodies.agreements import History
 from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.problems import documented
 from milestone_escrow.oracle.api.routes.common import PUBLIC, AgreementId, Cursor, Limit
 from milestone_escrow.oracle.api.viewers import Asking, Deps, find
-from milestone_escrow.oracle.store import shapes
+from milestone_escrow.oracle.store import row_shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.viewing import AgreementView
 
@@ -49,7 +49,7 @@ def get_history(
         rows = connection.execute(query).all()
         head = viewing.head(connection)
     page = rows[:limit]
-    currency = rendering.currency_of(view, deps.settings.network)
+    currency = view_bodies.currency_of(view, deps.settings.network)
     final = head.final_number if head else 0
     following = None
     if len(rows) > limit:
@@ -57,8 +57,8 @@ def get_history(
     return History(
         agreement_id=agreement_id,
         items=[
-            rendering.event_body(
-                shapes.read_event(row._mapping), currency, deps.settings.network, final
+            view_bodies.event_body(
+                row_shapes.read_event(row._mapping), currency, deps.settings.network, final
             )
             for row in page
         ],

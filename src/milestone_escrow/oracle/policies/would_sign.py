@@ -27,7 +27,7 @@ from milestone_escrow.oracle.evidence.manifests import (
 from milestone_escrow.oracle.policies.gather import Gathered, gather
 from milestone_escrow.oracle.policies.limits import Limits, Release, allowed
 from milestone_escrow.oracle.policies.past import contract_of, releases
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import serialize, upsert
 from milestone_escrow.oracle.store.types import dumps
@@ -272,12 +272,12 @@ def _write(
         return
     times = {"decided_at": known.decided_at if known else now, "changed_at": now}
     upsert(connection, t.verdicts, {**keys, **values, **times}, *keys)
-    audit.record(
+    audit_log.record(
         connection,
         now,
         ACTOR,
         "verdict.decided",
-        audit.subject_of(decision.agreement_id, decision.milestone),
+        audit_log.subject_of(decision.agreement_id, decision.milestone),
         accepts=decision.accepts,
         met=decision.finding.is_met,
         reasons=list(decision.reasons),

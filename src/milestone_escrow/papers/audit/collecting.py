@@ -25,7 +25,7 @@ from milestone_escrow.papers.audit.bundle import (
     text_of,
     write,
 )
-from milestone_escrow.papers.audit.story import attestation_files, events_of, verdicts_of
+from milestone_escrow.papers.audit.bundle_story import attestation_files, events_of, verdicts_of
 
 MAX_FILE = 100_000_000
 

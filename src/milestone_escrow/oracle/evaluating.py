@@ -13,9 +13,9 @@ from sqlalchemy import Connection, func, select
 
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.oracle import viewing
-from milestone_escrow.oracle.policies import verdicts
+from milestone_escrow.oracle.policies import would_sign
 from milestone_escrow.oracle.policies.limits import Limits
-from milestone_escrow.oracle.policies.verdicts import Decision
+from milestone_escrow.oracle.policies.would_sign import Decision
 from milestone_escrow.oracle.signing.examining import Outcome
 from milestone_escrow.oracle.signing.signer import GuardedSigner, NotSignedError
 from milestone_escrow.oracle.store import tables as t
@@ -59,8 +59,8 @@ class Deciding:
             view = viewing.agreement(connection, agreement_id)
             if view is None or view.signed is None:
                 return ()
-            decided = verdicts.decide(connection, view, self._limits, now, account)
-        return verdicts.accepted(decided)
+            decided = would_sign.decide(connection, view, self._limits, now, account)
+        return would_sign.accepted(decided)
 
     def _sign(self, decision: Decision, now: int) -> int:
         assert self._signer is not None
@@ -105,7 +105,7 @@ class Deciding:
         """Agreements with new events on chain, or with entries in the log that are not our own."""
         a, e = t.audit.c, t.events.c
         subjects = connection.execute(
-            select(a.subject).where(a.seq > self._entry, a.actor != verdicts.ACTOR).distinct()
+            select(a.subject).where(a.seq > self._entry, a.actor != would_sign.ACTOR).distinct()
         ).scalars()
         found = {bytes.fromhex(text[2:66]) for text in subjects if _is_agreement(text)}
         # A reorganisation changes what was below the head, too: a few blocks are looked at again.

@@ -21,8 +21,8 @@ from milestone_escrow.oracle.relaying.shared import (
     revive,
     views_of,
 )
-from milestone_escrow.oracle.signing.batches import Kept, count, load
 from milestone_escrow.oracle.signing.counting import cases, dossiers
+from milestone_escrow.oracle.signing.waiting_batches import Kept, count, load
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.batch import Batch

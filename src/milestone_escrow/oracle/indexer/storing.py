@@ -16,11 +16,11 @@ from milestone_escrow.chain.contract.events import (
 )
 from milestone_escrow.chain.proofs.headers import Header
 from milestone_escrow.oracle.indexer import fates
-from milestone_escrow.oracle.indexer.limits import Watched
+from milestone_escrow.oracle.indexer.bounds import Watched
 from milestone_escrow.oracle.indexer.position import Cursor, Followed
 from milestone_escrow.oracle.indexer.reading import Found, Passage
 from milestone_escrow.oracle.indexer.rows import Ledger, chunks, rebuild
-from milestone_escrow.oracle.store import audit, shapes
+from milestone_escrow.oracle.store import audit_log, row_shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.failpoints import step
 from milestone_escrow.oracle.store.store import insert_all, insert_new, upsert
@@ -58,7 +58,7 @@ def undo(connection: Connection, ancestor: int, cursor: Cursor, now: int) -> Non
         update(t.attempts).where(t.attempts.c.block > ancestor).values(block=None, block_hash=None)
     )
     fates.judge(connection, keys | _milestones(connection, affected))
-    audit.record(
+    audit_log.record(
         connection,
         now,
         "indexer",
@@ -79,7 +79,7 @@ def append(connection: Connection, passage: Passage, watched: Watched) -> int:
     for found in kept:
         ledger.take(found.event)
     if kept:
-        rows = [shapes.event_row(found.event, found.block_hash) for found in kept]
+        rows = [row_shapes.event_row(found.event, found.block_hash) for found in kept]
         insert_all(connection, t.events, rows)
         step("index.events_written")
         ledger.write()

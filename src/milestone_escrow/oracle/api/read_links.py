@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, insert, select, update
 
 from milestone_escrow.oracle.api.sessions import LINK_PREFIX, hashed, new_token
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.protocol.eip712 import Address
 
@@ -51,8 +51,8 @@ def create(
             expires_at=expires_at,
         )
     )
-    subject = audit.subject_of(agreement_id)
-    audit.record(connection, now, account, "link.created", subject, expires_at=expires_at)
+    subject = audit_log.subject_of(agreement_id)
+    audit_log.record(connection, now, account, "link.created", subject, expires_at=expires_at)
     return token, link
 
 
@@ -90,7 +90,9 @@ def revoke(
         update(t.links).where(chosen).where(t.links.c.revoked_at.is_(None)).values(revoked_at=now)
     )
     if done.rowcount:
-        audit.record(connection, now, account, "link.revoked", audit.subject_of(agreement_id))
+        audit_log.record(
+            connection, now, account, "link.revoked", audit_log.subject_of(agreement_id)
+        )
     return True
 
 

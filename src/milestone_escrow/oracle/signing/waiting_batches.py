@@ -21,7 +21,7 @@ from milestone_escrow.oracle.signing.counting import (
     move,
 )
 from milestone_escrow.oracle.signing.rules import Case
-from milestone_escrow.oracle.store import audit, shapes
+from milestone_escrow.oracle.store import audit_log, row_shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.protocol.acts import Attestation
 from milestone_escrow.protocol.eip712 import Address
@@ -81,7 +81,7 @@ def load(connection: Connection, digests: Iterable[bytes]) -> dict[bytes, Kept]:
             Stage(row.state),
             row.received_at,
             row.valid_until,
-            {item["digest"]: shapes.read_attestation(item) for item in items},
+            {item["digest"]: row_shapes.read_attestation(item) for item in items},
             {row.signer: row.signature for row in signatures},
         )
     return found
@@ -157,11 +157,11 @@ def restage(
             moved[entry.digest] = entry
             data = {"digest": "0x" + entry.digest.hex()}
             acts.append(
-                audit.Act(actor, f"attestation.{stage.value}", audit.subject_of(*key), data)
+                audit_log.Act(actor, f"attestation.{stage.value}", audit_log.subject_of(*key), data)
             )
     move(connection, moved.values())
     if actor and acts:
-        audit.record_all(connection, now, acts)
+        audit_log.record_all(connection, now, acts)
     return changed + len(moved)
 
 

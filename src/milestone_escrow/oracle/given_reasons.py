@@ -11,7 +11,7 @@ from milestone_escrow.documents.files.signed_act import reason_hash, reason_word
 from milestone_escrow.errors import LifecycleError
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.signing.counting import words_behind
-from milestone_escrow.oracle.store import audit, shapes
+from milestone_escrow.oracle.store import audit_log, row_shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.viewing import AgreementView
 
@@ -34,7 +34,7 @@ def given(connection: Connection, view: AgreementView, index: int) -> list[Reaso
         .where(t.events.c.name.in_([kind.__name__ for kind in _EVENTS]))
         .order_by(t.events.c.block, t.events.c.log_index)
     ).mappings()
-    events = [event for event in map(shapes.read_event, rows) if isinstance(event, _EVENTS)]
+    events = [event for event in map(row_shapes.read_event, rows) if isinstance(event, _EVENTS)]
     known = words_behind(connection, {event.reason_hash for event in events})
     return [Reason(one, str(known.get(one.reason_hash, {}).get("reason", ""))) for one in events]
 
@@ -58,6 +58,6 @@ def hand_in(
     if asked[0].text:
         return False
     viewing.keep_words(connection, digest, reason_words(text), now)
-    subject = audit.subject_of(view.id, index)
-    audit.record(connection, now, by, "reason.added", subject, reason_hash=digest)
+    subject = audit_log.subject_of(view.id, index)
+    audit_log.record(connection, now, by, "reason.added", subject, reason_hash=digest)
     return True

@@ -23,7 +23,7 @@ from milestone_escrow.oracle.relaying.refusing import (
     judge_on_chain,
     sentence,
 )
-from milestone_escrow.oracle.store import audit
+from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.failpoints import step
 from milestone_escrow.oracle.store.leases import claim
@@ -175,7 +175,7 @@ class Sending:
             )
             if attempt.broadcast_at is None:
                 subject = intent.subject if intent else attempt.sender
-                audit.record(
+                audit_log.record(
                     connection,
                     desk.now,
                     intents.ACTOR,
