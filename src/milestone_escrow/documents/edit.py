@@ -1,4 +1,8 @@
-"""Changing single fields of an agreement file's text; everything else stays, comments included."""
+"""Changing single fields of an agreement file's text; everything else stays, comments included.
+
+Not by ruamel.yaml: its round trip writes accounts in capitals, which breaks their checksums, and
+takes out the spaces that align a list of parties.
+"""
 
 from __future__ import annotations
 
@@ -51,11 +55,9 @@ def unset_field(text: str, name: str) -> str:
     return "".join([*lines[:first], *lines[end:]])
 
 
-def dump(document: dict[str, Tree]) -> str:
+def dump(document: dict[str, Tree], width: int = 10_000) -> str:
     """A document as text that reads as the same document."""
-    return str(
-        yaml.dump(document, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=10_000)
-    )
+    return str(yaml.dump(document, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=width))
 
 
 class _Plain(yaml.SafeDumper):

@@ -22,7 +22,6 @@ from milestone_escrow.documents.source import suggest
 from milestone_escrow.errors import DocumentError, UsageError
 from milestone_escrow.protocol.signatures import Wallets
 
-MIN_PREFIX = 4
 _PREFIX = re.compile(r"(?:0[xX])?([0-9a-fA-F]{4,64})")
 
 

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import yaml
-
 from milestone_escrow.documents.agreement import Agreement
+from milestone_escrow.documents.edit import dump
 from milestone_escrow.documents.model import AgreementFile, Entry
 from milestone_escrow.documents.source import Tree
 
 # What people write first of each party, and of each milestone.
 _PARTY = ("name", "account")
 _STAGE = ("key", "title", "deposit", "pays", "due", *Entry.model_fields)
-
-
-class _Plain(yaml.SafeDumper):
-    """Quotes only what could not be read back otherwise: every value of a file is text."""
-
-
-_Plain.yaml_implicit_resolvers = {}
 
 
 def text_of(agreement: Agreement) -> str:
@@ -37,7 +29,7 @@ def text_of(agreement: Agreement) -> str:
             role: _ordered(party, _PARTY) if isinstance(party, dict) else party
             for role, party in _ordered(parties, first).items()
         }
-    return yaml.dump(tree, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=96)
+    return dump(tree, width=96)
 
 
 def _ordered(group: Mapping[str, Tree], first: tuple[str, ...]) -> dict[str, Tree]:

@@ -134,14 +134,6 @@ class Report:
         """Whether it may be signed: no errors."""
         return not self.errors
 
-    @property
-    def most_exposed(self) -> tuple[ExposurePoint, ExposurePoint]:
-        """The worst moments of buyer and supplier."""
-        return (
-            max(self.exposure, key=lambda point: point.buyer),
-            max(self.exposure, key=lambda point: point.supplier),
-        )
-
     def to_json(self) -> dict[str, Any]:
         """For machines; amounts are text, because JSON numbers lose digits."""
         return {"ok": self.ok, **_jsonable(asdict(self))}

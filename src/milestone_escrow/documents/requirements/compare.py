@@ -1,4 +1,7 @@
-"""JSON values: found by pointer (RFC 6901), compared exactly, shown shortly."""
+"""JSON values: found by pointer (RFC 6901), compared exactly, shown shortly.
+
+Not by the library jsonpointer: to it, text is a list, and /status/0 of "done" leads to "d".
+"""
 
 from __future__ import annotations
 

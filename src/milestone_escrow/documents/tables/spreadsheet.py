@@ -75,9 +75,16 @@ def _rows(name: str, content: bytes) -> Iterator[Sequence[str]]:
         raise UsageError(
             f"{name} is neither XLSX nor CSV in UTF-8", hint="save it as one of these"
         ) from None
-    first = text.split("\n", 1)[0]
-    divider = max(",;\t", key=first.count)
-    yield from csv.reader(io.StringIO(text), delimiter=divider)
+    # Some programs still end lines by a carriage return alone.
+    table = io.StringIO(text, newline=None)
+    divider = max(",;\t", key=table.readline().count)
+    table.seek(0)
+    try:
+        yield from csv.reader(table, delimiter=divider)
+    except csv.Error as error:
+        raise UsageError(
+            f"{name} is not CSV ({error})", hint="save it as XLSX or CSV again"
+        ) from None
 
 
 def _sheet(name: str, content: bytes) -> Iterator[Sequence[str]]:
