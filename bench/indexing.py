@@ -23,7 +23,7 @@ from rlp import encode as rlp_encode
 
 from bench.harness import Row
 from milestone_escrow.chain.contract.codec import interface
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.chain.node.rpc import METHOD_NOT_FOUND, RpcError
 from milestone_escrow.chain.proofs.headers import bloom_of
 

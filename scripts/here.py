@@ -19,7 +19,8 @@ from brownie._config import CONFIG
 
 from milestone_escrow.chain.contract.client import Escrow
 from milestone_escrow.chain.deploy.deployments import read_deployment
-from milestone_escrow.chain.node.networks import Network, networks
+from milestone_escrow.chain.node.network import Network
+from milestone_escrow.chain.node.networks import networks
 from milestone_escrow.chain.node.rpc import Web3Node
 from milestone_escrow.cli.shell.home import Home
 from milestone_escrow.documents.agreement import Agreement, BoundAgreement

@@ -8,7 +8,8 @@ import pytest
 from brownie import accounts
 
 from milestone_escrow.chain.deploy.deploying import contract_address
-from milestone_escrow.chain.node.networks import DEPLOYER, network
+from milestone_escrow.chain.node.network import DEPLOYER
+from milestone_escrow.chain.node.networks import network
 from scripts import attest_and_release, deploy, open_and_fund, status, verify_deployment
 from tests.brownie.places import connected_to, refuses
 from tests.support.anvil import Anvil

@@ -19,7 +19,8 @@ from milestone_escrow.chain.contract.artifact import load
 from milestone_escrow.chain.deploy.deployments import read_deployment
 from milestone_escrow.chain.embedded.chain import EmbeddedChain
 from milestone_escrow.chain.embedded.installation import install
-from milestone_escrow.chain.node.networks import DEPLOYER, Network, network
+from milestone_escrow.chain.node.network import DEPLOYER, Network
+from milestone_escrow.chain.node.networks import network
 from milestone_escrow.chain.node.rpc import HttpNode, RpcError, Web3Node
 from milestone_escrow.errors import ChainError, EscrowError, UsageError
 from milestone_escrow.keys import DevSigner, LocalSigner

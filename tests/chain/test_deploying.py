@@ -16,7 +16,8 @@ from milestone_escrow.chain.deploy.deployer import CREATOR, place_deployer
 from milestone_escrow.chain.deploy.deploying import contract_address, deploy, plan_deployment
 from milestone_escrow.chain.deploy.deployments import Deployment, read_deployment
 from milestone_escrow.chain.embedded.chain import EmbeddedChain
-from milestone_escrow.chain.node.networks import DEPLOYER, Network, network
+from milestone_escrow.chain.node.network import DEPLOYER, Network
+from milestone_escrow.chain.node.networks import network
 from milestone_escrow.chain.node.rpc import Node, RpcError
 from milestone_escrow.chain.send.broadcast import await_confirmations
 from milestone_escrow.errors import ChainError, UsageError

@@ -13,7 +13,8 @@ from milestone_escrow.chain.deploy.deploying import deploy, plan_deployment
 from milestone_escrow.chain.deploy.readiness import Finding, Holder, examine, examine_network
 from milestone_escrow.chain.embedded.chain import EmbeddedChain
 from milestone_escrow.chain.embedded.installation import install
-from milestone_escrow.chain.node.networks import Network, network
+from milestone_escrow.chain.node.network import Network
+from milestone_escrow.chain.node.networks import network
 from milestone_escrow.chain.node.probes import inspect_token, missing_features, require_honest
 from milestone_escrow.chain.node.rpc import LimitedError, Node, RpcError
 from milestone_escrow.errors import ChainError

@@ -12,7 +12,8 @@ from milestone_escrow.chain.node.endpoints import (
     WRONG_CHAIN_PAUSE,
     Endpoints,
 )
-from milestone_escrow.chain.node.networks import Network, network
+from milestone_escrow.chain.node.network import Network
+from milestone_escrow.chain.node.networks import network
 from milestone_escrow.chain.node.rpc import METHOD_NOT_FOUND, LimitedError, RpcError
 from milestone_escrow.errors import ChainError, UsageError
 

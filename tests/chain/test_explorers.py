@@ -11,7 +11,7 @@ from milestone_escrow.chain.deploy.deploying import deploy, plan_deployment
 from milestone_escrow.chain.deploy.deployments import Deployment
 from milestone_escrow.chain.deploy.explorers import Verified, verify_at
 from milestone_escrow.chain.embedded.chain import EmbeddedChain
-from milestone_escrow.chain.node.networks import ExplorerApi, Network
+from milestone_escrow.chain.node.network import ExplorerApi, Network
 from milestone_escrow.errors import ChainError
 from milestone_escrow.keys import LocalSigner
 from tests.support.explorer import KEY, Explorer, explorer

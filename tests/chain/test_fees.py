@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from milestone_escrow.chain.embedded.chain import EmbeddedChain
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.chain.node.network_file import read_gwei
-from milestone_escrow.chain.node.networks import Network, network
+from milestone_escrow.chain.node.networks import network
 from milestone_escrow.chain.node.rpc import RpcError
 from milestone_escrow.chain.refusals.attempts import Attempt
 from milestone_escrow.chain.send.broadcast import broadcast, next_nonce

@@ -20,7 +20,6 @@ STILL_CLOSED = (
         "cli.attest.oracle_verifying",
     },
     {"chain.embedded.chain", "chain.embedded.methods", "chain.embedded.params"},
-    {"chain.node.network_file", "chain.node.networks"},
     {"oracle.store.migrating", "oracle.store.store"},
 )
 PACKAGES = sorted({path.parent for path in house.files().values()})

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from milestone_escrow.chain.contract.client import Escrow
     from milestone_escrow.chain.contract.events import Event
     from milestone_escrow.chain.contract.verbs import Verbs
-    from milestone_escrow.chain.node.networks import Network
+    from milestone_escrow.chain.node.network import Network
     from milestone_escrow.chain.send.transactions import Prepared, Receipt
     from milestone_escrow.documents.agreement import BoundAgreement
     from milestone_escrow.documents.files.signed_agreement import SignedAgreement

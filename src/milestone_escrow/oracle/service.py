@@ -15,7 +15,7 @@ from typing import Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.indexer.indexer import DeepReorgError, Indexer, Progress

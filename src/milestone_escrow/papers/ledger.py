@@ -22,7 +22,7 @@ from milestone_escrow.chain.contract.events import (
     Place,
 )
 from milestone_escrow.chain.contract.replay import replay
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.documents.vat import Taxed

@@ -14,7 +14,7 @@ from milestone_escrow.chain.contract.client import Escrow
 from milestone_escrow.chain.contract.events import Event, read_event
 from milestone_escrow.chain.embedded.chain import EmbeddedChain
 from milestone_escrow.chain.embedded.server import PORT, RpcServer
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.chain.node.rpc import RpcError
 from milestone_escrow.documents.when import DAY
 from milestone_escrow.errors import EscrowError

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from milestone_escrow.chain.contract.events import Event, MilestonePaid
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.documents.check.power import powers
 from milestone_escrow.documents.files.signed_agreement import PARTIES
 from milestone_escrow.documents.when import format_relative, format_time

@@ -12,7 +12,8 @@ import pytest
 from milestone_escrow.chain.contract.client import Escrow
 from milestone_escrow.chain.deploy.deploying import contract_address
 from milestone_escrow.chain.embedded.chain import EmbeddedChain
-from milestone_escrow.chain.node.networks import DEPLOYER, network
+from milestone_escrow.chain.node.network import DEPLOYER
+from milestone_escrow.chain.node.networks import network
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.keys import Keystore
 from milestone_escrow.sandbox.world import World

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.oracle.indexer.bounds import Limits
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.eip712 import Domain

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from milestone_escrow.chain.contract import events as e
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.oracle.indexer import fates
 from milestone_escrow.oracle.indexer.bounds import Watched
 from milestone_escrow.oracle.indexer.indexer import Indexer

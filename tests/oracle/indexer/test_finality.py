@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.chain.node.rpc import METHOD_NOT_FOUND, RpcError
 from milestone_escrow.errors import ChainError
 from milestone_escrow.oracle.indexer.finality import Finality

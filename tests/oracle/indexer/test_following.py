@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.oracle.indexer.bounds import Limits
 from milestone_escrow.oracle.indexer.indexer import DeepReorgError, Indexer
 from milestone_escrow.oracle.store.store import Store

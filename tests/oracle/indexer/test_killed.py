@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.oracle.indexer.bounds import Limits
 from milestone_escrow.oracle.indexer.indexer import Indexer
 from milestone_escrow.oracle.store import failpoints

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from milestone_escrow.chain.node.endpoints import Endpoints
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.chain.node.rpc import METHOD_NOT_FOUND, LimitedError, RpcError
 from milestone_escrow.errors import ChainError
 from milestone_escrow.oracle.indexer.bounds import Limits

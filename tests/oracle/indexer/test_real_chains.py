@@ -10,7 +10,7 @@ import pytest
 from milestone_escrow import Agreement, Escrow
 from milestone_escrow.chain.embedded.server import RpcServer
 from milestone_escrow.chain.node.endpoints import Endpoints
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.chain.node.rpc import Node
 from milestone_escrow.chain.proofs.headers import read_header
 from milestone_escrow.errors import StoreError

@@ -10,7 +10,7 @@ from sqlalchemy import insert, select
 
 from milestone_escrow import Escrow
 from milestone_escrow.chain.contract.structs import OpenedAgreement
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.chain.node.rpc import Node
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.oracle.indexer.indexer import Indexer

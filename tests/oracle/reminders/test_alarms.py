@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.oracle.indexer.indexer import Indexer
 from milestone_escrow.oracle.relaying.context import Alert
 from milestone_escrow.oracle.relaying.planning import Planned

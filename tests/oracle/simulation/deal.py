@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from milestone_escrow import Escrow
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.documents.agreement import Agreement, BoundAgreement
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.keys import DevSigner

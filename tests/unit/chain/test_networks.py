@@ -7,14 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from milestone_escrow.chain.node.network import DEPLOYER, Network
 from milestone_escrow.chain.node.network_file import write_network
-from milestone_escrow.chain.node.networks import (
-    DEPLOYER,
-    Network,
-    network,
-    networks,
-    require_allowed,
-)
+from milestone_escrow.chain.node.networks import network, networks, require_allowed
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.devchain import SANDBOX_CHAIN_ID
 

@@ -15,7 +15,7 @@ from milestone_escrow.chain.deploy.deployments import read_deployment, verify_co
 from milestone_escrow.chain.embedded.chain import EmbeddedChain
 from milestone_escrow.chain.node.connection import Endpoint, reach
 from milestone_escrow.chain.node.landmarks import KeptLandmarks, Landmarks
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.chain.node.networks import network as find_network
 from milestone_escrow.chain.node.probes import has_code
 from milestone_escrow.chain.node.rpc import Node

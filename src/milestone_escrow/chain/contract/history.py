@@ -16,7 +16,7 @@ from milestone_escrow.chain.contract.events import (
 from milestone_escrow.chain.contract.structs import OpenAgreement, OpenedAgreement
 from milestone_escrow.chain.node.landmarks import Landmarks
 from milestone_escrow.chain.node.logs import LogReader, Top
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.chain.node.rpc import Node
 from milestone_escrow.errors import ContractError
 from milestone_escrow.protocol.eip712 import Address, Domain

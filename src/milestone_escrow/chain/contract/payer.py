@@ -16,7 +16,7 @@ from milestone_escrow.chain.contract.structs import OpenAgreement
 from milestone_escrow.chain.contract.token_support import Way
 from milestone_escrow.chain.contract.verbs import NOBODY, MilestoneName, Verbs
 from milestone_escrow.chain.node.landmarks import Landmarks
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.chain.node.rpc import Node
 from milestone_escrow.chain.send.fees import AS_USUAL, Bid
 from milestone_escrow.chain.send.transactions import Prepared, Receipt, Transactor

@@ -6,7 +6,7 @@ from, and it is valid on every chain that takes transactions without a chain id.
 
 from __future__ import annotations
 
-from milestone_escrow.chain.node.networks import DEPLOYER, DEPLOYER_CODE, Network
+from milestone_escrow.chain.node.network import DEPLOYER, DEPLOYER_CODE, Network
 from milestone_escrow.chain.node.rpc import Node, RpcError
 from milestone_escrow.chain.refusals.attempts import Attempt
 from milestone_escrow.chain.send.broadcast import await_receipt

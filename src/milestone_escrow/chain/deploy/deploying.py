@@ -23,7 +23,7 @@ from milestone_escrow.chain.deploy.deployments import (
     write_deployment,
     write_record,
 )
-from milestone_escrow.chain.node.networks import DEPLOYER, Network
+from milestone_escrow.chain.node.network import DEPLOYER, Network
 from milestone_escrow.chain.node.probes import has_code, require_features, require_honest
 from milestone_escrow.chain.node.rpc import Node, RpcError
 from milestone_escrow.chain.refusals.attempts import Attempt

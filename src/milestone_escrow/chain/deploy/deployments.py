@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 from milestone_escrow.chain.contract.artifact import load
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.chain.node.rpc import Node
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.eip712 import Address, Domain

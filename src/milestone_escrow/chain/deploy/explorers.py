@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from milestone_escrow.chain.contract.artifact import load, standard_input
 from milestone_escrow.chain.deploy.deployments import CONTRACT, Deployment
-from milestone_escrow.chain.node.networks import ExplorerApi, Network
+from milestone_escrow.chain.node.network import ExplorerApi, Network
 from milestone_escrow.errors import ChainError
 
 SOURCE = f"contracts/{CONTRACT}.sol:{CONTRACT}"

@@ -11,7 +11,7 @@ from milestone_escrow.chain.contract.tokens import balance_of
 from milestone_escrow.chain.deploy.deploying import contract_address, require_deployer
 from milestone_escrow.chain.deploy.deployments import read_deployment, verify_contract
 from milestone_escrow.chain.node.connection import Endpoint, reach
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.chain.node.probes import (
     has_code,
     head,

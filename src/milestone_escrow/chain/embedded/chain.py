@@ -17,7 +17,7 @@ from milestone_escrow.chain.embedded.records import (
     MinedBlock,
     MinedTransaction,
 )
-from milestone_escrow.chain.node.networks import DEPLOYER, DEPLOYER_CODE
+from milestone_escrow.chain.node.network import DEPLOYER, DEPLOYER_CODE
 from milestone_escrow.chain.node.rpc import RpcError
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.devchain import SANDBOX_ACCOUNTS, SANDBOX_CHAIN_ID

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from milestone_escrow.chain.contract.artifact import load
 from milestone_escrow.chain.embedded.chain import EmbeddedChain
-from milestone_escrow.chain.node.networks import Network, network
+from milestone_escrow.chain.node.network import Network
+from milestone_escrow.chain.node.networks import network
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.devchain import SANDBOX_OPERATOR
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias, cast
 
-from milestone_escrow.chain.node.networks import Network, require_allowed
+from milestone_escrow.chain.node.network import Network
+from milestone_escrow.chain.node.networks import require_allowed
 from milestone_escrow.chain.node.rpc import HttpNode, Node, Web3Node
 from milestone_escrow.errors import ChainError, UsageError
 

@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from milestone_escrow.chain.node.connection import Endpoint, as_node
-from milestone_escrow.chain.node.networks import Network, require_allowed
+from milestone_escrow.chain.node.network import Network
+from milestone_escrow.chain.node.networks import require_allowed
 from milestone_escrow.chain.node.rpc import METHOD_NOT_FOUND, Node, RpcError
 from milestone_escrow.errors import ChainError, UsageError
 

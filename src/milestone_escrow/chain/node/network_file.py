@@ -10,7 +10,7 @@ from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from milestone_escrow.chain.node.networks import ExplorerApi, Network
+from milestone_escrow.chain.node.network import ExplorerApi, Network
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.token import Token

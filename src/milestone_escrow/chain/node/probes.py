@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from milestone_escrow.chain.contract.tokens import read_token
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.chain.node.rpc import Node, RpcError
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.chain.node.rpc import Node
 from milestone_escrow.chain.refusals.attempts import Attempt
 from milestone_escrow.chain.send.broadcast import Signed, await_receipt, broadcast

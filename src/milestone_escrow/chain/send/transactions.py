@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from milestone_escrow.chain.contract.events import Event, read_event
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.chain.node.rpc import Node, RpcError
 from milestone_escrow.chain.refusals.attempts import Attempt
 from milestone_escrow.chain.refusals.decoding import explain

@@ -18,7 +18,7 @@ from milestone_escrow.errors import EscrowError, UsageError
 if TYPE_CHECKING:
     from milestone_escrow.chain.deploy.deploying import Plan
     from milestone_escrow.chain.deploy.deployments import Deployment
-    from milestone_escrow.chain.node.networks import Network
+    from milestone_escrow.chain.node.network import Network
     from milestone_escrow.chain.node.rpc import Node
     from milestone_escrow.protocol.signatures import Signer
 

@@ -15,7 +15,7 @@ from milestone_escrow.errors import UsageError
 
 if TYPE_CHECKING:
     from milestone_escrow.chain.deploy.readiness import Finding, Holder
-    from milestone_escrow.chain.node.networks import ExplorerApi, Network
+    from milestone_escrow.chain.node.network import ExplorerApi, Network
     from milestone_escrow.chain.node.rpc import Node
     from milestone_escrow.protocol.token import Token
 
@@ -121,8 +121,9 @@ def add_network(session: Session, added: Added) -> None:
         UsageError: the name is taken or no name, or an option makes no sense.
         ChainError: the node does not answer, or a token is none.
     """
+    from milestone_escrow.chain.node.network import USUAL_CAP, Network
     from milestone_escrow.chain.node.network_file import read_gwei, write_network
-    from milestone_escrow.chain.node.networks import USUAL_CAP, Network, networks
+    from milestone_escrow.chain.node.networks import networks
     from milestone_escrow.chain.node.probes import require_honest, said_chain_id
     from milestone_escrow.chain.node.rpc import HttpNode
 
@@ -246,8 +247,8 @@ def _token(node: Node, text: str) -> Token:
 
 
 def _api(text: str) -> ExplorerApi:
+    from milestone_escrow.chain.node.network import ExplorerApi
     from milestone_escrow.chain.node.network_file import EXPLORERS
-    from milestone_escrow.chain.node.networks import ExplorerApi
 
     kind, _, url = text.partition("=")
     if kind not in EXPLORERS or not url.startswith(("http://", "https://")):

@@ -19,7 +19,7 @@ from milestone_escrow.errors import ChainError, UsageError
 if TYPE_CHECKING:
     from milestone_escrow.chain.contract.client import Escrow
     from milestone_escrow.chain.node.connection import Endpoint
-    from milestone_escrow.chain.node.networks import Network
+    from milestone_escrow.chain.node.network import Network
     from milestone_escrow.chain.node.rpc import Node
     from milestone_escrow.chain.send.fees import Bid
     from milestone_escrow.documents.agreement import Agreement, BoundAgreement

@@ -14,7 +14,7 @@ from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.devchain import SANDBOX_ACCOUNTS, SANDBOX_CHAIN_ID, SANDBOX_OPERATOR
 
 if TYPE_CHECKING:
-    from milestone_escrow.chain.node.networks import Network
+    from milestone_escrow.chain.node.network import Network
     from milestone_escrow.cli.shell.session import Session
     from milestone_escrow.documents.agreement import BoundAgreement
     from milestone_escrow.protocol.eip712 import Address

@@ -11,7 +11,7 @@ from milestone_escrow.cli.shell.output import bold, paragraph, waiting
 from milestone_escrow.errors import EscrowError
 
 if TYPE_CHECKING:
-    from milestone_escrow.chain.node.networks import Network
+    from milestone_escrow.chain.node.network import Network
     from milestone_escrow.chain.send.transactions import Prepared
     from milestone_escrow.cli.shell.session import Session
 

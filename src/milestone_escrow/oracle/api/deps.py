@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection
 
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.api.sessions import SESSION_SECONDS
 from milestone_escrow.oracle.api.throttle import RATES, Rate

@@ -9,7 +9,7 @@ from typing import Any, cast
 from sqlalchemy import Connection, select
 
 from milestone_escrow.chain.contract.events import AgreementOpened, Event, MilestonePaid
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.documents.money import Currency
 from milestone_escrow.oracle.api.bodies.agreements import (
     AgreementBody,

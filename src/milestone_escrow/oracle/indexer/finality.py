@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.chain.node.rpc import METHOD_NOT_FOUND, Node, RpcError
 from milestone_escrow.errors import ChainError
 from milestone_escrow.oracle.indexer.reading import ChainReader, DoubtError

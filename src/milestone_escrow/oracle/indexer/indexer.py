@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from milestone_escrow.chain.node.endpoints import Endpoints
 from milestone_escrow.chain.node.landmarks import Width
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.chain.node.rpc import LimitedError, Node, RpcError
 from milestone_escrow.chain.proofs.headers import Header
 from milestone_escrow.errors import ChainError, StoreError

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.chain.node.rpc import LimitedError, Node, RpcError
 from milestone_escrow.chain.send.fees import Price, price_now
 from milestone_escrow.errors import ChainError

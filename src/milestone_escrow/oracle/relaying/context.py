@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Connection, select
 
 from milestone_escrow.chain.contract.reader import Reader
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.chain.node.rpc import Node
 from milestone_escrow.chain.refusals.attempts import Attempt as Tried
 from milestone_escrow.oracle.relaying.figures import Figures

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from prometheus_client.registry import Collector
 
-from milestone_escrow.chain.node.networks import Network
+from milestone_escrow.chain.node.network import Network
 from milestone_escrow.chain.node.rpc import Node
 from milestone_escrow.chain.send.fees import coins
 from milestone_escrow.errors import ChainError
