@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import pytest
 
 from milestone_escrow import Escrow
 from milestone_escrow.chain.contract.structs import OpenedAgreement
-from milestone_escrow.chain.deploy.compiler import Artifact, compile_contracts
+from milestone_escrow.chain.deploy.compiler import Artifact
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
 from milestone_escrow.protocol.terms import (
@@ -19,8 +18,8 @@ from milestone_escrow.protocol.terms import (
     agreement_id,
     agreement_typed_data,
 )
+from tests.support.contracts import compiled
 
-ROOT = Path(__file__).resolve().parents[2]
 START = 1_799_884_800
 AMOUNT = 72_000_000_000
 
@@ -28,7 +27,7 @@ AMOUNT = 72_000_000_000
 @pytest.fixture(scope="session")
 def artifacts() -> Mapping[str, Artifact]:
     """Test contracts too, which the package does not ship."""
-    return compile_contracts(ROOT)
+    return compiled()
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from milestone_escrow.keys import DevSigner
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import State, Status
 from milestone_escrow.protocol.terms import DAY
-from tests.chain.conftest import ROOT
+from tests.support.npm import ROOT
 
 EXAMPLE = ROOT / "examples" / "carpets"
 UNITS = 1_000_000

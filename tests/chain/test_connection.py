@@ -24,7 +24,7 @@ from milestone_escrow.chain.node.networks import network
 from milestone_escrow.chain.node.rpc import HttpNode, RpcError, Web3Node
 from milestone_escrow.errors import ChainError, EscrowError, UsageError
 from milestone_escrow.keys import DevSigner, LocalSigner
-from tests.support.anvil import Anvil, find_anvil
+from tests.support.anvil import Anvil
 
 LOCAL = Network("local", "Local", 5)
 
@@ -264,15 +264,6 @@ def test_what_deploying_would_send_can_be_seen_before() -> None:
     assert prepared.gas > 3_000_000
     Escrow.deploy(LOCAL, signer, rpc=chain)
     assert Escrow.prepare_deploy(LOCAL, signer.address, rpc=chain) is None
-
-
-def test_a_missing_anvil_says_how_to_get_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ChainError, match="npm install"):
-        find_anvil()
 
 
 def test_an_anvil_that_does_not_come_up_says_what_it_said(

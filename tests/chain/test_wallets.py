@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -23,8 +22,6 @@ from milestone_escrow.protocol.signatures import is_signed
 from milestone_escrow.protocol.terms import agreement_id, agreement_typed_data
 from tests.support.anvil import Anvil
 from tests.support.safe import TestSafe, Workshop
-
-TOOLS = Path(__file__).resolve().parents[2] / "node_modules" / ".bin"
 
 
 @pytest.fixture
@@ -144,7 +141,6 @@ def test_the_node_signs_typed_data_of_its_own_chain_only(escrow: Escrow, data: T
 
 
 def test_another_node_signs_and_sends_as_asked(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("PATH", str(TOOLS), prepend=":")
     with Anvil() as running:
         account, other = rpc_accounts(running.node)[:2]
         signer = RpcSigner(running.node, account)

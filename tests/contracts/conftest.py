@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import pytest
 
-from milestone_escrow.chain.deploy.compiler import Artifact, compile_contracts
+from milestone_escrow.chain.deploy.compiler import Artifact
 from tests.contracts.support.world import World, branch, build
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.contracts import compiled
 
 
 @pytest.fixture(scope="session")
 def artifacts() -> Mapping[str, Artifact]:
-    return compile_contracts(ROOT)
+    return compiled()
 
 
 @pytest.fixture(scope="session")

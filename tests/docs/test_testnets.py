@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from milestone_escrow.chain.contract.tokens import balance_of
-from milestone_escrow.chain.deploy.compiler import compile_contracts
 from milestone_escrow.chain.node.networks import network
 from tests.docs.console import ROOT, matches, run, steps
 from tests.support.anvil import Anvil
+from tests.support.contracts import compiled
 from tests.support.sepolia import SEPOLIA, USDC, give_coins, give_usdc, sepolia
 
 PAGE = ROOT / "docs" / "testnets.md"
@@ -24,7 +24,7 @@ BEFORE_THE_FAUCETS = "escrow key list"
 
 @pytest.fixture
 def anvil() -> Iterator[Anvil]:
-    code = {name: made.bytecode for name, made in compile_contracts(ROOT).items()}
+    code = {name: made.bytecode for name, made in compiled().items()}
     with sepolia(code) as running:
         yield running
 

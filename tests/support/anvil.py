@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from types import TracebackType
 
 from milestone_escrow.chain.node.rpc import HttpNode
 from milestone_escrow.errors import ChainError
+from tests.support.npm import program
 
 CHAIN_ID = 31337
-
-
-def find_anvil() -> Path:
-    """Where Anvil is: on the PATH, or as npm installs it below the current folder.
-
-    Raises:
-        ChainError: nowhere.
-    """
-    found = shutil.which("anvil")
-    local = Path("node_modules/.bin/anvil")
-    if found or local.exists():
-        return Path(found) if found else local.resolve()
-    raise ChainError(
-        "Anvil is not installed",
-        hint="run `npm install @foundry-rs/anvil`, or use the sandbox, which needs no such program",
-    )
 
 
 class Anvil:
@@ -51,11 +34,18 @@ class Anvil:
         any others of its own.
 
         Raises:
-            ChainError: it is not installed, or does not come up within `wait` seconds.
+            ChainError: does not come up within `wait` seconds.
         """
         self.port = port or _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        command = [str(find_anvil()), "--silent", "--host", "127.0.0.1", "--port", str(self.port)]
+        command = [
+            str(program("anvil")),
+            "--silent",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+        ]
         command += ["--chain-id", str(chain_id), "--hardfork", hardfork, *flags]
         if start is not None:
             command += ["--timestamp", str(start)]

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from eth_abi.packed import encode_packed
@@ -16,11 +15,8 @@ from milestone_escrow.chain.embedded.chain import EmbeddedChain
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address, TypedData
 from milestone_escrow.protocol.safe import joined, safe_message
+from tests.support.npm import package
 
-ARTIFACTS = (
-    Path(__file__).resolve().parents[2]
-    / "node_modules/@safe-global/safe-smart-account/build/artifacts/contracts"
-)
 _PATHS = {
     "Safe": "Safe.sol/Safe",
     "SafeProxyFactory": "proxies/SafeProxyFactory.sol/SafeProxyFactory",
@@ -35,7 +31,9 @@ OPERATOR = 20
 
 @lru_cache
 def _artifact(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((ARTIFACTS / f"{_PATHS[name]}.json").read_text("utf-8"))
+    built = package("@safe-global/safe-smart-account") / "build" / "artifacts" / "contracts"
+    file = built / f"{_PATHS[name]}.json"
+    found: dict[str, Any] = json.loads(file.read_text("utf-8"))
     return found
 
 

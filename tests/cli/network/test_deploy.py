@@ -23,7 +23,6 @@ from tests.support.explorer import KEY, explorer
 from tests.support.nodes import Odd
 
 LINE = ("--network", "anvil")
-TOOLS = Path(__file__).resolve().parents[3] / "node_modules" / ".bin"
 
 
 def password(home: Path) -> tuple[str, str]:
@@ -132,7 +131,6 @@ def test_a_price_that_no_block_takes_is_refused(escrow: Run, anvil: EmbeddedChai
 def test_a_missing_deployer_is_put_there_first(
     escrow: Run, anvil: EmbeddedChain, home: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setenv("PATH", str(TOOLS), prepend=":")
     with Anvil(flags=["--disable-default-create2-deployer"]) as bare:
         account = Keystore(home / "keys").list()[0].address
         bare.node.request("anvil_setBalance", [account, hex(10**18)])

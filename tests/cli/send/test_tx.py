@@ -16,7 +16,6 @@ from tests.support.nodes import Odd
 
 KEY = LocalSigner(b"\x77" * 32)
 GWEI = 10**9
-TOOLS = Path(__file__).resolve().parents[3] / "node_modules" / ".bin"
 
 
 @pytest.fixture
@@ -25,7 +24,6 @@ def anvil(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Anvil]:
     Keystore(home / "keys", cost=2).import_key("mine", "77" * 32, "secret")
     (home / "password").write_text("secret\n", encoding="utf-8")
     (home / "password").chmod(0o600)
-    monkeypatch.setenv("PATH", str(TOOLS), prepend=":")
     with Anvil() as running:
         running.node.request("anvil_setBalance", [KEY.address, hex(10**18)])
         running.node.request("evm_setAutomine", [False])

@@ -20,9 +20,9 @@ from milestone_escrow.sandbox.world import World
 from tests.cli.conftest import Result, Run, Unchanged
 from tests.cli.deal import BUYER, SUPPLIER
 from tests.cli.dispute.test_verbs import paid
+from tests.support.npm import program
 
 ROOT = Path(__file__).resolve().parents[3]
-CAST = ROOT / "node_modules" / ".bin" / "cast"
 STRANGER = DevSigner(7).address
 
 
@@ -202,7 +202,7 @@ def test_cast_sends_what_is_printed_for_it(escrow: Run, opened: Path, world: Wor
     with RpcServer(world.chain, port=0) as server:
         words = shlex.split(line.removeprefix("cast "))
         done = subprocess.run(
-            [CAST, *words, "--unlocked", "--rpc-url", server.url, "--json"],
+            [program("cast"), *words, "--unlocked", "--rpc-url", server.url, "--json"],
             capture_output=True,
             text=True,
             timeout=60,

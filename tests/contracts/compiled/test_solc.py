@@ -10,8 +10,8 @@ import pytest
 
 from milestone_escrow.chain.deploy import solc
 from milestone_escrow.chain.deploy.solc import SOLC_VERSION, CompilerError, ensure_solc, run_solc
+from tests.support.npm import ROOT, package
 
-ROOT = Path(__file__).resolve().parents[3]
 NAME = f"solc-v{SOLC_VERSION}"
 
 
@@ -20,6 +20,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where py-solc-x keeps compilers; empty, and the download host out of reach."""
     monkeypatch.setenv("SOLCX_BINARY_PATH", str(tmp_path))
     monkeypatch.setattr(solc, "_reachable", lambda: False)
+    package("solc")
     return tmp_path
 
 

@@ -19,6 +19,7 @@ from milestone_escrow.protocol.terms import (
     agreement_id_from_hashes,
     agreement_typed_data,
 )
+from tests.support.npm import program
 from tests.vectors import generate
 from tests.vectors.load import (
     STRUCTS,
@@ -33,7 +34,6 @@ from tests.vectors.load import (
     record,
 )
 
-CAST = Path(__file__).resolve().parents[3] / "node_modules" / ".bin" / "cast"
 AGREEMENTS, ACTS, MILESTONES = load("agreements"), load("acts"), load("milestones")
 ORDERS = load("orders")
 ALL = [*MILESTONES, *AGREEMENTS, *ACTS, *ORDERS]
@@ -112,7 +112,8 @@ def test_cast_signs_the_same_from_the_json_that_wallets_get(case: Case, tmp_path
     """Signing is deterministic, so an equal signature is an equal digest."""
     file = tmp_path / "typed-data.json"
     file.write_text(json.dumps(_typed_data(case).to_json()), encoding="utf-8")
-    command = [CAST, "wallet", "sign", "--private-key", generate.KEY, "--data", "--from-file", file]
+    cast = program("cast")
+    command = [cast, "wallet", "sign", "--private-key", generate.KEY, "--data", "--from-file", file]
     signed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
     assert signed == case["signature"]
     assert recover(raw(case["digest"]), raw(signed)) == SIGNER

@@ -9,8 +9,9 @@ import tarfile
 from ctypes.util import find_library
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
-PACKAGE = ROOT / "node_modules" / "@sparticuz" / "chromium"
+from tests.support.npm import ROOT, package
+
+PACKAGE = "@sparticuz/chromium"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--headless=shell", "--disable-dev-shm-usage"]
 
 _UNPACK = """
@@ -43,7 +44,7 @@ def environment() -> dict[str, str]:
 
 
 def _folder() -> Path:
-    version = json.loads((PACKAGE / "package.json").read_text("utf-8"))["version"]
+    version = json.loads((package(PACKAGE) / "package.json").read_text("utf-8"))["version"]
     folder = ROOT / "build" / f"chromium-{version}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -52,6 +53,6 @@ def _folder() -> Path:
 def _unpacked(name: str, place: Path) -> Path:
     """Tests run in several processes: each unpacks beside the place, and the last one's stays."""
     mine = place.with_name(f"{place.name}.{os.getpid()}")
-    packed = str(PACKAGE / "bin" / name)
+    packed = str(package(PACKAGE) / "bin" / name)
     subprocess.run(["node", "-e", _UNPACK, packed, str(mine)], check=True)
     return mine

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from playwright.sync_api import Page
 
-ROOT = Path(__file__).resolve().parents[3]
-AXE = (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
+from tests.support.npm import package
+
 CHECK = "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
 
 
 def require_fit(page: Page, name: str, width: int) -> None:
     """Axe finds nothing serious, and nothing is wider than the screen."""
-    page.evaluate(AXE)
+    page.evaluate((package("axe-core") / "axe.min.js").read_text("utf-8"))
     found = page.evaluate(CHECK)
     serious = [one["id"] for one in found if one["impact"] in ("serious", "critical")]
     assert serious == [], f"{name}: {[(one['id'], one['nodes'][0]['html']) for one in found]}"
