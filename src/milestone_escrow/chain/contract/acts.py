@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from milestone_escrow.chain.contract.reader import Reader
 from milestone_escrow.chain.contract.structs import OpenAgreement, milestone_index
 from milestone_escrow.protocol.acts import Dispute, Resolution, Ruling, Submission
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, ZERO_HASH, Address
 from milestone_escrow.protocol.lifecycle import State, held
 from milestone_escrow.protocol.receivables import Assignment, Offer
 from milestone_escrow.protocol.terms import DAY
-
-if TYPE_CHECKING:
-    from milestone_escrow.chain.contract.reader import Reader
 
 WEEK = 7 * DAY
 

@@ -11,6 +11,7 @@ from functools import wraps
 from inspect import signature
 from typing import Concatenate, ParamSpec
 
+from milestone_escrow.chain.contract.acts import Acts
 from milestone_escrow.chain.contract.reader import Reader
 from milestone_escrow.chain.contract.structs import OpenAgreement
 from milestone_escrow.chain.contract.token_support import Way
@@ -60,6 +61,11 @@ class Payer(Reader):
         self.signer = signer
         self._bid = bid
         self._transactor = Transactor(node, network, contract, bid=bid)
+
+    @property
+    def acts(self) -> Acts:
+        """Submissions, disputes, rulings, resolutions, assignments and offers, to be signed."""
+        return Acts(self)
 
     @property
     def prepare(self) -> Verbs:

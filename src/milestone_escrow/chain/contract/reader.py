@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from milestone_escrow.chain.contract.acts import Acts
 from milestone_escrow.chain.contract.codec import interface
 from milestone_escrow.chain.contract.events import MilestoneAssigned
 from milestone_escrow.chain.contract.history import CONTRACT, EventReader
@@ -38,11 +37,6 @@ __all__ = ["CONTRACT", "Reader"]
 
 class Reader(EventReader):
     """What anybody may ask, and what people are asked to sign."""
-
-    @property
-    def acts(self) -> Acts:
-        """Submissions, disputes, rulings, resolutions, assignments and offers, to be signed."""
-        return Acts(self)
 
     def token(self, symbol: str) -> Token:
         """The token of that symbol on this network; raises UsageError where there is none."""

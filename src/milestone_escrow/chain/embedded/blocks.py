@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from milestone_escrow.chain.embedded.records import Log, MinedBlock, MinedTransaction
-from milestone_escrow.protocol.hashing import keccak
-
-
-def hexed(value: bytes) -> str:
-    return "0x" + value.hex()
-
-
-def quantity(value: int) -> str:
-    return hex(value)
+from milestone_escrow.chain.embedded.records import MinedBlock, MinedTransaction
+from milestone_escrow.chain.proofs.blooms import BLOOM_BITS, bloom_of
+from milestone_escrow.chain.proofs.receipts import Log
+from milestone_escrow.protocol.hexes import hexed
 
 
 def block_view(block: MinedBlock, full: bool) -> dict[str, object]:
@@ -22,27 +16,27 @@ def block_view(block: MinedBlock, full: bool) -> dict[str, object]:
     header: Any = block.header
     transactions = block.transactions
     return {
-        "number": quantity(block.number),
+        "number": hex(block.number),
         "hash": hexed(header.hash),
         "parentHash": hexed(header.parent_hash),
         "nonce": hexed(header.nonce),
         "sha3Uncles": hexed(header.uncles_hash),
-        "logsBloom": hexed(header.bloom.to_bytes(256, "big")),
+        "logsBloom": hexed(header.bloom.to_bytes(BLOOM_BITS // 8, "big")),
         "transactionsRoot": hexed(header.transaction_root),
         "stateRoot": hexed(header.state_root),
         "receiptsRoot": hexed(header.receipt_root),
         "miner": hexed(header.coinbase),
-        "difficulty": quantity(header.difficulty),
-        "totalDifficulty": quantity(0),
+        "difficulty": hex(header.difficulty),
+        "totalDifficulty": hex(0),
         "mixHash": hexed(header.mix_hash),
         "extraData": hexed(header.extra_data),
-        "size": quantity(1_000),
-        "gasLimit": quantity(header.gas_limit),
-        "gasUsed": quantity(header.gas_used),
-        "timestamp": quantity(block.timestamp),
-        "baseFeePerGas": quantity(header.base_fee_per_gas),
-        "blobGasUsed": quantity(header.blob_gas_used),
-        "excessBlobGas": quantity(header.excess_blob_gas),
+        "size": hex(1_000),
+        "gasLimit": hex(header.gas_limit),
+        "gasUsed": hex(header.gas_used),
+        "timestamp": hex(block.timestamp),
+        "baseFeePerGas": hex(header.base_fee_per_gas),
+        "blobGasUsed": hex(header.blob_gas_used),
+        "excessBlobGas": hex(header.excess_blob_gas),
         "parentBeaconBlockRoot": hexed(header.parent_beacon_block_root),
         "withdrawalsRoot": hexed(header.withdrawals_root),
         "requestsHash": hexed(header.requests_hash),
@@ -61,49 +55,48 @@ def transaction_view(block: MinedBlock, transaction: MinedTransaction) -> dict[s
     view: dict[str, object] = {
         **_place(block, transaction),
         "hash": hexed(transaction.hash),
-        "type": quantity(kind or 0),
+        "type": hex(kind or 0),
         "from": hexed(transaction.sender),
         "to": hexed(raw.to) if raw.to else None,
-        "nonce": quantity(raw.nonce),
-        "value": quantity(raw.value),
-        "gas": quantity(raw.gas),
-        "gasPrice": quantity(_gas_price(block, raw)),
+        "nonce": hex(raw.nonce),
+        "value": hex(raw.value),
+        "gas": hex(raw.gas),
+        "gasPrice": hex(_gas_price(block, raw)),
         "input": hexed(raw.data),
-        "r": quantity(raw.r),
-        "s": quantity(raw.s),
-        "v": quantity(raw.y_parity if kind else raw.v),
+        "r": hex(raw.r),
+        "s": hex(raw.s),
+        "v": hex(raw.y_parity if kind else raw.v),
     }
     if kind:
         access = [
             {"address": hexed(account), "storageKeys": [hexed(_word(slot)) for slot in slots]}
             for account, slots in raw.access_list
         ]
-        view |= {"chainId": quantity(raw.chain_id), "yParity": view["v"], "accessList": access}
+        view |= {"chainId": hex(raw.chain_id), "yParity": view["v"], "accessList": access}
     if kind and kind >= 2:
         view |= {
-            "maxFeePerGas": quantity(raw.max_fee_per_gas),
-            "maxPriorityFeePerGas": quantity(raw.max_priority_fee_per_gas),
+            "maxFeePerGas": hex(raw.max_fee_per_gas),
+            "maxPriorityFeePerGas": hex(raw.max_priority_fee_per_gas),
         }
     return view
 
 
 def receipt_view(block: MinedBlock, transaction: MinedTransaction) -> dict[str, object]:
     raw = transaction.raw
-    index = block.transactions.index(transaction)
-    cumulative = sum(mined.gas_used for mined in block.transactions[: index + 1])
+    marks = [mark for log in transaction.logs for mark in (log.address, *log.topics)]
     return {
         **_place(block, transaction),
         "transactionHash": hexed(transaction.hash),
-        "type": quantity(getattr(raw, "type_id", None) or 0),
+        "type": hex(getattr(raw, "type_id", None) or 0),
         "from": hexed(transaction.sender),
         "to": hexed(raw.to) if raw.to else None,
-        "status": quantity(transaction.succeeded),
-        "gasUsed": quantity(transaction.gas_used),
-        "cumulativeGasUsed": quantity(cumulative),
-        "effectiveGasPrice": quantity(_gas_price(block, raw)),
+        "status": hex(transaction.succeeded),
+        "gasUsed": hex(transaction.gas_used),
+        "cumulativeGasUsed": hex(transaction.gas_used),
+        "effectiveGasPrice": hex(_gas_price(block, raw)),
         "contractAddress": hexed(transaction.created) if transaction.created else None,
         "logs": [view for _, view in log_views(block, transaction)],
-        "logsBloom": hexed(_bloom(transaction.logs)),
+        "logsBloom": hexed(bloom_of(marks).to_bytes(BLOOM_BITS // 8, "big")),
     }
 
 
@@ -111,17 +104,17 @@ def log_views(
     block: MinedBlock, transaction: MinedTransaction
 ) -> Iterator[tuple[Log, dict[str, object]]]:
     """Each log of a transaction with its JSON form."""
-    for log in transaction.logs:
+    for index, log in enumerate(transaction.logs):
         yield (
             log,
             {
                 **_place(block, transaction),
                 "transactionHash": hexed(transaction.hash),
-                "blockTimestamp": quantity(block.timestamp),
+                "blockTimestamp": hex(block.timestamp),
                 "address": hexed(log.address),
                 "topics": [hexed(topic) for topic in log.topics],
                 "data": hexed(log.data),
-                "logIndex": quantity(log.index),
+                "logIndex": hex(index),
                 "removed": False,
             },
         )
@@ -130,24 +123,14 @@ def log_views(
 def _place(block: MinedBlock, transaction: MinedTransaction) -> dict[str, object]:
     return {
         "blockHash": hexed(block.header.hash),
-        "blockNumber": quantity(block.number),
-        "transactionIndex": quantity(block.transactions.index(transaction)),
+        "blockNumber": hex(block.number),
+        "transactionIndex": "0x0",
     }
 
 
 def _gas_price(block: MinedBlock, raw: Any) -> int:
     base: int = block.header.base_fee_per_gas
     return int(min(raw.max_fee_per_gas, raw.max_priority_fee_per_gas + base))
-
-
-def _bloom(logs: tuple[Log, ...]) -> bytes:
-    bits = 0
-    for log in logs:
-        for value in (log.address, *log.topics):
-            digest = keccak(value)
-            for at in (0, 2, 4):
-                bits |= 1 << (int.from_bytes(digest[at : at + 2], "big") & 2047)
-    return bits.to_bytes(256, "big")
 
 
 def _word(value: int) -> bytes:

@@ -10,20 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from milestone_escrow.chain.embedded.records import (
-    Call,
-    CallResult,
-    Log,
-    MinedBlock,
-    MinedTransaction,
-)
+from milestone_escrow.chain.embedded.methods import answer
+from milestone_escrow.chain.embedded.records import Call, CallResult, MinedBlock, MinedTransaction
 from milestone_escrow.chain.node.network import DEPLOYER, DEPLOYER_CODE
 from milestone_escrow.chain.node.rpc import RpcError
+from milestone_escrow.chain.proofs.receipts import Log
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.devchain import SANDBOX_ACCOUNTS, SANDBOX_CHAIN_ID
 from milestone_escrow.protocol.hashing import keccak
-
-__all__ = ["Call", "CallResult", "EmbeddedChain", "Log", "MinedBlock", "MinedTransaction"]
 
 GAS_LIMIT = 36_000_000
 ETHER = 10**18
@@ -52,7 +46,7 @@ class EmbeddedChain:
         self._earliest = 0
         self._chain, self.accounts = _genesis(start, chain_id)
         self._blocks: list[MinedBlock] = [MinedBlock(self._chain.get_canonical_head(), ())]
-        self._where: dict[bytes, tuple[int, int]] = {}
+        self._where: dict[bytes, int] = {}
         self._snapshots: list[tuple[int, int, int]] = []
 
     # Time
@@ -115,12 +109,12 @@ class EmbeddedChain:
         """A mined transaction by its hash, with its block."""
         if transaction not in self._where:
             return None
-        number, index = self._where[transaction]
-        return self._blocks[number], self._blocks[number].transactions[index]
+        block = self._blocks[self._where[transaction]]
+        return block, block.transactions[0]
 
     def mine(self) -> MinedBlock:
         """An empty block."""
-        return self._mine(())
+        return self._mine()
 
     def send_raw(self, raw: bytes) -> bytes:
         """Execute a signed transaction in a block of its own; returns its hash.
@@ -142,7 +136,7 @@ class EmbeddedChain:
             raise RpcError(f"invalid chain id {chain_id}, this is chain {self.chain_id}")
         self._require_payable(transaction, sender)
         try:
-            return self._mine((transaction,)).transactions[0].hash
+            return self._mine(transaction).transactions[0].hash
         except ValidationError as error:
             raise RpcError(str(error)) from None
 
@@ -165,7 +159,7 @@ class EmbeddedChain:
             fee=2 * self.head.header.base_fee_per_gas + 1,
         )
         signed = unsigned.as_signed_transaction(PrivateKey(account.to_bytes(32, "big")))
-        return self._mine((signed,)).transactions[0]
+        return self._mine(signed).transactions[0]
 
     def snapshot(self) -> int:
         """Remember everything; returns the snapshot's number."""
@@ -181,37 +175,38 @@ class EmbeddedChain:
         length, self._earliest, self._offset = self._snapshots[snapshot - 1]
         del self._snapshots[snapshot - 1 :]
         del self._blocks[length:]
-        self._where = {tx: at for tx, at in self._where.items() if at[0] < length}
+        self._where = {tx: at for tx, at in self._where.items() if at < length}
         header = self.head.header
         database = self._chain.chaindb
         database._set_as_canonical_chain_head(database.db, header, GENESIS_PARENT_HASH)
         self._chain.header = self._chain.create_header_from_parent(header)
         return True
 
-    def _mine(self, transactions: Sequence[Any]) -> MinedBlock:
+    def _mine(self, transaction: Any = None) -> MinedBlock:
         chain = self._chain
         chain.set_header_timestamp(max(self.now + 1, self._due()))
         number = chain.header.block_number
         result, receipts, computations = chain.mine_all(
-            transactions, mix_hash=keccak(number.to_bytes(32, "big"))
+            [transaction] if transaction else [], mix_hash=keccak(number.to_bytes(32, "big"))
         )
-        mined: list[MinedTransaction] = []
-        gas_before = log_index = 0
-        for raw, receipt, computation in zip(transactions, receipts, computations, strict=True):
-            logs = tuple(
-                Log(log.address, tuple(t.to_bytes(32, "big") for t in log.topics), log.data, i)
-                for i, log in enumerate(receipt.logs, log_index)
+        mined = tuple(
+            MinedTransaction(
+                hash=transaction.hash,
+                raw=transaction,
+                sender=transaction.sender,
+                succeeded=not computation.is_error,
+                gas_used=receipt.gas_used,
+                created=computation.msg.storage_address if computation.msg.is_create else None,
+                logs=tuple(
+                    Log(log.address, tuple(t.to_bytes(32, "big") for t in log.topics), log.data)
+                    for log in receipt.logs
+                ),
             )
-            created = computation.msg.storage_address if computation.msg.is_create else None
-            used = receipt.gas_used - gas_before
-            succeeded = not computation.is_error
-            mined.append(
-                MinedTransaction(raw.hash, raw, raw.sender, succeeded, used, created, logs)
-            )
-            gas_before, log_index = receipt.gas_used, log_index + len(logs)
-        block = MinedBlock(result.imported_block.header, tuple(mined))
+            for receipt, computation in zip(receipts, computations, strict=True)
+        )
+        block = MinedBlock(result.imported_block.header, mined)
         self._blocks.append(block)
-        self._where.update((tx.hash, (number, i)) for i, tx in enumerate(mined))
+        self._where.update((one.hash, number) for one in mined)
         return block
 
     def _require_payable(self, transaction: Any, sender: bytes) -> None:
@@ -231,9 +226,7 @@ class EmbeddedChain:
 
     def handle(self, method: str, params: Sequence[object] = ()) -> Any:
         """Answer a JSON-RPC method, as a node does; raises RpcError."""
-        from milestone_escrow.chain.embedded.methods import handle
-
-        return handle(self, method, params)
+        return answer(self, method, params)
 
     request = handle  # so that the chain is a `Node`
 

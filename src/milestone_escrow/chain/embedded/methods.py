@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from milestone_escrow import __version__
 from milestone_escrow.chain.embedded.blocks import (
     block_view,
-    hexed,
     log_views,
-    quantity,
     receipt_view,
     transaction_view,
 )
-from milestone_escrow.chain.embedded.chain import EmbeddedChain
 from milestone_escrow.chain.embedded.params import (
     alternatives,
     block_by_hash,
     existing_block,
     read_block,
-    read_bytes,
     read_call,
     read_integer,
     read_number,
@@ -28,6 +24,11 @@ from milestone_escrow.chain.embedded.params import (
 )
 from milestone_escrow.chain.node.rpc import METHOD_NOT_FOUND, RpcError
 from milestone_escrow.errors import ChainError
+from milestone_escrow.protocol.hexes import hexed, unhexed
+
+if TYPE_CHECKING:
+    from milestone_escrow.chain.embedded.chain import EmbeddedChain
+
 
 INVALID_PARAMS = -32602
 PRIORITY_FEE = 10**9
@@ -37,14 +38,14 @@ Method = Callable[..., Any]
 _METHODS: dict[str, Method] = {}
 
 
-def handle(chain: EmbeddedChain, method: str, params: Sequence[object] = ()) -> Any:
+def answer(chain: EmbeddedChain, method: str, params: Sequence[object] = ()) -> Any:
     """Answer one method; raises RpcError with the code that a node would give."""
-    answer = _METHODS.get(method)
-    if answer is None:
+    known = _METHODS.get(method)
+    if known is None:
         raise RpcError(f"the method {method} does not exist here", code=METHOD_NOT_FOUND)
     chain.sync()
     try:
-        return answer(chain, *params)
+        return known(chain, *params)
     except RpcError:
         raise
     except ChainError as error:
@@ -71,7 +72,7 @@ def _client_version(_: EmbeddedChain) -> str:
 
 @_method("eth_chainId")
 def _chain_id(chain: EmbeddedChain) -> str:
-    return quantity(chain.chain_id)
+    return hex(chain.chain_id)
 
 
 @_method("net_version")
@@ -96,7 +97,7 @@ def _accounts(chain: EmbeddedChain) -> list[str]:
 
 @_method("eth_blockNumber")
 def _block_number(chain: EmbeddedChain) -> str:
-    return quantity(chain.head.number)
+    return hex(chain.head.number)
 
 
 # Fees
@@ -104,12 +105,12 @@ def _block_number(chain: EmbeddedChain) -> str:
 
 @_method("eth_gasPrice")
 def _gas_price(chain: EmbeddedChain) -> str:
-    return quantity(chain.head.header.base_fee_per_gas + PRIORITY_FEE)
+    return hex(chain.head.header.base_fee_per_gas + PRIORITY_FEE)
 
 
 @_method("eth_maxPriorityFeePerGas")
 def _priority_fee(_: EmbeddedChain) -> str:
-    return quantity(PRIORITY_FEE)
+    return hex(PRIORITY_FEE)
 
 
 @_method("eth_feeHistory")
@@ -121,13 +122,13 @@ def _fee_history(
     headers = [existing_block(chain, n).header for n in range(first, last + 1)]
     fees = [header.base_fee_per_gas for header in headers]
     history: dict[str, object] = {
-        "oldestBlock": quantity(first),
+        "oldestBlock": hex(first),
         # One more than asked for: the next block's, which differs little on an idle chain.
-        "baseFeePerGas": [quantity(fee) for fee in (*fees, fees[-1])],
+        "baseFeePerGas": [hex(fee) for fee in (*fees, fees[-1])],
         "gasUsedRatio": [header.gas_used / header.gas_limit for header in headers],
     }
     if isinstance(percentiles, list):
-        history["reward"] = [[quantity(PRIORITY_FEE)] * len(percentiles) for _ in headers]
+        history["reward"] = [[hex(PRIORITY_FEE)] * len(percentiles) for _ in headers]
     return history
 
 
@@ -136,22 +137,22 @@ def _fee_history(
 
 @_method("eth_getBalance")
 def _balance(chain: EmbeddedChain, account: str, block: object = "latest") -> str:
-    return quantity(read_state(chain, block).get_balance(read_bytes(account, 20)))
+    return hex(read_state(chain, block).get_balance(unhexed(account, 20)))
 
 
 @_method("eth_getTransactionCount")
 def _nonce(chain: EmbeddedChain, account: str, block: object = "latest") -> str:
-    return quantity(read_state(chain, block).get_nonce(read_bytes(account, 20)))
+    return hex(read_state(chain, block).get_nonce(unhexed(account, 20)))
 
 
 @_method("eth_getCode")
 def _code(chain: EmbeddedChain, account: str, block: object = "latest") -> str:
-    return hexed(read_state(chain, block).get_code(read_bytes(account, 20)))
+    return hexed(read_state(chain, block).get_code(unhexed(account, 20)))
 
 
 @_method("eth_getStorageAt")
 def _storage(chain: EmbeddedChain, account: str, slot: object, block: object = "latest") -> str:
-    value = read_state(chain, block).get_storage(read_bytes(account, 20), read_integer(slot))
+    value = read_state(chain, block).get_storage(unhexed(account, 20), read_integer(slot))
     return hexed(value.to_bytes(32, "big"))
 
 
@@ -170,12 +171,12 @@ def _call(chain: EmbeddedChain, call: Mapping[str, object], block: object = "lat
 
 @_method("eth_estimateGas")
 def _estimate(chain: EmbeddedChain, call: Mapping[str, object], block: object = "latest") -> str:
-    return quantity(chain.estimate(read_call(call), read_block(chain, block).number))
+    return hex(chain.estimate(read_call(call), read_block(chain, block).number))
 
 
 @_method("eth_sendRawTransaction")
 def _send_raw(chain: EmbeddedChain, raw: str) -> str:
-    return hexed(chain.send_raw(read_bytes(raw)))
+    return hexed(chain.send_raw(unhexed(raw)))
 
 
 @_method("eth_sendTransaction")
@@ -195,7 +196,7 @@ def _sign_typed_data(chain: EmbeddedChain, account: str, data: object) -> str:
     from eth_account.messages import encode_typed_data
 
     body: Any = json.loads(data) if isinstance(data, str) else data
-    signer = read_bytes(account, 20)
+    signer = unhexed(account, 20)
     if signer not in chain.accounts:
         raise RpcError(f"{account} is not an account of this node: sign it yourself")
     domain = body.get("domain") if isinstance(body, dict) else None
@@ -212,13 +213,13 @@ def _sign_typed_data(chain: EmbeddedChain, account: str, data: object) -> str:
 
 @_method("eth_getTransactionByHash")
 def _transaction(chain: EmbeddedChain, transaction: str) -> dict[str, object] | None:
-    found = chain.find(read_bytes(transaction, 32))
+    found = chain.find(unhexed(transaction, 32))
     return transaction_view(*found) if found else None
 
 
 @_method("eth_getTransactionReceipt")
 def _receipt(chain: EmbeddedChain, transaction: str) -> dict[str, object] | None:
-    found = chain.find(read_bytes(transaction, 32))
+    found = chain.find(unhexed(transaction, 32))
     return receipt_view(*found) if found else None
 
 
@@ -257,11 +258,11 @@ def _logs(chain: EmbeddedChain, query: Mapping[str, object]) -> list[dict[str, o
         first = read_number(chain, query.get("fromBlock", "latest"))
         last = min(read_number(chain, query.get("toBlock", "latest")), chain.head.number)
         blocks = [existing_block(chain, number) for number in range(first, last + 1)]
-    addresses = [read_bytes(text, 20) for text in alternatives(query.get("address"))]
+    addresses = [unhexed(text, 20) for text in alternatives(query.get("address"))]
     wanted = query.get("topics") or []
     if not isinstance(wanted, list):
         raise ValueError("topics must be a list")
-    topics = [[read_bytes(text, 32) for text in alternatives(choice)] for choice in wanted]
+    topics = [[unhexed(text, 32) for text in alternatives(choice)] for choice in wanted]
     return [
         view
         for block in blocks
@@ -299,7 +300,7 @@ def _mine(chain: EmbeddedChain, timestamp: object = None) -> str:
 
 @_method("evm_snapshot")
 def _snapshot(chain: EmbeddedChain) -> str:
-    return quantity(chain.snapshot())
+    return hex(chain.snapshot())
 
 
 @_method("evm_revert")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from milestone_escrow.chain.embedded.chain import EmbeddedChain
 from milestone_escrow.chain.embedded.records import Call, MinedBlock
 from milestone_escrow.chain.node.rpc import RpcError
+from milestone_escrow.protocol.hexes import unhexed
+
+if TYPE_CHECKING:
+    from milestone_escrow.chain.embedded.chain import EmbeddedChain
 
 
 def read_block(chain: EmbeddedChain, block: object) -> MinedBlock:
@@ -29,7 +32,7 @@ def existing_block(chain: EmbeddedChain, number: int) -> MinedBlock:
 
 
 def block_by_hash(chain: EmbeddedChain, block: str) -> MinedBlock | None:
-    wanted = read_bytes(block, 32)
+    wanted = unhexed(block, 32)
     numbers = range(chain.head.number, -1, -1)
     blocks = (existing_block(chain, number) for number in numbers)
     return next((found for found in blocks if found.header.hash == wanted), None)
@@ -52,9 +55,9 @@ def read_call(call: Mapping[str, object]) -> Call:
     data = call.get("input") or call.get("data") or "0x"
     gas = call.get("gas")
     return Call(
-        to=read_bytes(str(call["to"]), 20) if call.get("to") else b"",
-        data=read_bytes(str(data)),
-        sender=read_bytes(str(call["from"]), 20) if call.get("from") else bytes(20),
+        to=unhexed(str(call["to"]), 20) if call.get("to") else b"",
+        data=unhexed(str(data)),
+        sender=unhexed(str(call["from"]), 20) if call.get("from") else bytes(20),
         value=read_integer(call.get("value") or 0),
         gas=read_integer(gas) if gas else None,
     )
@@ -64,15 +67,6 @@ def alternatives(value: object) -> list[str]:
     if value is None:
         return []
     return [str(item) for item in value] if isinstance(value, list) else [str(value)]
-
-
-def read_bytes(text: str, size: int | None = None) -> bytes:
-    if not isinstance(text, str) or not text.startswith("0x"):
-        raise ValueError(f"{text!r} is not 0x hex")
-    value = bytes.fromhex(text[2:])
-    if size is not None and len(value) != size:
-        raise ValueError(f"{text} has {len(value)} bytes, not {size}")
-    return value
 
 
 def read_integer(value: object) -> int:

@@ -5,15 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class Log:
-    """One event as the chain keeps it; `index` counts within the block."""
-
-    address: bytes
-    topics: tuple[bytes, ...]
-    data: bytes
-    index: int
+from milestone_escrow.chain.proofs.receipts import Log
 
 
 @dataclass(frozen=True, slots=True)
