@@ -188,12 +188,12 @@ def _life(number: int) -> Iterator[tuple[list[bytes], bytes]]:
 
 def measure(folder: Path, *, proves: bool = False) -> dict[str, float]:
     """In this process: events per second, and what memory the indexer itself came to take."""
-    from milestone_escrow.oracle.indexer.bounds import Limits
+    from milestone_escrow.oracle.indexer.bounds import ReadingLimits
     from milestone_escrow.oracle.indexer.indexer import Indexer
     from milestone_escrow.oracle.store.store import Store
     from milestone_escrow.protocol.eip712 import Domain
 
-    limits = Limits(blocks=AT_ONCE, widest=AT_ONCE, attempts=1, proves=proves)
+    limits = ReadingLimits(blocks=AT_ONCE, widest=AT_ONCE, attempts=1, proves=proves)
     network = Network("bench", "Bench", CHAIN_ID, local=True, confirmations=13)
     store = Store.open(folder / "oracle.db", Domain(CHAIN_ID, CONTRACT))
     indexer = Indexer(store, JsonNode(folder, AT_ONCE), network, CONTRACT, limits=limits)

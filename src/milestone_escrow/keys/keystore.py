@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from milestone_escrow.errors import KeyFileError, UsageError
-from milestone_escrow.keys.signers import LocalSigner
+from milestone_escrow.keys.local_signers import LocalSigner
 from milestone_escrow.protocol.eip712 import Address
 
 # scrypt's N as geth and MetaMask set it: about a second and 256 MB for each guess.

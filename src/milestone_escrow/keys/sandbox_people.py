@@ -8,7 +8,7 @@ from functools import lru_cache
 from milestone_escrow.documents.source import suggest
 from milestone_escrow.documents.values import read_account
 from milestone_escrow.errors import UsageError
-from milestone_escrow.keys.signers import DevSigner
+from milestone_escrow.keys.local_signers import DevSigner
 from milestone_escrow.protocol.devchain import SANDBOX_OPERATOR
 from milestone_escrow.protocol.eip712 import Address
 
@@ -29,7 +29,7 @@ ROLES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class SandboxPerson:
     """A role, the number of its private key, and its account."""
 
     role: str
@@ -42,8 +42,10 @@ class Person:
 
 
 @lru_cache(maxsize=1)
-def everybody() -> tuple[Person, ...]:
-    return tuple(Person(role, number, DevSigner(number).address) for role, number in ROLES.items())
+def everybody() -> tuple[SandboxPerson, ...]:
+    return tuple(
+        SandboxPerson(role, number, DevSigner(number).address) for role, number in ROLES.items()
+    )
 
 
 def role_of(account: Address) -> str:

@@ -38,7 +38,7 @@ class OracleStrangeError(EscrowError):
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class EvidenceAnswer:
     """One piece of evidence; `stored` is false where only its hash is known."""
 
     file: EvidenceFile
@@ -49,10 +49,10 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class MilestoneEvidence:
     """A milestone's evidence, and the manifest that it makes."""
 
-    items: tuple[Item, ...]
+    items: tuple[EvidenceAnswer, ...]
 
     @property
     def manifest(self) -> Manifest:
@@ -66,15 +66,15 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RequirementAnswer:
     """What a requirement comes to: `state` is "met", "missing" or "failed"."""
 
     requirement: str
     state: str
     text: str
-    items: tuple[Found, ...]
+    items: tuple[RequirementAnswer, ...]
 
-    def lines(self, depth: int = 0) -> Iterator[tuple[int, Found]]:
+    def lines(self, depth: int = 0) -> Iterator[tuple[int, RequirementAnswer]]:
         """This one and those within it, with how deep they are."""
         yield depth, self
         for item in self.items:
@@ -135,11 +135,11 @@ def parsed(raw: bytes) -> Mapping[str, Any]:
         raise strange("it does not answer in JSON") from None
 
 
-def read_found(entry: Mapping[str, Any]) -> Found:
+def read_found(entry: Mapping[str, Any]) -> RequirementAnswer:
     state = plain(entry.get("state"), 20)
     if state not in ("met", "missing", "failed"):
         raise strange("a requirement is neither met, missing nor failed")
-    return Found(
+    return RequirementAnswer(
         plain(entry.get("requirement"), 1_000),
         state,
         plain(entry.get("text"), 2_000),
@@ -147,7 +147,7 @@ def read_found(entry: Mapping[str, Any]) -> Found:
     )
 
 
-def read_item(value: object) -> Item:
+def read_item(value: object) -> EvidenceAnswer:
     entry = mapping(value)
     name, digest = entry.get("name"), entry.get("sha256")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
@@ -157,7 +157,7 @@ def read_item(value: object) -> Item:
     kind, media_type = plain(entry.get("kind"), 80), plain(entry.get("media_type"), 120)
     size = read(lambda: read_whole(entry.get("size"), "size", 2**53))
     added = part(entry, "added_at").get("unix")
-    return Item(
+    return EvidenceAnswer(
         EvidenceFile(name, kind, media_type, size, digest),
         read(lambda: read_account(entry.get("supplied_by"))),
         plain(entry.get("role"), 80),

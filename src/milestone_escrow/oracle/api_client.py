@@ -16,12 +16,12 @@ from milestone_escrow.documents.files.signed_act import SignedAct, dumps_acts, r
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.oracle.answers import (
     MAX_ANSWER,
-    Found,
-    Item,
-    Listed,
+    EvidenceAnswer,
+    MilestoneEvidence,
     OracleStrangeError,
     Proposed,
     ProposedBatch,
+    RequirementAnswer,
     Taken,
     entries,
     parsed,
@@ -131,19 +131,19 @@ class OracleClient:
         body = {"message": message, "signature": "0x" + signature.hex()}
         self._token = plain(self._ask("POST", "/v1/login", body).get("token"), 200)
 
-    def requirements(self, agreement_id: bytes, milestone: int) -> Found:
+    def requirements(self, agreement_id: bytes, milestone: int) -> RequirementAnswer:
         """What must be shown, and what it comes to now."""
         path = f"{_path(agreement_id, milestone)}/requirements"
         return read_found(part(self._ask("GET", path), "finding"))
 
-    def evidence(self, agreement_id: bytes, milestone: int) -> Listed:
+    def evidence(self, agreement_id: bytes, milestone: int) -> MilestoneEvidence:
         """The evidence listed for a milestone.
 
         Raises:
             OracleStrangeError: its hash is not that of its own list, or it is malformed.
         """
         answer = self._ask("GET", f"{_path(agreement_id, milestone)}/evidence")
-        listed = Listed(tuple(read_item(entry) for entry in entries(answer, "items")))
+        listed = MilestoneEvidence(tuple(read_item(entry) for entry in entries(answer, "items")))
         names = [item.file.name for item in listed.items]
         if len(set(names)) != len(names):
             raise strange("it lists two files of one name")
@@ -151,7 +151,7 @@ class OracleClient:
             raise strange("its evidence is not what its evidence hash says")
         return listed
 
-    def download(self, item: Item, folder: Path) -> Path:
+    def download(self, item: EvidenceAnswer, folder: Path) -> Path:
         """Write a file into a folder and compare its content with the manifest.
 
         Raises:

@@ -18,8 +18,8 @@ from milestone_escrow.oracle.api.deps import ApiDeps, ApiSettings
 from milestone_escrow.oracle.api.throttle import rates
 from milestone_escrow.oracle.evaluating import Deciding
 from milestone_escrow.oracle.evidence.blobs import open_blobs
-from milestone_escrow.oracle.evidence.handing_in import Rules
-from milestone_escrow.oracle.indexer.bounds import Watched
+from milestone_escrow.oracle.evidence.handing_in import IntakeRules
+from milestone_escrow.oracle.indexer.bounds import AgreementFilter
 from milestone_escrow.oracle.indexer.indexer import Indexer
 from milestone_escrow.oracle.policies.http import Fetcher
 from milestone_escrow.oracle.policies.limits import Limits
@@ -81,7 +81,7 @@ def assemble(parts: Parts) -> Instance:
     escrow, settings, store = parts.escrow, parts.settings, parts.store
     network = escrow.network
     owner = parts.owner or f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"[:80]
-    watched = Watched(
+    watched = AgreementFilter(
         frozenset(bytes.fromhex(one.removeprefix("0x")) for one in settings.indexing.agreements),
         frozenset(settings.indexing.parties),
     )
@@ -127,7 +127,7 @@ def assemble(parts: Parts) -> Instance:
         balance=(lambda: relayer.balance) if relayer else (lambda: None),
         contract_signature=_contract_check(escrow),
         blobs=open_blobs(settings.evidence.where or parts.evidence),
-        rules=Rules(settings.evidence.max_size, frozenset(settings.evidence.types)),
+        rules=IntakeRules(settings.evidence.max_size, frozenset(settings.evidence.types)),
         hooks={
             name: Hook(settings.secret(name, hook), hook.window)
             for name, hook in settings.webhooks.items()

@@ -19,7 +19,7 @@ MAX_VERSIONS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class DraftVersion:
     """One version; `saved_by` is an account, or "" for somebody who was not signed in."""
 
     version: int
@@ -59,7 +59,7 @@ def save(connection: Connection, token: str, text: str, by: str, now: int) -> in
     return last.version + 1
 
 
-def versions(connection: Connection, token: str) -> Sequence[Draft]:
+def versions(connection: Connection, token: str) -> Sequence[DraftVersion]:
     """All versions, the first one first.
 
     Raises:
@@ -70,7 +70,7 @@ def versions(connection: Connection, token: str) -> Sequence[Draft]:
     ).all()
     if not rows:
         raise UsageError("there is no such draft", hint="ask for its link again")
-    return [Draft(row.version, row.text, row.saved_by, row.saved_at) for row in rows]
+    return [DraftVersion(row.version, row.text, row.saved_by, row.saved_at) for row in rows]
 
 
 def _insert(

@@ -16,7 +16,7 @@ from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.policies import would_sign
 from milestone_escrow.oracle.policies.limits import Limits
 from milestone_escrow.oracle.policies.would_sign import Decision
-from milestone_escrow.oracle.signing.examining import Outcome
+from milestone_escrow.oracle.signing.examining import IntakeOutcome
 from milestone_escrow.oracle.signing.signer import GuardedSigner, NotSignedError
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
@@ -50,7 +50,7 @@ class Deciding:
                 signed += self._sign(decision, now)
         return signed + self._join(now)
 
-    def _resume(self, now: int) -> Iterable[Outcome]:
+    def _resume(self, now: int) -> Iterable[IntakeOutcome]:
         return self._signer.resume(now) if self._signer else ()
 
     def _decide(self, agreement_id: bytes, now: int) -> tuple[Decision, ...]:

@@ -19,9 +19,9 @@ from milestone_escrow.chain.node.network import Network
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.indexer.indexer import DeepReorgError, Indexer, Progress
-from milestone_escrow.oracle.relaying.relayer import Relayer, Report
+from milestone_escrow.oracle.relaying.relayer import Relayer, RelayReport
 from milestone_escrow.oracle.reminders.delivery import Channel
-from milestone_escrow.oracle.reminders.dispatch import Sent, send_due
+from milestone_escrow.oracle.reminders.dispatch import SendingRound, send_due
 from milestone_escrow.oracle.reminders.planner import Planner
 from milestone_escrow.oracle.reminders.worth_telling import alarm
 from milestone_escrow.oracle.signing.waiting import expire
@@ -102,7 +102,7 @@ class Service:
             self.wake()
         return progress
 
-    def work(self) -> Report | None:
+    def work(self) -> RelayReport | None:
         """Decide, sign, send. What is complete already goes out before anything new is decided."""
         report = self._relay()
         now = self.now()
@@ -112,7 +112,7 @@ class Service:
             report = self._relay()
         return report
 
-    def tell(self) -> Sent:
+    def tell(self) -> SendingRound:
         """Write what is due into the outbox, and send it."""
         now = self.now()
         self._planner.round(now, self.clock())
@@ -167,7 +167,7 @@ class Service:
         """Until somebody stops the service; whether that happened."""
         return self._stop.wait(seconds)
 
-    def _relay(self) -> Report | None:
+    def _relay(self) -> RelayReport | None:
         if self.relayer is None:
             return None
         report = self.relayer.step()

@@ -92,7 +92,7 @@ class Email(SecretSource):
     copies: bool = False
 
 
-class Limits(_Section):
+class LimitSettings(_Section):
     """What the oracle may sign. Amounts are text with their currency, "100,000.00 USDC"."""
 
     per_release: str | None = None
@@ -152,7 +152,7 @@ class Indexing(_Section):
 class Settings(_Section):
     """The whole file. `folder` is where it lies, `environment` where secrets may be, too."""
 
-    limits: Limits = Limits()
+    limits: LimitSettings = LimitSettings()
     relaying: Relaying = Relaying()
     webhooks: dict[str, Webhook] = {}
     notify: dict[str, Notify] = {}

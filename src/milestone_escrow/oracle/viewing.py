@@ -26,7 +26,7 @@ from milestone_escrow.protocol.token import Token
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class FollowedHead:
     """How far the store has followed the chain; `time` is that block's, Unix seconds."""
 
     number: int
@@ -153,10 +153,10 @@ def documented(view: AgreementView) -> DocumentedView | None:
     return DocumentedView(**{one.name: getattr(view, one.name) for one in fields(view)})
 
 
-def head(connection: Connection) -> Head | None:
+def head(connection: Connection) -> FollowedHead | None:
     """How far the chain was followed; None before the first block."""
     row = connection.execute(select(t.cursor)).first()
-    return Head(row.number, row.hash, row.time, row.final_number) if row else None
+    return FollowedHead(row.number, row.hash, row.time, row.final_number) if row else None
 
 
 def agreement(connection: Connection, agreement_id: bytes) -> AgreementView | None:

@@ -32,7 +32,7 @@ from milestone_escrow.protocol.lifecycle import State, Status
 
 
 @dataclass(frozen=True, slots=True)
-class Payment:
+class Payout:
     """One payout of a milestone; `before` is what had gone to the payee until then. Token units,
     fee included in `gross`; `taxed` is None where the agreement says nothing of VAT."""
 
@@ -106,7 +106,7 @@ class Ledger:
             if isinstance(event, MilestonePaid) and event.milestone == index
         )
 
-    def payments(self, planned: PlannedMilestone) -> tuple[Payment, ...]:
+    def payments(self, planned: PlannedMilestone) -> tuple[Payout, ...]:
         """What went to a milestone's payee, in order."""
         return tuple(self._payments(planned))
 
@@ -143,7 +143,7 @@ class Ledger:
         ]
         return found[-1] if found and any(found[-1]) else b""
 
-    def _payments(self, planned: PlannedMilestone) -> Iterator[Payment]:
+    def _payments(self, planned: PlannedMilestone) -> Iterator[Payout]:
         before = 0
         for event in self.payouts(planned.index):
             gross = event.to_payee + event.fee
@@ -154,7 +154,7 @@ class Ledger:
                 # What an earlier version has paid of this milestone was taxed with it.
                 done = planned.decided + before
                 taxed = planned.vat.of_part(done, gross, self.bound.agreement.currency)
-            yield Payment(event, before, taxed, self._why(event), self._is_credited(event))
+            yield Payout(event, before, taxed, self._why(event), self._is_credited(event))
             before += gross
 
     def _why(self, paid: MilestonePaid) -> str:

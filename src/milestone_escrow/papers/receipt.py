@@ -21,7 +21,7 @@ from milestone_escrow.papers.bill import (
     vat_lines,
     vat_note,
 )
-from milestone_escrow.papers.ledger import Ledger, Payment
+from milestone_escrow.papers.ledger import Ledger, Payout
 from milestone_escrow.papers.sheet import BODY, INK, LABEL, QUIET, STRONG, Layout, Sheet
 from milestone_escrow.papers.words import name_of
 
@@ -63,7 +63,7 @@ def receipt_pdf(
     return sheet.finish()
 
 
-def require_paid(ledger: Ledger, planned: PlannedMilestone) -> tuple[Payment, ...]:
+def require_paid(ledger: Ledger, planned: PlannedMilestone) -> tuple[Payout, ...]:
     """The payments of a milestone.
 
     Raises:
@@ -111,7 +111,7 @@ def _what_for(sheet: Sheet, bill: Bill) -> None:
     sheet.down(6)
 
 
-def _payments(sheet: Sheet, bill: Bill, payments: tuple[Payment, ...]) -> None:
+def _payments(sheet: Sheet, bill: Bill, payments: tuple[Payout, ...]) -> None:
     currency = bill.ledger.bound.agreement.token_symbol
     zone = bill.ledger.bound.agreement.timezone
     widths = (44.0, sheet.width - 44 - MONEY, MONEY)
@@ -128,7 +128,7 @@ def _payments(sheet: Sheet, bill: Bill, payments: tuple[Payment, ...]) -> None:
         sheet.rule()
 
 
-def _totals(bill: Bill, payments: tuple[Payment, ...]) -> list[Line]:
+def _totals(bill: Bill, payments: tuple[Payout, ...]) -> list[Line]:
     taxed = [payment.taxed for payment in payments if payment.taxed]
     gross, fee = sum(p.gross for p in payments), sum(p.event.fee for p in payments)
     whole = reduce(add, taxed) if taxed else None
@@ -145,7 +145,7 @@ def _notes(sheet: Sheet, bill: Bill) -> None:
         sheet.write_text(note, QUIET)
 
 
-def _words(bill: Bill, payments: tuple[Payment, ...]) -> Iterator[str]:
+def _words(bill: Bill, payments: tuple[Payout, ...]) -> Iterator[str]:
     agreement, network = bill.ledger.bound.agreement, bill.ledger.network
     if funding := bill.ledger.funding(bill.planned.index):
         since = format_date(bill.ledger.day(funding.place.time))
@@ -167,7 +167,7 @@ def _words(bill: Bill, payments: tuple[Payment, ...]) -> Iterator[str]:
         yield f"A further {amount} of this milestone went back to the buyer."
 
 
-def _contract(bill: Bill, payments: tuple[Payment, ...]) -> list[Line]:
+def _contract(bill: Bill, payments: tuple[Payout, ...]) -> list[Line]:
     ledger = bill.ledger
     price, here = ledger.bound.agreement.price, sum(payment.gross for payment in payments)
     before, back = ledger.paid_in_all() - here, ledger.returned_in_all()
@@ -184,7 +184,7 @@ def _contract(bill: Bill, payments: tuple[Payment, ...]) -> list[Line]:
     return rows
 
 
-def _proof(bill: Bill, payments: tuple[Payment, ...]) -> list[tuple[str, str]]:
+def _proof(bill: Bill, payments: tuple[Payout, ...]) -> list[tuple[str, str]]:
     evidence = bill.ledger.evidence(bill.planned.index)
     rows = [("Evidence hash", f"0x{evidence.hex()}")] if evidence else []
     for payment in payments:

@@ -26,7 +26,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
-class Movement:
+class StatementRow:
     """One row; `counterparty` is the party that is not the contract. Amounts have a point and no
     thousands, empty where the agreement does not say."""
 
@@ -46,16 +46,16 @@ class Movement:
     transaction: str
 
 
-COLUMNS = tuple(field.name for field in fields(Movement))
+COLUMNS = tuple(field.name for field in fields(StatementRow))
 
 
-def movements(ledger: Ledger) -> tuple[Movement, ...]:
+def movements(ledger: Ledger) -> tuple[StatementRow, ...]:
     """What was paid in, paid out, given back and sold, in the order of the chain."""
     found = [row for event in ledger.own for row in _rows(ledger, event)]
     return tuple(found)
 
 
-def statement_csv(rows: Iterable[Movement]) -> str:
+def statement_csv(rows: Iterable[StatementRow]) -> str:
     """Movements as CSV (RFC 4180), the first line naming the columns."""
     stream = io.StringIO()
     writer = csv.writer(stream)
@@ -64,7 +64,7 @@ def statement_csv(rows: Iterable[Movement]) -> str:
     return stream.getvalue()
 
 
-def _rows(ledger: Ledger, event: Event) -> Iterator[Movement]:
+def _rows(ledger: Ledger, event: Event) -> Iterator[StatementRow]:
     milestones = ledger.bound.agreement.milestones
     if isinstance(event, MilestonesFunded):
         carried = any(
@@ -106,7 +106,7 @@ def _row(
     before: int,
     gross: int,
     fee: int = 0,
-) -> Movement:
+) -> StatementRow:
     """Only what is paid for a delivery bears tax: a deposit into escrow is nobody's turnover."""
     agreement = ledger.bound.agreement
     currency = agreement.currency
@@ -120,7 +120,7 @@ def _row(
     rate = ""
     if taxed and planned.vat:
         rate = planned.vat.words.removesuffix(" on top") if planned.vat.rate else "0 %"
-    return Movement(
+    return StatementRow(
         date=ledger.day(event.place.time).isoformat(),
         movement=movement,
         milestone=planned.key,

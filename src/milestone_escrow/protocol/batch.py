@@ -9,8 +9,8 @@ from typing import Generic, TypeVar
 
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.acts import Attestation, Verdict, batch_typed_data
-from milestone_escrow.protocol.agreements import OpenAgreement
 from milestone_escrow.protocol.eip712 import Address, Domain, TypedData
+from milestone_escrow.protocol.open_agreement import OpenAgreement
 
 A = TypeVar("A", bound=OpenAgreement)
 A_co = TypeVar("A_co", bound=OpenAgreement, covariant=True)

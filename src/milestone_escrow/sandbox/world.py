@@ -11,7 +11,7 @@ from milestone_escrow.chain.embedded.chain import EmbeddedChain
 from milestone_escrow.chain.embedded.records import MinedTransaction
 from milestone_escrow.chain.send.transactions import Receipt
 from milestone_escrow.errors import UsageError
-from milestone_escrow.keys.signers import DevSigner
+from milestone_escrow.keys.local_signers import DevSigner
 from milestone_escrow.protocol.devchain import SANDBOX_ACCOUNTS, SANDBOX_OPERATOR
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.token import Token

@@ -9,10 +9,10 @@ from sqlalchemy import Connection
 from milestone_escrow.documents.files.signed_act import SignedAct
 from milestone_escrow.documents.requirements.evaluate import evaluate
 from milestone_escrow.documents.when import format_time
-from milestone_escrow.oracle.evidence.listing import Entry, listing
+from milestone_escrow.oracle.evidence.entries import EvidenceEntry, listing
 from milestone_escrow.oracle.policies.gather import gather
 from milestone_escrow.oracle.proposals import offers, splits
-from milestone_escrow.oracle.signing.waiting import Waiting, open_attestations
+from milestone_escrow.oracle.signing.waiting import WaitingAttestation, open_attestations
 from milestone_escrow.oracle.viewing import DocumentedView
 from milestone_escrow.protocol.acts import Resolution, Verdict
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
@@ -64,7 +64,7 @@ def size_of(count: int) -> str:
     return f"{value:.0f} {_UNITS[unit]}" if unit == 0 else f"{value:.1f} {_UNITS[unit]}"
 
 
-def _file(view: DocumentedView, entry: Entry) -> File:
+def _file(view: DocumentedView, entry: EvidenceEntry) -> File:
     digest = entry.sha256.hex()
     return File(
         name=entry.name,
@@ -123,7 +123,7 @@ def _time(view: DocumentedView, moment: int) -> str:
     return format_time(moment, view.agreement.timezone)
 
 
-def _signed(view: DocumentedView, waiting: Waiting) -> Iterator[str]:
+def _signed(view: DocumentedView, waiting: WaitingAttestation) -> Iterator[str]:
     names = ", ".join(person(view.bound, account) for account in waiting.said_by)
     said = _SAID[waiting.attestation.verdict]
     reason = waiting.words.get("reason")

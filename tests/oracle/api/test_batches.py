@@ -9,7 +9,7 @@ import pytest
 
 from milestone_escrow.documents.files.collected import words_hash
 from milestone_escrow.oracle.relaying.calls import batch_call
-from milestone_escrow.oracle.signing.batch_json import MAX_ITEMS, BatchPost, Item, batch_data
+from milestone_escrow.oracle.signing.batch_json import MAX_ITEMS, BatchItem, BatchPost, batch_data
 from milestone_escrow.protocol.acts import Attestation, Verdict, batch_typed_data
 from milestone_escrow.protocol.batch import Batch
 from tests.oracle.api.test_attestations import attestation, signed
@@ -49,7 +49,7 @@ def batch(items: tuple[Attestation, ...], *roles: str) -> Any:
     data = batch_typed_data(DOMAIN, items)
     signatures = {signer(role).address: signer(role).sign_typed_data(data) for role in roles}
     words = {words_hash(WORDS): WORDS}
-    listed = tuple(Item(one, words.get(one.evidence_hash, {})) for one in items)
+    listed = tuple(BatchItem(one, words.get(one.evidence_hash, {})) for one in items)
     return batch_data(BatchPost(listed, signatures))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from milestone_escrow.oracle.evidence.blobs import Folder
-from milestone_escrow.oracle.evidence.handing_in import Rules
+from milestone_escrow.oracle.evidence.handing_in import IntakeRules
 from tests.oracle.api.world import FOUNDATION, HANDOVER, World
 
 PDF = b"%PDF-1.7\n" + b"a report " * 20
@@ -21,7 +21,7 @@ LIMIT = 50_000
 
 @pytest.fixture
 def world(make: Callable[..., World], tmp_path: Path) -> World:
-    return make(blobs=Folder(tmp_path / "evidence"), rules=Rules(max_size=LIMIT))
+    return make(blobs=Folder(tmp_path / "evidence"), rules=IntakeRules(max_size=LIMIT))
 
 
 def place(world: World, milestone: int = FOUNDATION) -> str:

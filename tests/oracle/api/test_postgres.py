@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from milestone_escrow.oracle.api import changes
-from milestone_escrow.oracle.api.changes import Place
+from milestone_escrow.oracle.api.changes import StreamPlace
 from milestone_escrow.oracle.evidence.blobs import Folder
 from milestone_escrow.oracle.store.store import Store
 from tests.oracle.api.test_attestations import attestation, signed
@@ -34,7 +34,7 @@ def told(store: Store, folder: Path) -> list[Any]:
     world = build(store, blobs=Folder(folder))
     found = [*acts(world), *questions(world)]
     with store.reading() as connection:
-        found.append(list(changes.since(connection, Place(), NOW)))
+        found.append(list(changes.since(connection, StreamPlace(), NOW)))
     world.client.close()
     return found
 

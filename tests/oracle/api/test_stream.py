@@ -17,7 +17,7 @@ import uvicorn
 
 from milestone_escrow.chain.contract.events import MilestoneFinalized, MilestonePaid, Place
 from milestone_escrow.oracle.api import changes
-from milestone_escrow.oracle.api.changes import Place as Told
+from milestone_escrow.oracle.api.changes import StreamPlace
 from milestone_escrow.oracle.api.hub import Hub
 from milestone_escrow.oracle.api.problems import Problem
 from milestone_escrow.oracle.api.viewers import Viewer
@@ -48,12 +48,12 @@ def undo(world: World, block: int) -> None:
         connection.execute(t.events.delete().where(t.events.c.block >= block))
 
 
-def since(world: World, place: Told) -> list[changes.Change]:
+def since(world: World, place: StreamPlace) -> list[changes.StreamedChange]:
     with world.store.reading() as connection:
         return list(changes.since(connection, place, NOW))
 
 
-def present(world: World) -> Told:
+def present(world: World) -> StreamPlace:
     with world.store.reading() as connection:
         return changes.present(connection)
 
@@ -80,7 +80,7 @@ def test_changes_come_in_order_each_once(world: World) -> None:
 def test_a_place_survives_being_text(world: World) -> None:
     pay(world, 11)
     place = present(world)
-    assert Told.read(str(place)) == place
+    assert StreamPlace.read(str(place)) == place
 
 
 def test_an_event_that_the_chain_undoes_makes_the_reader_look_again(world: World) -> None:
@@ -197,7 +197,7 @@ def test_a_reader_that_comes_back_goes_on_where_it_was(world: World) -> None:
         # While nobody reads, two more things happen.
         pay(world, 12)
         pay(world, 13)
-        async with aclosing(hub.read(ANYBODY, None, Told.read(seen["id"]))) as stream:
+        async with aclosing(hub.read(ANYBODY, None, StreamPlace.read(seen["id"]))) as stream:
             missed = await told(stream, 2)
             await asyncio.to_thread(pay, world, 14)
             (live,) = await told(stream, 1)

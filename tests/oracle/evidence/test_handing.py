@@ -12,9 +12,8 @@ from milestone_escrow.documents.manifest import manifest as local_manifest
 from milestone_escrow.errors import EscrowError, StoreError, UsageError
 from milestone_escrow.oracle.evidence import handing_in
 from milestone_escrow.oracle.evidence.blobs import Folder
-from milestone_escrow.oracle.evidence.handing_in import MAX_FILES, Rules
-from milestone_escrow.oracle.evidence.listing import (
-    Entry,
+from milestone_escrow.oracle.evidence.entries import (
+    EvidenceEntry,
     find,
     listing,
     manifest,
@@ -22,6 +21,7 @@ from milestone_escrow.oracle.evidence.listing import (
     may_read,
     read,
 )
+from milestone_escrow.oracle.evidence.handing_in import MAX_FILES, IntakeRules
 from milestone_escrow.oracle.evidence.manifests import manifest_hash
 from milestone_escrow.oracle.store import audit_log, failpoints
 from milestone_escrow.oracle.store import tables as t
@@ -41,20 +41,20 @@ from tests.oracle.policies.world import (
 
 GROUND, ROOF = 0, 1
 PDF = b"%PDF-1.7 a report"
-USUAL = Rules()
+USUAL = IntakeRules()
 JPEG = b"\xff\xd8\xff\xe0 a photo"
 
 
 def hand_in(
     house: House, folder: Folder, name: str, content: bytes = PDF, by: str = SUPPLIER,
-    *, at: int = NOW, rules: Rules = USUAL, **how: str,
-) -> Entry:  # fmt: skip
+    *, at: int = NOW, rules: IntakeRules = USUAL, **how: str,
+) -> EvidenceEntry:  # fmt: skip
     return handing_in.add(
         house.store, folder, rules, house.view, "ground", name, [content], by, at, **how
     )
 
 
-def listed(house: House) -> tuple[Entry, ...]:
+def listed(house: House) -> tuple[EvidenceEntry, ...]:
     with house.store.reading() as connection:
         return listing(connection, house.signed.id, GROUND)
 
@@ -176,13 +176,13 @@ def test_a_file_that_is_too_large_is_cut_off_while_it_arrives(house: House, fold
             yield b"x" * 100
 
     with pytest.raises(UsageError, match="larger than the 1,000 bytes"):
-        handing_in.keep(folder, Rules(max_size=1_000), "report.pdf", endless())
+        handing_in.keep(folder, IntakeRules(max_size=1_000), "report.pdf", endless())
     assert len(taken) == 10
-    assert hand_in(house, folder, "report.pdf", PDF.ljust(1_000), rules=Rules(max_size=1_000))
+    assert hand_in(house, folder, "report.pdf", PDF.ljust(1_000), rules=IntakeRules(max_size=1_000))
 
 
 def test_the_operator_says_which_types_are_taken(house: House, folder: Folder) -> None:
-    only_pdf = Rules(types=frozenset({"application/pdf"}))
+    only_pdf = IntakeRules(types=frozenset({"application/pdf"}))
     hand_in(house, folder, "report.pdf", rules=only_pdf)
     with pytest.raises(UsageError, match="not taken"):
         hand_in(house, folder, "photos-1.jpg", JPEG, rules=only_pdf)

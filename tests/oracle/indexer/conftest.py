@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from milestone_escrow.chain.node.network import Network
-from milestone_escrow.oracle.indexer.bounds import Limits
+from milestone_escrow.oracle.indexer.bounds import ReadingLimits
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.eip712 import Domain
 from tests.oracle.indexer.scripted import CHAIN_ID, CONTRACT, ScriptedChain
@@ -56,8 +56,8 @@ def network() -> Network:
 
 
 @pytest.fixture
-def limits() -> Limits:
-    return Limits(blocks=8)
+def limits() -> ReadingLimits:
+    return ReadingLimits(blocks=8)
 
 
 class Told:

@@ -11,7 +11,7 @@ from sqlalchemy import insert, select
 from milestone_escrow.chain.contract import events as e
 from milestone_escrow.chain.node.network import Network
 from milestone_escrow.oracle.indexer import fates
-from milestone_escrow.oracle.indexer.bounds import Watched
+from milestone_escrow.oracle.indexer.bounds import AgreementFilter
 from milestone_escrow.oracle.indexer.indexer import Indexer
 from milestone_escrow.oracle.indexer.reading import DoubtError
 from milestone_escrow.oracle.store import audit_log
@@ -247,7 +247,7 @@ def test_a_milestone_that_nobody_funded_waits_for_nothing(store: Store, network:
 def test_only_what_is_watched_is_kept(store: Store, told: Told, network: Network) -> None:
     told.grow(80)
     everything = list(told.story.deals)
-    chosen = Watched(parties=frozenset({address(1)}))
+    chosen = AgreementFilter(parties=frozenset({address(1)}))
     Indexer(store, told.chain, network, CONTRACT, watched=chosen).catch_up(0)
     found = held(store)
     mine_only = {i for i, deal in told.story.deals.items() if deal.terms.buyer == address(1)}
@@ -267,7 +267,7 @@ def test_a_watched_agreement_is_followed_into_its_change_orders(
     told.grow(120)
     amended = next((event for block in told.chain.blocks for event in _orders(block)), None)
     assert amended is not None
-    chosen = Watched(agreements=frozenset({amended.replaces}))
+    chosen = AgreementFilter(agreements=frozenset({amended.replaces}))
     Indexer(store, told.chain, network, CONTRACT, watched=chosen).catch_up(0)
     found = held(store)["agreements"]
     assert amended.replaces in found

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from milestone_escrow.chain.node.network import Network
-from milestone_escrow.oracle.indexer.bounds import Limits
+from milestone_escrow.oracle.indexer.bounds import ReadingLimits
 from milestone_escrow.oracle.indexer.indexer import DeepReorgError, Indexer
 from milestone_escrow.oracle.store.store import Store
 from tests.oracle.indexer.conftest import CONFIRMATIONS, Told
@@ -18,7 +18,7 @@ Make = Callable[..., Indexer]
 
 
 @pytest.fixture
-def indexer(store: Store, told: Told, network: Network, limits: Limits) -> Indexer:
+def indexer(store: Store, told: Told, network: Network, limits: ReadingLimits) -> Indexer:
     return Indexer(store, told.chain, network, CONTRACT, limits=limits)
 
 
@@ -88,7 +88,7 @@ def test_two_forks_in_a_row_between_two_looks(indexer: Indexer, store: Store, to
 
 
 def test_back_and_forth_between_two_branches(
-    store: Store, told: Told, network: Network, limits: Limits
+    store: Store, told: Told, network: Network, limits: ReadingLimits
 ) -> None:
     told.grow(20)
     branches = []
@@ -133,7 +133,7 @@ def test_a_fork_below_what_was_final_stops_and_changes_nothing(
 
 
 def test_a_chain_that_was_started_anew_is_another_chain(
-    indexer: Indexer, store: Store, told: Told, network: Network, limits: Limits
+    indexer: Indexer, store: Store, told: Told, network: Network, limits: ReadingLimits
 ) -> None:
     told.grow(30)
     indexer.catch_up(0)
@@ -159,7 +159,7 @@ def test_a_node_that_is_behind_is_no_fork(indexer: Indexer, store: Store, told: 
 
 
 def test_downtime_is_caught_up_from_the_cursor(
-    indexer: Indexer, store: Store, told: Told, network: Network, limits: Limits
+    indexer: Indexer, store: Store, told: Told, network: Network, limits: ReadingLimits
 ) -> None:
     told.grow(10)
     indexer.catch_up(0)
@@ -173,7 +173,7 @@ def test_far_behind_it_reads_ranges_and_comes_to_the_same(
     store: Store, told: Told, network: Network
 ) -> None:
     told.grow(200)
-    limits = Limits(blocks=8, thorough=40, widest=64)
+    limits = ReadingLimits(blocks=8, thorough=40, widest=64)
     indexer = Indexer(store, told.chain, network, CONTRACT, limits=limits)
     steps = 0
     progress = indexer.step(0)
@@ -190,7 +190,7 @@ def test_far_behind_it_reads_ranges_and_comes_to_the_same(
 
 
 def test_it_starts_where_the_contract_started(
-    store: Store, told: Told, network: Network, limits: Limits
+    store: Store, told: Told, network: Network, limits: ReadingLimits
 ) -> None:
     told.chain.blocks.clear()
     told.chain.first = 1_000
@@ -202,7 +202,7 @@ def test_it_starts_where_the_contract_started(
 
 
 def test_before_the_contract_there_is_nothing_to_read(
-    store: Store, told: Told, network: Network, limits: Limits
+    store: Store, told: Told, network: Network, limits: ReadingLimits
 ) -> None:
     told.grow(3)
     indexer = Indexer(store, told.chain, network, CONTRACT, since=10, limits=limits)
@@ -212,7 +212,7 @@ def test_before_the_contract_there_is_nothing_to_read(
 
 
 def test_two_instances_on_one_store_add_everything_once(
-    store: Store, told: Told, network: Network, limits: Limits
+    store: Store, told: Told, network: Network, limits: ReadingLimits
 ) -> None:
     first, second = (Indexer(store, told.chain, network, CONTRACT, limits=limits) for _ in range(2))
     for _ in range(6):

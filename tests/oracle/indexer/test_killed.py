@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from milestone_escrow.chain.node.network import Network
-from milestone_escrow.oracle.indexer.bounds import Limits
+from milestone_escrow.oracle.indexer.bounds import ReadingLimits
 from milestone_escrow.oracle.indexer.indexer import Indexer
 from milestone_escrow.oracle.store import failpoints
 from milestone_escrow.oracle.store.store import Store
@@ -46,7 +46,7 @@ def killing(moment: str) -> list[str]:
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_kill_at_any_moment_of_a_fork_loses_nothing(
-    store: Store, told: Told, network: Network, limits: Limits, moment: str
+    store: Store, told: Told, network: Network, limits: ReadingLimits, moment: str
 ) -> None:
     told.grow(24)
     Indexer(store, told.chain, network, CONTRACT, limits=limits).catch_up(0)
@@ -67,7 +67,7 @@ def test_a_kill_at_any_moment_of_a_fork_loses_nothing(
 
 
 def test_the_moments_are_all_there_are(
-    store: Store, told: Told, network: Network, limits: Limits
+    store: Store, told: Told, network: Network, limits: ReadingLimits
 ) -> None:
     passed = killing("never")
     told.grow(24)

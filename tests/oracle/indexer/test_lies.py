@@ -14,7 +14,7 @@ from milestone_escrow.chain.node.endpoints import Endpoints
 from milestone_escrow.chain.node.network import Network
 from milestone_escrow.chain.node.rpc import METHOD_NOT_FOUND, LimitedError, RpcError
 from milestone_escrow.errors import ChainError
-from milestone_escrow.oracle.indexer.bounds import Limits
+from milestone_escrow.oracle.indexer.bounds import ReadingLimits
 from milestone_escrow.oracle.indexer.indexer import Indexer
 from milestone_escrow.oracle.indexer.reading import DoubtError
 from milestone_escrow.oracle.store.store import Store
@@ -34,7 +34,7 @@ def test_a_lying_node_delays_and_does_not_mislead(
     told, chance = Told(seed), random.Random(seed)
     told.grow(3)
     liar = Liar(told.chain, seed, 0.05, widest=chance.choice([3, 7, 100]))
-    limits = Limits(blocks=8, thorough=chance.choice([30, 1_000]), widest=16)
+    limits = ReadingLimits(blocks=8, thorough=chance.choice([30, 1_000]), widest=16)
     indexer = Indexer(store, liar, network, CONTRACT, limits=limits)
     for _ in range(12):
         told.grow(chance.randrange(0, 9))
@@ -62,7 +62,7 @@ def test_two_lying_nodes_behind_one_door_do_not_mislead_either(
     liars = [Liar(told.chain, seed + turn, 0.1) for turn in (0, 1_000)]
     clock = [0.0]
     nodes = Endpoints(liars, network, clock=lambda: clock[0])
-    indexer = Indexer(store, nodes, network, CONTRACT, limits=Limits(blocks=8))
+    indexer = Indexer(store, nodes, network, CONTRACT, limits=ReadingLimits(blocks=8))
     for _ in range(15):
         told.grow(chance.randrange(0, 9))
         if chance.random() < 0.4:
@@ -94,7 +94,7 @@ def _assert_true_where_it_is(store: Store, told: Told) -> None:
 
 
 def follow(store: Store, node: Any, network: Network) -> Indexer:
-    return Indexer(store, node, network, CONTRACT, limits=Limits(blocks=50))
+    return Indexer(store, node, network, CONTRACT, limits=ReadingLimits(blocks=50))
 
 
 def dropped(keep: Callable[[dict[str, Any]], bool]) -> Callable[[Any, Truth], Any]:

@@ -16,7 +16,7 @@ from milestone_escrow.chain.proofs.headers import read_header
 from milestone_escrow.errors import StoreError
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.oracle import viewing
-from milestone_escrow.oracle.indexer.bounds import Limits
+from milestone_escrow.oracle.indexer.bounds import ReadingLimits
 from milestone_escrow.oracle.indexer.indexer import Indexer
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.eip712 import Domain
@@ -126,7 +126,7 @@ def _checked(node: Node) -> Iterator[bool]:
 def test_each_kind_of_store_follows_forks_alike(
     any_store: Store, told: Told, network: Network
 ) -> None:
-    indexer = Indexer(any_store, told.chain, network, CONTRACT, limits=Limits(blocks=8))
+    indexer = Indexer(any_store, told.chain, network, CONTRACT, limits=ReadingLimits(blocks=8))
     told.grow(30)
     indexer.catch_up(0)
     assert_true(any_store, told.chain)

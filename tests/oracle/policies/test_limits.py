@@ -9,19 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from milestone_escrow.errors import UsageError
-from milestone_escrow.oracle.policies.limits import DAY, Limits, Release, allowed
+from milestone_escrow.oracle.policies.limits import DAY, Limits, ReleasedMoney, allowed
 from milestone_escrow.protocol.token import Token
 from tests.oracle.policies.world import BUYER, NOW, STRANGER, SUPPLIER, USDC
 
 CONTRACT = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
-RELEASE = Release(b"\1" * 32, 0, CONTRACT, USDC.address, SUPPLIER, 1_000 * 10**6, NOW)
+RELEASE = ReleasedMoney(b"\1" * 32, 0, CONTRACT, USDC.address, SUPPLIER, 1_000 * 10**6, NOW)
 
 
 def parse(real_money: bool = False, **fields: object) -> Limits:
     return Limits.parse(fields, real_money=real_money, tokens=[USDC])
 
 
-def earlier(number: int, amount: int, *, ago: int = 60, payee: str = SUPPLIER) -> Release:
+def earlier(number: int, amount: int, *, ago: int = 60, payee: str = SUPPLIER) -> ReleasedMoney:
     return replace(RELEASE, milestone=number, amount=amount * 10**6, at=NOW - ago, payee=payee)
 
 

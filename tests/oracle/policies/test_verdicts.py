@@ -244,7 +244,7 @@ def test_only_a_verifier_signs_and_only_what_it_verifies(house: House) -> None:
 def test_a_verdict_is_recorded_when_it_changes_and_only_then(any_store: Store) -> None:
     house = build(any_store)
 
-    def recorded() -> list[audit_log.Entry]:
+    def recorded() -> list[audit_log.AuditEntry]:
         with house.store.reading() as connection:
             entries = audit_log.entries(connection)
             return [entry for entry in entries if entry.action == "verdict.decided"]

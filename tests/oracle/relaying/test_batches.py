@@ -14,7 +14,7 @@ from milestone_escrow.keys import DevSigner
 from milestone_escrow.oracle.relaying.planning import plan
 from milestone_escrow.oracle.signing.attestation_json import Post
 from milestone_escrow.oracle.signing.batch_intake import take_batch
-from milestone_escrow.oracle.signing.batch_json import MAX_ITEMS, BatchPost, Item
+from milestone_escrow.oracle.signing.batch_json import MAX_ITEMS, BatchItem, BatchPost
 from milestone_escrow.oracle.signing.intake import take_many
 from milestone_escrow.oracle.store import failpoints
 from milestone_escrow.oracle.store import tables as t
@@ -39,7 +39,7 @@ def signed(
     )
     data = batch_typed_data(world.escrow.domain, attestations)
     post = BatchPost(
-        tuple(Item(one, {}) for one in attestations),
+        tuple(BatchItem(one, {}) for one in attestations),
         {DevSigner(n).address: DevSigner(n).sign_typed_data(data) for n in by},
     )
     outcome = take_batch(world.store, world.escrow.domain, post, world.escrow.now())

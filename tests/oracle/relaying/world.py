@@ -14,9 +14,14 @@ from milestone_escrow.chain.node.network import Network
 from milestone_escrow.chain.node.rpc import Node
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.oracle.indexer.indexer import Indexer
-from milestone_escrow.oracle.relaying.intents import Attempt, Intent, read_attempt, read_intent
+from milestone_escrow.oracle.relaying.intents import (
+    Intent,
+    SignedTransaction,
+    read_attempt,
+    read_intent,
+)
 from milestone_escrow.oracle.relaying.patience import RelayingSettings
-from milestone_escrow.oracle.relaying.relayer import Relayer, Report
+from milestone_escrow.oracle.relaying.relayer import Relayer, RelayReport
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.acts import Attestation, Verdict
@@ -94,7 +99,7 @@ class World:
         """Let the store know what is on chain."""
         Indexer(self.store, self.pool, self.network, self.escrow.contract).catch_up(self.now)
 
-    def turn(self, relayer: Relayer, seconds: int = 0) -> Report:
+    def turn(self, relayer: Relayer, seconds: int = 0) -> RelayReport:
         """Some time later: the indexer looks, and the relayer acts."""
         self.now += seconds
         self.follow()
@@ -152,7 +157,7 @@ class World:
             rows = connection.execute(select(t.intents).order_by(t.intents.c.id))
             return [read_intent(row) for row in rows]
 
-    def attempts(self) -> list[Attempt]:
+    def attempts(self) -> list[SignedTransaction]:
         with self.store.reading() as connection:
             rows = connection.execute(select(t.attempts))
             found = [read_attempt(row) for row in rows]

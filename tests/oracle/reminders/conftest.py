@@ -8,7 +8,7 @@ import pytest
 
 from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.oracle.reminders.delivery import Delivery, DeliveryError, Mark
-from milestone_escrow.oracle.reminders.dispatch import Sent, send_due
+from milestone_escrow.oracle.reminders.dispatch import SendingRound, send_due
 from milestone_escrow.oracle.reminders.notices import Notice
 from milestone_escrow.oracle.reminders.planner import Planner
 from milestone_escrow.oracle.reminders.situation import Situation
@@ -53,7 +53,7 @@ class Desk:
     def __post_init__(self) -> None:
         self.planner = Planner(self.store, [self.channel])
 
-    def round(self, wall: int | None = None) -> Sent:
+    def round(self, wall: int | None = None) -> SendingRound:
         now = self.chronicle.time
         wall = now if wall is None else wall
         self.chronicle.write(self.store)

@@ -8,7 +8,7 @@ from milestone_escrow.chain.node.network import Network
 from milestone_escrow.oracle.indexer.indexer import Indexer
 from milestone_escrow.oracle.relaying.context import Alert
 from milestone_escrow.oracle.relaying.planning import Planned
-from milestone_escrow.oracle.relaying.relayer import Relayer, Report
+from milestone_escrow.oracle.relaying.relayer import Relayer, RelayReport
 from milestone_escrow.oracle.service import Service
 from milestone_escrow.oracle.store.store import Store
 from tests.oracle.reminders.chronicle import DAY, DOMAIN
@@ -20,9 +20,9 @@ ACCOUNT = "0x" + "8" * 40
 class PoorRelayer:
     """Has nearly nothing left for gas, and says so whenever it looks."""
 
-    def step(self) -> Report:
+    def step(self) -> RelayReport:
         alert = Alert("low_gas", ACCOUNT, f"{ACCOUNT} has 0.001 ETH left for gas; send it some")
-        return Report(Planned(), {}, 0, (alert,), True)
+        return RelayReport(Planned(), {}, 0, (alert,), True)
 
 
 def test_low_gas_is_told_once_a_day_however_often_the_relayer_looks(

@@ -7,7 +7,12 @@ from dataclasses import replace
 import pytest
 
 from milestone_escrow.oracle.reminders.notices import Notice
-from milestone_escrow.oracle.reminders.situation import OpenOffer, Returned, Situation, Waiting
+from milestone_escrow.oracle.reminders.situation import (
+    OpenOffer,
+    Returned,
+    Situation,
+    UnsentAttestation,
+)
 from milestone_escrow.oracle.reminders.worth_telling import alarm, due, plan
 from milestone_escrow.protocol.lifecycle import State, Status
 from tests.oracle.reminders.chronicle import DAY, Chronicle, example
@@ -230,7 +235,9 @@ def test_a_returned_milestone_is_told_with_its_reasons(running: Chronicle) -> No
 def test_expiring_signatures_are_told_to_those_who_have_not_signed(running: Chronicle) -> None:
     people = running.bound.agreement.people
     until = running.time + 3 * DAY
-    waiting = Waiting(b"d" * 32, 3, running.time, until, (people["bank"],), complete=False)
+    waiting = UnsentAttestation(
+        b"d" * 32, 3, running.time, until, (people["bank"],), complete=False
+    )
     situation = replace(seen(running), waiting=(waiting,))
     (found,) = [n for n in plan(situation, running.time) if n.kind == "signatures"]
     assert found.at == until - DAY

@@ -15,15 +15,15 @@ from milestone_escrow.chain.node.rpc import Node
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.errors import ChainError, EscrowError
-from milestone_escrow.keys.signers import DevSigner
+from milestone_escrow.keys.local_signers import DevSigner
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.api.app import create_app
 from milestone_escrow.oracle.assembly import Instance, Parts, assemble
 from milestone_escrow.oracle.evidence import handing_in
-from milestone_escrow.oracle.evidence.listing import manifest
-from milestone_escrow.oracle.logs import JsonLines, Sentences
+from milestone_escrow.oracle.evidence.entries import manifest
+from milestone_escrow.oracle.log_lines import JsonLines, Sentences
 from milestone_escrow.oracle.settings import Settings
-from milestone_escrow.oracle.signing.batch_json import BatchPost, Item, batch_data
+from milestone_escrow.oracle.signing.batch_json import BatchItem, BatchPost, batch_data
 from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.acts import batch_typed_data
@@ -158,7 +158,7 @@ def test_joins_another_verifiers_batch_and_sends_it_as_one(world: World, start: 
             for deal in sorted(deals, key=lambda deal: deal.id)
         )
     signature = CARPENTER.sign_typed_data(batch_typed_data(world.escrow.domain, items))
-    post = BatchPost(tuple(Item(one, {}) for one in items), {CARPENTER.address: signature})
+    post = BatchPost(tuple(BatchItem(one, {}) for one in items), {CARPENTER.address: signature})
     client = TestClient(create_app(instance.api))
     assert client.post("/v1/batches", json=batch_data(post)).json()["state"] == "open"
     before = world.chain.head.number

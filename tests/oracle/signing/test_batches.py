@@ -16,8 +16,8 @@ from milestone_escrow.oracle.indexer import fates
 from milestone_escrow.oracle.signing import batch_intake, protection, waiting_batches
 from milestone_escrow.oracle.signing.attestation_json import Post
 from milestone_escrow.oracle.signing.batch_intake import BatchOutcome, take_batch
-from milestone_escrow.oracle.signing.batch_json import BatchPost, Item, batch_data, read_batch
-from milestone_escrow.oracle.signing.counting import Stage
+from milestone_escrow.oracle.signing.batch_json import BatchItem, BatchPost, batch_data, read_batch
+from milestone_escrow.oracle.signing.counting import AttestationStage
 from milestone_escrow.oracle.signing.intake import take_many
 from milestone_escrow.oracle.signing.signer import GuardedSigner
 from milestone_escrow.oracle.signing.waiting import attestations, expire
@@ -60,7 +60,7 @@ def both(deals: tuple[Deal, Deal], **changes: object) -> tuple[Attestation, ...]
 def together(items: tuple[Attestation, ...], *signers: LocalSigner) -> BatchPost:
     data = batch_typed_data(DOMAIN, items)
     signed = {one.address: one.sign_typed_data(data) for one in signers}
-    return BatchPost(tuple(Item(one, {}) for one in items), signed)
+    return BatchPost(tuple(BatchItem(one, {}) for one in items), signed)
 
 
 def post(
@@ -105,11 +105,15 @@ def test_signatures_of_many_posts_complete_all_items_at_once(
 ) -> None:
     items = both(deals)
     first = post(store, items, INSPECTOR)
-    assert (first.stage, first.signers, first.quorum) == (Stage.OPEN, (INSPECTOR.address,), 2)
+    assert (first.stage, first.signers, first.quorum) == (
+        AttestationStage.OPEN,
+        (INSPECTOR.address,),
+        2,
+    )
     assert first.waiting_for == (SURVEYOR.address, FORWARDER.address)
     assert stages(store, deals) == ["open", "open"]
     second = post(store, items, FORWARDER)
-    assert (second.digest, second.stage) == (first.digest, Stage.COMPLETE)
+    assert (second.digest, second.stage) == (first.digest, AttestationStage.COMPLETE)
     assert second.signers == (INSPECTOR.address, FORWARDER.address)
     assert stages(store, deals) == ["complete", "complete"]
     with store.reading() as connection:
@@ -137,7 +141,7 @@ def test_what_is_signed_singly_and_together_is_not_added_up(
     """The contract takes one or the other."""
     items = both(deals)
     alone(store, items[0], INSPECTOR)
-    assert post(store, items, SURVEYOR).stage is Stage.OPEN
+    assert post(store, items, SURVEYOR).stage is AttestationStage.OPEN
     assert stages(store, deals) == ["open", "open"]
     with store.reading() as connection:
         found = [attestations(connection, deal.id, 0)[0] for deal in deals]
@@ -145,14 +149,14 @@ def test_what_is_signed_singly_and_together_is_not_added_up(
     assert [len(one.said_by) for one in found] == [2, 1]
     alone(store, items[0], SURVEYOR)
     assert stages(store, deals) == ["complete", "open"]
-    assert post(store, items, INSPECTOR).stage is Stage.COMPLETE
+    assert post(store, items, INSPECTOR).stage is AttestationStage.COMPLETE
     assert stages(store, deals) == ["complete", "complete"]
 
 
 def test_batches_may_overlap(store: Store, deals: tuple[Deal, Deal]) -> None:
     items = both(deals)
-    assert post(store, items[:1], INSPECTOR, SURVEYOR).stage is Stage.COMPLETE
-    assert post(store, items, INSPECTOR, FORWARDER).stage is Stage.COMPLETE
+    assert post(store, items[:1], INSPECTOR, SURVEYOR).stage is AttestationStage.COMPLETE
+    assert post(store, items, INSPECTOR, FORWARDER).stage is AttestationStage.COMPLETE
     assert stages(store, deals) == ["complete", "complete"]
     with store.reading() as connection:
         assert connection.execute(select(func.count()).select_from(t.attestations)).scalar() == 2
@@ -168,7 +172,7 @@ def test_taking_one_item_back_takes_the_signature_of_all_back(
     assert kept(store) == [("open", 2)]
     assert stages(store, deals) == ["open", "open"]
     # A third one's signature takes its place.
-    assert post(store, items, FORWARDER).stage is Stage.COMPLETE
+    assert post(store, items, FORWARDER).stage is AttestationStage.COMPLETE
     assert stages(store, deals) == ["complete", "complete"]
 
 
@@ -214,7 +218,7 @@ def test_an_item_that_was_decided_meanwhile_does_not_stop_the_others(
     items = both(deals)
     post(store, items, INSPECTOR)
     settle(store, deals[0])
-    assert post(store, items, SURVEYOR).stage is Stage.COMPLETE
+    assert post(store, items, SURVEYOR).stage is AttestationStage.COMPLETE
     assert stages(store, deals) == ["dead", "complete"]
     settle(store, deals[1])
     refused = post(store, items, FORWARDER)
@@ -334,11 +338,11 @@ def test_each_items_words_must_be_what_was_signed(store: Store, deals: tuple[Dea
     rejected = {"verdict": Verdict.REJECTED, "amount": 0, "evidence_hash": words_hash(words)}
     items = (deals[0].attestation(), deals[1].attestation(**rejected))
     sent = together(items, INSPECTOR)
-    bad = replace(sent, items=(Item(items[0], words), sent.items[1]))
+    bad = replace(sent, items=(BatchItem(items[0], words), sent.items[1]))
     refused = take_batch(store, DOMAIN, bad, NOW)
     assert [one.error for one in refused.refused] == ["WordsDoNotFit"]
     assert refused.reason.startswith("item 1 ")
-    good = replace(sent, items=(sent.items[0], Item(items[1], words)))
+    good = replace(sent, items=(sent.items[0], BatchItem(items[1], words)))
     assert take_batch(store, DOMAIN, good, NOW).added == (INSPECTOR.address,)
     with store.reading() as connection:
         (found,) = attestations(connection, deals[1].id, 0)
@@ -436,7 +440,7 @@ def test_the_services_key_joins_a_batch_once_it_has_decided_all_of_it(
     assert signer.join_batches(NOW) == ()
     decide(signer, deals[1])
     (joined,) = signer.join_batches(NOW)
-    assert (joined.added, joined.stage) == ((SURVEYOR.address,), Stage.COMPLETE)
+    assert (joined.added, joined.stage) == ((SURVEYOR.address,), AttestationStage.COMPLETE)
     assert stages(store, deals) == ["complete", "complete"]
     assert signer.join_batches(NOW) == ()
 

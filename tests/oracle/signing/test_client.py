@@ -15,7 +15,7 @@ import pytest
 
 from milestone_escrow.documents.manifest import EvidenceFile, Manifest
 from milestone_escrow.errors import EscrowError, UsageError
-from milestone_escrow.oracle.answers import Item, OracleStrangeError
+from milestone_escrow.oracle.answers import EvidenceAnswer, OracleStrangeError
 from milestone_escrow.oracle.api import siwe
 from milestone_escrow.oracle.api_client import OracleAwayError, OracleClient, OracleRefusedError
 from milestone_escrow.oracle.signing.attestation_json import Post, attestation_data, read_post
@@ -116,10 +116,10 @@ def listed(*entries: dict[str, Any], digest: bytes | None = None) -> Answer:
     return 200, {"evidence_hash": "0x" + found.hex(), "manifest": {}, "items": list(entries)}
 
 
-def item(**changes: object) -> Item:
+def item(**changes: object) -> EvidenceAnswer:
     fake = {**entry(), **changes}
     file = EvidenceFile(*(fake[n] for n in ("name", "kind", "media_type", "size", "sha256")))  # type: ignore[arg-type]
-    return Item(file, INSPECTOR.address, "inspector", NOW, stored=True)
+    return EvidenceAnswer(file, INSPECTOR.address, "inspector", NOW, stored=True)
 
 
 def test_puts_the_manifest_together_itself(fake: Fake, client: OracleClient) -> None:

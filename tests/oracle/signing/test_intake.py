@@ -12,8 +12,8 @@ from milestone_escrow.documents.files.collected import words_hash
 from milestone_escrow.documents.manifest import EvidenceFile, Manifest
 from milestone_escrow.keys import LocalSigner
 from milestone_escrow.oracle.signing.attestation_json import Post
-from milestone_escrow.oracle.signing.counting import Stage
-from milestone_escrow.oracle.signing.examining import Outcome
+from milestone_escrow.oracle.signing.counting import AttestationStage
+from milestone_escrow.oracle.signing.examining import IntakeOutcome
 from milestone_escrow.oracle.signing.intake import take, take_many
 from milestone_escrow.oracle.signing.rules import AHEAD
 from milestone_escrow.oracle.store import audit_log
@@ -41,7 +41,7 @@ from tests.oracle.signing.people import (
 
 def post(
     store: Store, deal: Deal, attestation: Attestation, *signers: LocalSigner, now: int = NOW
-) -> Outcome:
+) -> IntakeOutcome:
     view = deal.view(store)
     with store.transaction() as connection:
         return take(connection, DOMAIN, view, attestation, sign(attestation, *signers), now)
@@ -63,9 +63,13 @@ def stage_of(store: Store, attestation: Attestation) -> str:
 def test_a_quorum_completes_it(store: Store, deal: Deal) -> None:
     attestation = deal.attestation()
     first = post(store, deal, attestation, SURVEYOR)
-    assert (first.stage, first.signers, first.quorum) == (Stage.OPEN, (SURVEYOR.address,), 2)
+    assert (first.stage, first.signers, first.quorum) == (
+        AttestationStage.OPEN,
+        (SURVEYOR.address,),
+        2,
+    )
     second = post(store, deal, attestation, INSPECTOR)
-    assert second.stage is Stage.COMPLETE
+    assert second.stage is AttestationStage.COMPLETE
     assert second.signers == (INSPECTOR.address, SURVEYOR.address)
     assert actions(store) == ["attestation.taken", "attestation.taken", "attestation.complete"]
 
@@ -128,7 +132,7 @@ def test_one_bad_signature_does_not_spoil_a_good_one(store: Store, deal: Deal) -
     assert [(r.error, r.account) for r in outcome.refused] == [
         ("InvalidSignature", SURVEYOR.address)
     ]
-    assert outcome.stage is Stage.OPEN
+    assert outcome.stage is AttestationStage.OPEN
 
 
 @pytest.mark.parametrize(
@@ -230,14 +234,14 @@ def test_two_verifiers_may_differ(store: Store, deal: Deal) -> None:
 
 def test_a_later_verdict_takes_the_earlier_one_back(store: Store, deal: Deal) -> None:
     accepted = deal.attestation()
-    assert post(store, deal, accepted, INSPECTOR, SURVEYOR).stage is Stage.COMPLETE
+    assert post(store, deal, accepted, INSPECTOR, SURVEYOR).stage is AttestationStage.COMPLETE
     rejected = deal.attestation(verdict=Verdict.REJECTED, amount=0, issued_at=NOW - 30)
     post(store, deal, rejected, INSPECTOR)
     assert stage_of(store, accepted) == "open"
     assert actions(store)[-1] == "attestation.open"
     third = post(store, deal, accepted, FORWARDER)
     assert third.signers == (SURVEYOR.address, FORWARDER.address)
-    assert third.stage is Stage.COMPLETE
+    assert third.stage is AttestationStage.COMPLETE
 
 
 def test_what_was_taken_back_cannot_be_signed_again(store: Store, deal: Deal) -> None:
@@ -262,7 +266,7 @@ def test_a_return_for_rework_is_kept_with_its_reason(store: Store, deal: Deal) -
     signed = sign(back, INSPECTOR, SURVEYOR)
     with store.transaction() as connection:
         outcome = take(connection, DOMAIN, deal.view(store), back, signed, NOW, words=words)
-    assert (outcome.stage, outcome.evidence) == (Stage.SETTLED, "words")
+    assert (outcome.stage, outcome.evidence) == (AttestationStage.SETTLED, "words")
     with store.reading() as connection:
         row = connection.execute(select(t.attestations)).one()
         assert row.reason == "Carton 14 is open"
@@ -340,7 +344,7 @@ def test_many_share_one_commit_and_keep_their_order(store: Store) -> None:
     outcomes = take_many(store, DOMAIN, posts, NOW)
     assert [outcome.reason != "" for outcome in outcomes] == [n == 7 for n in range(22)]
     assert outcomes[-1].known == (INSPECTOR.address,)
-    assert [outcome.stage for outcome in outcomes[:7]] == [Stage.COMPLETE] * 7
+    assert [outcome.stage for outcome in outcomes[:7]] == [AttestationStage.COMPLETE] * 7
 
 
 def test_conflicts_within_one_commit_are_found(store: Store, deal: Deal) -> None:

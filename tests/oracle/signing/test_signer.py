@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, update
 
 from milestone_escrow.errors import ChainError, EscrowError
 from milestone_escrow.keys import LocalSigner
-from milestone_escrow.oracle.signing.counting import Stage
+from milestone_escrow.oracle.signing.counting import AttestationStage
 from milestone_escrow.oracle.signing.intake import take
 from milestone_escrow.oracle.signing.protection import SKEW
 from milestone_escrow.oracle.signing.signer import GuardedSigner, NotSignedError, WhyNot
@@ -77,7 +77,7 @@ def signed_by(store: Store, key: LocalSigner) -> int:
         return len(connection.execute(query).all())
 
 
-def accept(signer: GuardedSigner, deal: Deal, now: int = NOW) -> Stage | None:
+def accept(signer: GuardedSigner, deal: Deal, now: int = NOW) -> AttestationStage | None:
     outcome = signer.attest(deal.id, 0, AMOUNT, ZERO_HASH, now)
     return outcome.stage if outcome else None
 
@@ -91,7 +91,7 @@ def kill_at(moment: str) -> None:
 
 
 def test_signs_what_it_decided(signer: GuardedSigner, store: Store, deal: Deal) -> None:
-    assert accept(signer, deal) is Stage.OPEN
+    assert accept(signer, deal) is AttestationStage.OPEN
     assert [one.amount for one in decisions(store)] == [AMOUNT]
     with store.reading() as connection:
         names = [entry.action for entry in audit_log.entries(connection)]
@@ -112,7 +112,7 @@ def test_joins_what_another_verifier_proposed(
     theirs = deal.attestation(issued_at=NOW - 500)
     with store.transaction() as connection:
         take(connection, DOMAIN, deal.view(store), theirs, sign(theirs, SURVEYOR), NOW)
-    assert accept(signer, deal) is Stage.COMPLETE
+    assert accept(signer, deal) is AttestationStage.COMPLETE
     assert decisions(store) == [theirs]
 
 
@@ -127,7 +127,7 @@ def test_does_not_join_what_it_would_not_sign(store: Store, deal: Deal) -> None:
     theirs = deal.attestation(evidence_hash=b"\x09" * 32)
     with store.transaction() as connection:
         take(connection, DOMAIN, deal.view(store), theirs, sign(theirs, SURVEYOR), NOW)
-    assert accept(signer, deal) is Stage.OPEN
+    assert accept(signer, deal) is AttestationStage.OPEN
     assert [one.evidence_hash for one in decisions(store)] == [ZERO_HASH]
 
 
@@ -176,7 +176,7 @@ def test_without_resuming_it_still_keeps_to_its_decision(
         accept(signer, deal)
     failpoints.set_hook(None)
     set_head(store, time=NOW + 60)
-    assert accept(signer, deal, NOW + 60) is Stage.OPEN
+    assert accept(signer, deal, NOW + 60) is AttestationStage.OPEN
     assert [one.issued_at for one in decisions(store)] == [NOW]
 
 
@@ -398,7 +398,7 @@ def test_a_key_without_a_history_signs_nothing(store: Store, deal: Deal) -> None
     assert signer.resume(NOW) == ()
     signer.start(NOW - DAY, declared_new=True)
     guarded(store).start(NOW)
-    assert accept(signer, deal) is Stage.OPEN
+    assert accept(signer, deal) is AttestationStage.OPEN
 
 
 def test_a_key_that_was_used_elsewhere_is_recognized(store: Store, deal: Deal) -> None:
@@ -425,7 +425,7 @@ def test_a_clock_that_is_ahead_of_an_idle_chain_does_not_stop_a_new_key(
 ) -> None:
     signer = guarded(store)
     signer.start(NOW + 10 * DAY, declared_new=True)
-    assert accept(signer, deal, NOW + 10 * DAY) is Stage.OPEN
+    assert accept(signer, deal, NOW + 10 * DAY) is AttestationStage.OPEN
 
 
 def test_nothing_is_too_old_for_a_key_that_never_signed(store: Store, deal: Deal) -> None:
@@ -435,7 +435,7 @@ def test_nothing_is_too_old_for_a_key_that_never_signed(store: Store, deal: Deal
         take(connection, DOMAIN, deal.view(store), theirs, sign(theirs, SURVEYOR), NOW)
     signer = guarded(store)
     signer.start(NOW, declared_new=True)
-    assert accept(signer, deal) is Stage.COMPLETE
+    assert accept(signer, deal) is AttestationStage.COMPLETE
     # From then on time moves on for it, as for every key, and to be declared again changes nothing.
     signer.start(NOW, declared_new=True)
     with pytest.raises(NotSignedError) as caught:

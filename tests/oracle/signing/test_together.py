@@ -11,8 +11,8 @@ import pytest
 from milestone_escrow.errors import StoreError
 from milestone_escrow.oracle.signing import group_commit
 from milestone_escrow.oracle.signing.attestation_json import Post
-from milestone_escrow.oracle.signing.counting import Stage
-from milestone_escrow.oracle.signing.examining import Outcome
+from milestone_escrow.oracle.signing.counting import AttestationStage
+from milestone_escrow.oracle.signing.examining import IntakeOutcome
 from milestone_escrow.oracle.signing.group_commit import SharedIntake
 from milestone_escrow.oracle.signing.intake import take_many
 from milestone_escrow.oracle.store.store import Store
@@ -49,11 +49,11 @@ def test_each_gets_its_own_answer_and_commits_are_shared(
         while not sizes or len(intake._queue) < len(posts) - sizes[0]:
             time.sleep(0.005)
         first.set()
-        outcomes: list[Outcome] = [future.result(30) for future in futures]
+        outcomes: list[IntakeOutcome] = [future.result(30) for future in futures]
     for post, outcome in zip(posts[:-1], outcomes[:-1], strict=True):
         assert outcome.digest == post.attestation.typed_data(DOMAIN).digest()
         assert outcome.added == tuple(post.signatures)
-    assert sum(outcome.stage is Stage.COMPLETE for outcome in outcomes) == 10
+    assert sum(outcome.stage is AttestationStage.COMPLETE for outcome in outcomes) == 10
     assert not outcomes[-1].is_taken
     assert sum(sizes) == len(posts)
     assert len(sizes) == 2

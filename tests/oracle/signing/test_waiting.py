@@ -8,10 +8,10 @@ from milestone_escrow.chain.contract.codec import interface
 from milestone_escrow.chain.contract.reader import CONTRACT
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.keys import LocalSigner
-from milestone_escrow.oracle.signing.counting import Stage
+from milestone_escrow.oracle.signing.counting import AttestationStage
 from milestone_escrow.oracle.signing.intake import take
 from milestone_escrow.oracle.signing.waiting import (
-    Waiting,
+    WaitingAttestation,
     attestation,
     attestations,
     calldata,
@@ -40,7 +40,7 @@ def post(store: Store, deal: Deal, what: Attestation, *signers: LocalSigner) -> 
     return outcome.digest
 
 
-def find(store: Store, digest: bytes) -> Waiting:
+def find(store: Store, digest: bytes) -> WaitingAttestation:
     with store.reading() as connection:
         found = attestation(connection, digest)
     assert found is not None
@@ -69,7 +69,9 @@ def test_what_is_complete_waits_for_nobody(store: Store, deal: Deal) -> None:
     post(store, deal, deal.attestation(), SURVEYOR, INSPECTOR)
     with store.reading() as connection:
         assert open_attestations(connection, deal.id, 0) == ()
-        assert [one.stage for one in attestations(connection, deal.id, 0)] == [Stage.COMPLETE]
+        assert [one.stage for one in attestations(connection, deal.id, 0)] == [
+            AttestationStage.COMPLETE
+        ]
 
 
 def test_anybody_may_send_what_is_complete(store: Store, deal: Deal) -> None:
@@ -113,8 +115,8 @@ def test_what_has_expired_is_dead(store: Store, deal: Deal) -> None:
     assert expired(store) == ()
     set_head(store, time=what.valid_until + 1)
     assert expired(store) == (digest,)
-    assert find(store, digest).stage is Stage.DEAD
-    assert find(store, other).stage is Stage.OPEN
+    assert find(store, digest).stage is AttestationStage.DEAD
+    assert find(store, other).stage is AttestationStage.OPEN
     assert expired(store) == ()
 
 
@@ -123,4 +125,4 @@ def test_nothing_expires_by_a_clock_that_is_not_the_chains(store: Store, deal: D
     digest = post(store, deal, what, INSPECTOR)
     with store.transaction() as connection:
         assert expire(connection, what.valid_until + 10**6) == ()
-    assert find(store, digest).stage is Stage.OPEN
+    assert find(store, digest).stage is AttestationStage.OPEN

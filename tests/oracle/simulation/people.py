@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.keys import DevSigner
-from milestone_escrow.oracle.evidence.handing_in import Rules, add
-from milestone_escrow.oracle.evidence.listing import manifest
+from milestone_escrow.oracle.evidence.entries import manifest
+from milestone_escrow.oracle.evidence.handing_in import IntakeRules, add
 from milestone_escrow.oracle.evidence.manifests import manifest_hash
 from milestone_escrow.oracle.signing.attestation_json import Post
-from milestone_escrow.oracle.signing.counting import Stage
+from milestone_escrow.oracle.signing.counting import AttestationStage
 from milestone_escrow.oracle.signing.intake import take_many
 from milestone_escrow.oracle.signing.waiting import attestations
 from milestone_escrow.protocol.acts import Attestation, Verdict
@@ -64,7 +64,7 @@ class People(World):
             add(
                 self.store,
                 self.blobs,
-                Rules(),
+                IntakeRules(),
                 view,
                 index,
                 name,
@@ -102,7 +102,7 @@ class People(World):
         with self.store.reading() as connection:
             found = attestations(connection, self.bound.id, index)
         for one in found:
-            is_alike = one.stage is Stage.OPEN and one.attestation.verdict is wanted
+            is_alike = one.stage is AttestationStage.OPEN and one.attestation.verdict is wanted
             if is_alike and account not in one.signatures:
                 return one.attestation
         return None

@@ -23,8 +23,8 @@ from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.evidence.blobs import Folder
-from milestone_escrow.oracle.evidence.handing_in import Rules, add
-from milestone_escrow.oracle.evidence.listing import manifest
+from milestone_escrow.oracle.evidence.entries import manifest
+from milestone_escrow.oracle.evidence.handing_in import IntakeRules, add
 from milestone_escrow.oracle.evidence.manifests import manifest_hash
 from milestone_escrow.oracle.signing.attestation_json import Post
 from milestone_escrow.oracle.signing.intake import take_many
@@ -152,7 +152,7 @@ def prove(house: House, deal: BoundAgreement) -> None:
         assert view is not None
         content = [f"{name} of {deal.agreement.reference}".encode()]
         supplier = DevSigner(who).address
-        add(house.store, blobs, Rules(), view, index, name, content, supplier, now)
+        add(house.store, blobs, IntakeRules(), view, index, name, content, supplier, now)
         with house.store.reading() as connection:
             evidence = manifest_hash(manifest(connection, deal.id, index))
         attestation = Attestation(

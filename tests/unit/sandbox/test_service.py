@@ -13,7 +13,7 @@ from milestone_escrow.documents.agreement import Agreement, BoundAgreement
 from milestone_escrow.errors import ChainError
 from milestone_escrow.keys.sandbox_people import account_of, everybody
 from milestone_escrow.protocol.lifecycle import Status
-from milestone_escrow.sandbox.service import TEST_MONEY, Sandbox
+from milestone_escrow.sandbox.process import TEST_MONEY, Sandbox
 from tests.cli.deal import BUYER, DEAL, START, SUPPLIER
 
 DAY = 86_400

@@ -16,14 +16,14 @@ from milestone_escrow.chain.contract.client import Escrow
 from milestone_escrow.cli.oracle.serving import application
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
+from milestone_escrow.keys.local_signers import DevSigner
 from milestone_escrow.keys.sandbox_people import ROLES
-from milestone_escrow.keys.signers import DevSigner
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.assembly import Instance, Parts, assemble
 from milestone_escrow.oracle.settings import Settings
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.eip712 import Domain
-from milestone_escrow.sandbox.service import Sandbox
+from milestone_escrow.sandbox.process import Sandbox
 
 PEOPLE = {**ROLES, "surveyor": 3, "carpenter": 4}
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.acts import Attestation
-from milestone_escrow.protocol.agreements import OpenAgreement as OpenAgreement
 from milestone_escrow.protocol.lifecycle import State, Status
+from milestone_escrow.protocol.open_agreement import OpenAgreement as OpenAgreement
 from milestone_escrow.protocol.terms import Milestone, Terms
 
 

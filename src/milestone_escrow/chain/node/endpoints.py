@@ -26,7 +26,7 @@ _SELF = ("header not found", "missing trie node", "internal error", "is not avai
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class EndpointHealth:
     """How one endpoint stands; `trouble` is "" where nothing is known against it."""
 
     host: str
@@ -92,9 +92,9 @@ class Endpoints:
     def host(self) -> str:
         return ", ".join(one.host for one in self._all)
 
-    def health(self) -> tuple[Health, ...]:
+    def health(self) -> tuple[EndpointHealth, ...]:
         """What is known of each endpoint, without asking any."""
-        return tuple(Health(one.host, one.trouble, one.head) for one in self._all)
+        return tuple(EndpointHealth(one.host, one.trouble, one.head) for one in self._all)
 
     def request(self, method: str, params: Sequence[object] = ()) -> Any:
         """What the first healthy endpoint answers.

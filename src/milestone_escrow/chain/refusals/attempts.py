@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from milestone_escrow.protocol.agreements import OpenAgreement
 from milestone_escrow.protocol.lifecycle import State
+from milestone_escrow.protocol.open_agreement import OpenAgreement
 from milestone_escrow.protocol.token import Token
 
 

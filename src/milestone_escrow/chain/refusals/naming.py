@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from milestone_escrow.protocol.agreements import OpenAgreement
 from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.protocol.open_agreement import OpenAgreement
 
 
 def account_name(agreement: OpenAgreement, account: Address) -> str:

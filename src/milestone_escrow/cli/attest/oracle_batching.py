@@ -168,7 +168,7 @@ def _hand_over(
     """Show, sign, post, tell; False where the oracle is away."""
     from milestone_escrow.chain.contract.batching import foresee
     from milestone_escrow.oracle.api_client import OracleAwayError, OracleRefusedError
-    from milestone_escrow.oracle.signing.batch_json import BatchPost, Item
+    from milestone_escrow.oracle.signing.batch_json import BatchItem, BatchPost
 
     desk = next(iter(desks.values())).acting(signer)
     before = _states(desks)
@@ -185,7 +185,7 @@ def _hand_over(
     confirm_batch(session, collected, f"Sign it, and give it to {client.origin}?")
     collected = collected.sign(signer)
     items = zip(collected.batch.attestations, collected.words, strict=True)
-    post = BatchPost(tuple(Item(one, words) for one, words in items), collected.signatures)
+    post = BatchPost(tuple(BatchItem(one, words) for one, words in items), collected.signatures)
     try:
         taken = patiently(lambda: client.post_batch(post))
     except OracleAwayError as error:

@@ -22,7 +22,12 @@ from milestone_escrow.words.standing import Standing, person, silence_words, sta
 
 if TYPE_CHECKING:
     from milestone_escrow.cli.attest.attesting import Wish
-    from milestone_escrow.oracle.answers import Found, Listed, Proposed, Taken
+    from milestone_escrow.oracle.answers import (
+        MilestoneEvidence,
+        Proposed,
+        RequirementAnswer,
+        Taken,
+    )
     from milestone_escrow.oracle.api_client import OracleClient
 
 _T = TypeVar("_T")
@@ -38,7 +43,7 @@ EFFECT = 30
 class Seen:
     """What an oracle told about a milestone; None where it did not."""
 
-    listed: Listed | None = None
+    listed: MilestoneEvidence | None = None
     proposed: tuple[Proposed, ...] = ()
     files: list[dict[str, object]] = field(default_factory=list)
 
@@ -174,7 +179,7 @@ def sign_in(session: Session, desk: Desk, client: OracleClient, signer: object) 
         session.say(paragraph(f"{waiting('not signed in')}: {error}", "  "))
 
 
-def _unless_refused(ask: Callable[[], Found]) -> Found | None:
+def _unless_refused(ask: Callable[[], RequirementAnswer]) -> RequirementAnswer | None:
     from milestone_escrow.oracle.api_client import OracleRefusedError
 
     try:

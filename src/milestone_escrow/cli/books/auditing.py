@@ -23,7 +23,7 @@ from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.papers.audit.archive import MAX_BUNDLE
 from milestone_escrow.papers.audit.claims import Claim, failed, verify
-from milestone_escrow.papers.audit.collecting import export
+from milestone_escrow.papers.audit.fetching import export
 from milestone_escrow.papers.audit.online import verify_on_chain
 
 

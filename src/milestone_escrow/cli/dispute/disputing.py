@@ -30,7 +30,7 @@ from milestone_escrow.words.standing import (
 from milestone_escrow.words.telling import Teller
 
 if TYPE_CHECKING:
-    from milestone_escrow.oracle.answers import Item, Listed, Proposed
+    from milestone_escrow.oracle.answers import EvidenceAnswer, MilestoneEvidence, Proposed
     from milestone_escrow.oracle.api_client import OracleClient
 
 
@@ -39,7 +39,7 @@ class Told:
     """What an oracle says about a milestone; empty where there is none, or it says nothing."""
 
     client: OracleClient | None = None
-    listed: Listed | None = None
+    listed: MilestoneEvidence | None = None
     proposed: Sequence[Proposed] = ()
     words: dict[bytes, Mapping[str, object]] = field(default_factory=dict)
 
@@ -133,10 +133,12 @@ def _say_evidence(
     return found
 
 
-def _sides(desk: Desk, standing: Standing, items: Sequence[Item]) -> dict[str, list[Item]]:
+def _sides(
+    desk: Desk, standing: Standing, items: Sequence[EvidenceAnswer]
+) -> dict[str, list[EvidenceAnswer]]:
     """Files by who has an interest: the two parties always, others where they handed any in."""
     payee, buyer = standing.payee, standing.terms.buyer
-    sides: dict[str, list[Item]] = {
+    sides: dict[str, list[EvidenceAnswer]] = {
         f"the payee, {person(desk.bound, payee)}": [],
         f"the buyer, {person(desk.bound, buyer)}": [],
     }

@@ -20,8 +20,8 @@ from milestone_escrow.errors import EscrowError, UsageError
 
 if TYPE_CHECKING:
     from milestone_escrow.oracle.evidence.blobs import Blobs
-    from milestone_escrow.oracle.evidence.handing_in import Rules
-    from milestone_escrow.oracle.evidence.listing import Entry
+    from milestone_escrow.oracle.evidence.entries import EvidenceEntry
+    from milestone_escrow.oracle.evidence.handing_in import IntakeRules
     from milestone_escrow.oracle.store.store import Store
     from milestone_escrow.oracle.viewing import AgreementView, MilestoneView
     from milestone_escrow.protocol.eip712 import Address
@@ -63,11 +63,11 @@ class Cabinet:
         return open_blobs(self.where or settings.evidence.where or usual)
 
     @property
-    def rules(self) -> Rules:
-        from milestone_escrow.oracle.evidence.handing_in import Rules
+    def rules(self) -> IntakeRules:
+        from milestone_escrow.oracle.evidence.handing_in import IntakeRules
 
         settings = load_settings(self.session, self.config).evidence
-        return Rules(settings.max_size, frozenset(settings.types))
+        return IntakeRules(settings.max_size, frozenset(settings.types))
 
     def account(self, view: AgreementView) -> Address:
         """Whoever acts: the key of --as, or the only one at hand with a role here.
@@ -89,7 +89,7 @@ def add_files(cabinet: Cabinet, files: Sequence[Path], kind: str | None, hash_on
     with cabinet.open() as (store, view, stage):
         account, now = cabinet.account(view), session.now()
         blobs, rules = cabinet.blobs, cabinet.rules
-        entries: list[Entry] = []
+        entries: list[EvidenceEntry] = []
         for path in files:
             if hash_only:
                 offered = handing_in.hashed(path.name, *_fingerprint(path), kind=kind or "")
@@ -112,7 +112,7 @@ def add_files(cabinet: Cabinet, files: Sequence[Path], kind: str | None, hash_on
 
 def list_files(cabinet: Cabinet) -> None:
     """All that is listed, in the order in which it came, and the manifest's hash."""
-    from milestone_escrow.oracle.evidence.listing import listing
+    from milestone_escrow.oracle.evidence.entries import listing
     from milestone_escrow.oracle.evidence.manifests import manifest_files, manifest_hash
 
     session = cabinet.session
@@ -145,7 +145,7 @@ def list_files(cabinet: Cabinet) -> None:
 
 def get_files(cabinet: Cabinet, names: Sequence[str], folder: Path) -> None:
     """Write files, verified, where no others are."""
-    from milestone_escrow.oracle.evidence.listing import listing, may_read, read
+    from milestone_escrow.oracle.evidence.entries import listing, may_read, read
 
     session = cabinet.session
     with cabinet.open() as (store, view, stage):
@@ -182,7 +182,7 @@ def remove_file(cabinet: Cabinet, name: str) -> None:
     session.emit({"milestone": stage.key, "removed": entry.to_json()})
 
 
-def _say_added(session: Session, path: Path, entry: Entry) -> None:
+def _say_added(session: Session, path: Path, entry: EvidenceEntry) -> None:
     listed = "" if entry.name == path.name else f", listed as {entry.name}"
     kept = "" if entry.stored else "; the file itself stays with you"
     session.say(
@@ -191,7 +191,7 @@ def _say_added(session: Session, path: Path, entry: Entry) -> None:
     )
 
 
-def _unasked(stage: MilestoneView, entries: Sequence[Entry]) -> Iterator[str]:
+def _unasked(stage: MilestoneView, entries: Sequence[EvidenceEntry]) -> Iterator[str]:
     """Where a file is of a kind that nothing asks for: most often a misnamed one."""
     from milestone_escrow.documents.requirements.kinds import DocumentRequired, leaves
 
@@ -211,7 +211,9 @@ def _unasked(stage: MilestoneView, entries: Sequence[Entry]) -> Iterator[str]:
             )
 
 
-def _chosen(entries: Sequence[Entry], names: Sequence[str], key: str) -> Sequence[Entry]:
+def _chosen(
+    entries: Sequence[EvidenceEntry], names: Sequence[str], key: str
+) -> Sequence[EvidenceEntry]:
     known = {entry.name: entry for entry in entries}
     for name in names:
         if name not in known:
@@ -274,6 +276,6 @@ def _size(size: int) -> str:
     return f"{size / 1_000:,.1f} kB" if size < 1_000_000 else f"{size / 1_000_000:,.1f} MB"
 
 
-def _place(entry: Entry) -> str:
+def _place(entry: EvidenceEntry) -> str:
     digest = f"{entry.sha256.hex()[:12]}…"
     return digest if entry.stored else f"{digest} {dim('(hash only)')}"

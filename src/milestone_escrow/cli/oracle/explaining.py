@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from milestone_escrow.cli.oracle.limits import limits_here
+from milestone_escrow.cli.oracle.network_limits import limits_here
 from milestone_escrow.cli.oracle.store_home import existing_store, usual_store
 from milestone_escrow.cli.oracle.views import known_view
 from milestone_escrow.cli.shell.output import bad, bold, dim, good, paragraph, waiting
@@ -87,7 +87,7 @@ def _explained(
     if where is None and not _has_store(session):
         return _unknown(session, name, key)
     from milestone_escrow.oracle import viewing
-    from milestone_escrow.oracle.policies.would_sign import Ledger, is_decidable, judge
+    from milestone_escrow.oracle.policies.would_sign import SignedLately, is_decidable, judge
 
     store = existing_store(session, where)
     try:
@@ -100,7 +100,7 @@ def _explained(
             head = viewing.head(connection)
             now = max(session.now(), head.time if head else 0)
             decision = judge(
-                connection, view, stage, stage.planned, limits, Ledger(connection, now)
+                connection, view, stage, stage.planned, limits, SignedLately(connection, now)
             )
     finally:
         store.close()

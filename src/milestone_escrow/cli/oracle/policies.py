@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from milestone_escrow.cli.oracle.limits import limits_here
+from milestone_escrow.cli.oracle.network_limits import limits_here
 from milestone_escrow.cli.oracle.store_home import existing_store
 from milestone_escrow.cli.shell.output import bad, bold, good, table
 from milestone_escrow.cli.shell.session import Session

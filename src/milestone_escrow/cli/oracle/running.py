@@ -60,7 +60,7 @@ def run_oracle(session: Session, wanted: Wanted) -> None:
     Raises:
         EscrowError: it cannot start, or cannot go on; the sentence says why.
     """
-    from milestone_escrow.oracle.logs import logging_to
+    from milestone_escrow.oracle.log_lines import logging_to
 
     as_json = wanted.log_json or session.as_json or not sys.stderr.isatty()
     with _stopped_by_signals() as stop, logging_to(sys.stderr, as_json=as_json):

@@ -14,13 +14,13 @@ from milestone_escrow.protocol.eip712 import ZERO_HASH
 from milestone_escrow.words.standing import Standing, person
 
 if TYPE_CHECKING:
-    from milestone_escrow.oracle.answers import Found, Item, Listed
+    from milestone_escrow.oracle.answers import EvidenceAnswer, MilestoneEvidence, RequirementAnswer
     from milestone_escrow.oracle.api_client import OracleClient
 
 _SHOWN = {"met": good, "missing": waiting, "failed": bad}
 
 
-def show_requirements(session: Session, found: Found | None) -> None:
+def show_requirements(session: Session, found: RequirementAnswer | None) -> None:
     """What must be shown, and what it comes to."""
     if found is None:
         return
@@ -36,7 +36,7 @@ def show_evidence(
     desk: Desk,
     standing: Standing,
     client: OracleClient,
-    listed: Listed,
+    listed: MilestoneEvidence,
     folder: Path,
 ) -> list[dict[str, object]]:
     """All files, and the whole compared with what the payee has submitted on chain.
@@ -53,7 +53,11 @@ def show_evidence(
 
 
 def show_files(
-    session: Session, desk: Desk, client: OracleClient, items: Sequence[Item], folder: Path
+    session: Session,
+    desk: Desk,
+    client: OracleClient,
+    items: Sequence[EvidenceAnswer],
+    folder: Path,
 ) -> list[dict[str, object]]:
     """Each file with who handed it in; what is there is fetched and compared with its hash.
 
@@ -90,7 +94,9 @@ def submitted_hash(events: Sequence[object], index: int) -> bytes:
     return found[-1].evidence_hash if found else ZERO_HASH
 
 
-def _fetch(session: Session, client: OracleClient, item: Item, folder: Path) -> Path | None:
+def _fetch(
+    session: Session, client: OracleClient, item: EvidenceAnswer, folder: Path
+) -> Path | None:
     return None if session.dry_run or not item.stored else client.download(item, folder)
 
 

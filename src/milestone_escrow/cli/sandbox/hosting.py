@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from milestone_escrow.chain.contract.client import Escrow
     from milestone_escrow.documents.agreement import Agreement
     from milestone_escrow.protocol.eip712 import Address
-    from milestone_escrow.sandbox.service import Sandbox
+    from milestone_escrow.sandbox.process import Sandbox
 
 TICK = 0.25
 PAGE_PORT = 8548
@@ -54,7 +54,7 @@ def host(
             hint="stop it with Ctrl-C in its terminal, or set ESCROW_HOME to another folder",
         )
     from milestone_escrow.chain.embedded.server import PORT
-    from milestone_escrow.sandbox.service import Sandbox
+    from milestone_escrow.sandbox.process import Sandbox
 
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -118,8 +118,8 @@ def _run_page(
 ) -> None:
     """With a store that lasts as long as the sandbox."""
     from milestone_escrow.chain.contract.client import Escrow
+    from milestone_escrow.keys.local_signers import DevSigner
     from milestone_escrow.keys.sandbox_people import ROLES
-    from milestone_escrow.keys.signers import DevSigner
     from milestone_escrow.oracle.assembly import Parts, assemble
     from milestone_escrow.oracle.settings import Settings
     from milestone_escrow.oracle.store.store import Store
@@ -153,7 +153,7 @@ def let_time_pass(session: Session, duration: str) -> None:
     if seconds <= 0:
         raise UsageError("no time passes", hint="write 3d, 2 weeks or 12 hours")
     escrow = _running(session)
-    from milestone_escrow.sandbox.service import MAX_WARP
+    from milestone_escrow.sandbox.process import MAX_WARP
 
     if seconds > MAX_WARP:
         raise UsageError(f"'{duration}' is too long", hint="warp at most 20 years at once")
@@ -169,7 +169,7 @@ def let_time_pass(session: Session, duration: str) -> None:
 
 def give(session: Session, who: str, amount: str) -> None:
     """Mint test USDC for somebody, and coin for gas where there is none."""
-    from milestone_escrow.keys.signers import DevSigner
+    from milestone_escrow.keys.local_signers import DevSigner
     from milestone_escrow.protocol.devchain import SANDBOX_OPERATOR
 
     escrow = _running(session)

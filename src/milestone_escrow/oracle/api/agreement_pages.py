@@ -19,7 +19,7 @@ OPENED, WAITING = "agreements", "waiting"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ListQuery:
     """What a list is asked for. `search` is the beginning of an id, or words of a reference, a
     title or a name in agreements of the viewer's own."""
 
@@ -31,7 +31,7 @@ class Wanted:
 
 
 def opened(
-    connection: Connection, wanted: Wanted, viewer: Viewer
+    connection: Connection, wanted: ListQuery, viewer: Viewer
 ) -> tuple[list[AgreementView], str | None]:
     """A page of agreements that are open on chain, the newest first, and where the next begins."""
     table = t.agreements.c
@@ -57,7 +57,7 @@ def opened(
 
 
 def waiting(
-    connection: Connection, wanted: Wanted, viewer: Viewer
+    connection: Connection, wanted: ListQuery, viewer: Viewer
 ) -> tuple[list[AgreementView], str | None]:
     """A page of the viewer's agreements of which only the document is known."""
     table = t.documents.c
@@ -86,7 +86,7 @@ def waiting(
     return views, cursors.encode(WAITING, (page[-1].hex(),)) if more else None
 
 
-def _filtered(connection: Connection, wanted: Wanted, viewer: Viewer) -> Select[Any]:
+def _filtered(connection: Connection, wanted: ListQuery, viewer: Viewer) -> Select[Any]:
     table = t.agreements.c
     query = select(table.agreement_id, table.opened_at)
     if wanted.party:

@@ -24,7 +24,7 @@ MOST = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StreamPlace:
     """How far a reader is. `mark` is the beginning of the block's hash of the last event, so that
     an undone one is noticed."""
 
@@ -37,7 +37,7 @@ class Place:
         return cursors.encode(STREAM, (self.block, self.log_index, self.mark, self.entry))
 
     @classmethod
-    def read(cls, text: str) -> Place:
+    def read(cls, text: str) -> StreamPlace:
         """The place in a `Last-Event-ID`.
 
         Raises:
@@ -48,7 +48,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class StreamedChange:
     """One thing to look at again.
 
     Attributes:
@@ -63,7 +63,7 @@ class Change:
     milestone: int | None
     at: int
     people: frozenset[Address] | None
-    place: Place
+    place: StreamPlace
 
     def is_for(self, viewer: Viewer, only: bytes | None) -> bool:
         if only is not None and self.agreement_id not in (None, only):
@@ -87,7 +87,7 @@ class Change:
         return f"id: {self.place}\nevent: {name}\ndata: {json.dumps(data)}\n\n"
 
 
-def present(connection: Connection) -> Place:
+def present(connection: Connection) -> StreamPlace:
     """The place of a reader who knows everything up to now."""
     last = connection.execute(
         select(t.events.c.block, t.events.c.log_index, t.events.c.block_hash)
@@ -96,32 +96,34 @@ def present(connection: Connection) -> Place:
     ).first()
     entry = connection.execute(select(func.max(t.audit.c.seq))).scalar() or 0
     if last is None:
-        return Place(entry=entry)
-    return Place(last.block, last.log_index, _mark(last.block_hash), entry)
+        return StreamPlace(entry=entry)
+    return StreamPlace(last.block, last.log_index, _mark(last.block_hash), entry)
 
 
-def since(connection: Connection, place: Place, now: int) -> Sequence[Change]:
+def since(connection: Connection, place: StreamPlace, now: int) -> Sequence[StreamedChange]:
     """What changed after a place, in order. A reader who is too far behind, or who was told
     something that the chain has undone, gets one "reset" instead."""
     if _undone(connection, place):
-        return [Change("reset", None, None, now, None, present(connection))]
-    changes: list[Change] = []
+        return [StreamedChange("reset", None, None, now, None, present(connection))]
+    changes: list[StreamedChange] = []
     for row in _events(connection, place):
-        place = Place(row.block, row.log_index, _mark(row.block_hash), place.entry)
-        changes.append(Change(row.name, row.agreement_id, row.milestone, row.time, None, place))
+        place = StreamPlace(row.block, row.log_index, _mark(row.block_hash), place.entry)
+        changes.append(
+            StreamedChange(row.name, row.agreement_id, row.milestone, row.time, None, place)
+        )
     entries = _entries(connection, place)
     people = _people(connection, {_subject(row.subject)[0] for row in entries})
     for row in entries:
-        place = Place(place.block, place.log_index, place.mark, row.seq)
+        place = StreamPlace(place.block, place.log_index, place.mark, row.seq)
         agreement_id, milestone = _subject(row.subject)
         told = people.get(agreement_id or b"", frozenset())
-        changes.append(Change(row.action, agreement_id, milestone, row.at, told, place))
+        changes.append(StreamedChange(row.action, agreement_id, milestone, row.at, told, place))
     if len(changes) > MOST:
-        return [Change("reset", None, None, now, None, present(connection))]
+        return [StreamedChange("reset", None, None, now, None, present(connection))]
     return changes
 
 
-def _undone(connection: Connection, place: Place) -> bool:
+def _undone(connection: Connection, place: StreamPlace) -> bool:
     if place.block < 0:
         return False
     found = connection.execute(
@@ -132,7 +134,7 @@ def _undone(connection: Connection, place: Place) -> bool:
     return found is None or _mark(found) != place.mark
 
 
-def _events(connection: Connection, place: Place) -> Sequence[Any]:
+def _events(connection: Connection, place: StreamPlace) -> Sequence[Any]:
     table = t.events.c
     return connection.execute(
         select(t.events)
@@ -147,7 +149,7 @@ def _events(connection: Connection, place: Place) -> Sequence[Any]:
     ).all()
 
 
-def _entries(connection: Connection, place: Place) -> Sequence[Any]:
+def _entries(connection: Connection, place: StreamPlace) -> Sequence[Any]:
     table = t.audit.c
     return connection.execute(
         select(table.seq, table.at, table.action, table.subject)

@@ -14,7 +14,7 @@ from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.api.sessions import SESSION_SECONDS
 from milestone_escrow.oracle.api.throttle import RATES, Rate
 from milestone_escrow.oracle.evidence.blobs import Blobs
-from milestone_escrow.oracle.evidence.handing_in import Rules
+from milestone_escrow.oracle.evidence.handing_in import IntakeRules
 from milestone_escrow.oracle.policies.webhook import Hook
 from milestone_escrow.oracle.signing.examining import ContractCheck
 from milestone_escrow.oracle.store.store import Store
@@ -55,7 +55,7 @@ def _nothing() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _ChainWallets:
     """Contract wallets on the chain of this service."""
 
     check: ContractCheck
@@ -81,14 +81,14 @@ class ApiDeps:
     balance: Callable[[], int | None] = _nothing
     contract_signature: ContractCheck | None = None
     blobs: Blobs | None = None
-    rules: Rules = field(default_factory=Rules)
+    rules: IntakeRules = field(default_factory=IntakeRules)
     hooks: Mapping[str, Hook] = field(default_factory=dict)
     counters: tuple[Collector, ...] = ()
 
     @property
     def wallets(self) -> Wallets | None:
         """Who knows whether contract wallets signed; None where no chain can be asked."""
-        return _Asked(self.contract_signature) if self.contract_signature else None
+        return _ChainWallets(self.contract_signature) if self.contract_signature else None
 
     def now(self) -> int:
         """The wall clock, in whole seconds."""

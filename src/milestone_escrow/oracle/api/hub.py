@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from milestone_escrow.errors import StoreError
 from milestone_escrow.oracle.api import changes
-from milestone_escrow.oracle.api.changes import Change, Place
+from milestone_escrow.oracle.api.changes import StreamedChange, StreamPlace
 from milestone_escrow.oracle.api.deps import ApiDeps
 from milestone_escrow.oracle.api.problems import Problem
 from milestone_escrow.oracle.api.viewers import Viewer
@@ -40,7 +40,7 @@ class Hub:
 
     def __init__(self, deps: ApiDeps) -> None:
         self._deps = deps
-        self._queues: set[asyncio.Queue[Change | None]] = set()
+        self._queues: set[asyncio.Queue[StreamedChange | None]] = set()
         self._callers: Counter[str] = Counter()
         self._task: asyncio.Task[None] | None = None
         self._looking = asyncio.Event()
@@ -80,10 +80,10 @@ class Hub:
             )
 
     async def read(
-        self, viewer: Viewer, only: bytes | None, place: Place | None
+        self, viewer: Viewer, only: bytes | None, place: StreamPlace | None
     ) -> AsyncIterator[str]:
         """Server-sent events for one reader, from `place` on, or from now on."""
-        queue: asyncio.Queue[Change | None] = asyncio.Queue(QUEUE)
+        queue: asyncio.Queue[StreamedChange | None] = asyncio.Queue(QUEUE)
         self._queues.add(queue)
         self._callers[viewer.caller] += 1
         ends = self._ends(viewer)
@@ -109,10 +109,10 @@ class Hub:
 
     async def _live(
         self,
-        queue: asyncio.Queue[Change | None],
+        queue: asyncio.Queue[StreamedChange | None],
         viewer: Viewer,
         only: bytes | None,
-        told: Place,
+        told: StreamPlace,
         ends: float,
     ) -> AsyncIterator[str]:
         pause = self._deps.settings.stream_heartbeat
@@ -144,7 +144,7 @@ class Hub:
 
     async def _poll(self) -> None:
         """Tell all readers what changes, until there is none."""
-        place: Place | None = None
+        place: StreamPlace | None = None
         while self._queues and not self._closed:
             try:
                 if place is None:
@@ -158,7 +158,7 @@ class Hub:
                 logger.warning("the stream cannot read the store, and tries again")
             await asyncio.sleep(self._deps.settings.stream_poll)
 
-    def _tell(self, queue: asyncio.Queue[Change | None], change: Change) -> None:
+    def _tell(self, queue: asyncio.Queue[StreamedChange | None], change: StreamedChange) -> None:
         try:
             queue.put_nowait(change)
         except asyncio.QueueFull:
@@ -168,16 +168,16 @@ class Hub:
                 queue.get_nowait()
             queue.put_nowait(None)
 
-    def _present(self) -> Place:
+    def _present(self) -> StreamPlace:
         with self._deps.store.reading() as connection:
             return changes.present(connection)
 
-    def _since(self, place: Place) -> list[Change]:
+    def _since(self, place: StreamPlace) -> list[StreamedChange]:
         with self._deps.store.reading() as connection:
             return list(changes.since(connection, place, self._deps.now()))
 
 
-def _is_after(change: Change, told: Place) -> bool:
+def _is_after(change: StreamedChange, told: StreamPlace) -> bool:
     """Whether a reader who has been told everything up to `told` does not know the change yet."""
     if change.kind == "reset":
         return True

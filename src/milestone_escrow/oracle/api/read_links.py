@@ -17,7 +17,7 @@ DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class ReadLink:
     """A link as its owner sees it; `id` names it without opening anything."""
 
     id: str
@@ -36,11 +36,11 @@ def create(
     now: int,
     expires_at: int,
     purpose: str = "",
-) -> tuple[str, Link]:
+) -> tuple[str, ReadLink]:
     """A new link's token, which is shown this once."""
     token = new_token(LINK_PREFIX)
     digest = hashed(token)
-    link = Link(digest.hex(), agreement_id, account, purpose, now, expires_at)
+    link = ReadLink(digest.hex(), agreement_id, account, purpose, now, expires_at)
     connection.execute(
         insert(t.links).values(
             token_hash=digest,
@@ -56,7 +56,7 @@ def create(
     return token, link
 
 
-def of_agreement(connection: Connection, agreement_id: bytes) -> Sequence[Link]:
+def of_agreement(connection: Connection, agreement_id: bytes) -> Sequence[ReadLink]:
     """Every link of an agreement, the newest first."""
     rows = connection.execute(
         select(t.links)
@@ -66,7 +66,7 @@ def of_agreement(connection: Connection, agreement_id: bytes) -> Sequence[Link]:
     return [_link(row._mapping) for row in rows]
 
 
-def opens(connection: Connection, token: str, now: int) -> Link | None:
+def opens(connection: Connection, token: str, now: int) -> ReadLink | None:
     """The link behind a token, unless it has expired or was revoked."""
     row = connection.execute(
         select(t.links)
@@ -96,6 +96,6 @@ def revoke(
     return True
 
 
-def _link(row: object) -> Link:
+def _link(row: object) -> ReadLink:
     fields = dict(row)  # type: ignore[call-overload]
-    return Link(id=fields.pop("token_hash").hex(), **fields)
+    return ReadLink(id=fields.pop("token_hash").hex(), **fields)

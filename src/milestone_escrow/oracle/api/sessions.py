@@ -21,7 +21,7 @@ _ALPHABET = string.ascii_letters + string.digits
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class LoginSession:
     """Somebody who proved to hold the key of `account`."""
 
     account: Address
@@ -50,11 +50,11 @@ def use_nonce(connection: Connection, nonce: str, now: int) -> bool:
 
 def start(
     connection: Connection, account: Address, now: int, seconds: int = SESSION_SECONDS
-) -> tuple[str, Session]:
+) -> tuple[str, LoginSession]:
     """A new session's token, which is shown this once. Expired sessions are swept out."""
     connection.execute(delete(t.sessions).where(t.sessions.c.expires_at <= now))
     token = new_token(SESSION_PREFIX)
-    session = Session(account, now + seconds)
+    session = LoginSession(account, now + seconds)
     connection.execute(
         insert(t.sessions).values(
             token_hash=hashed(token),
@@ -66,14 +66,14 @@ def start(
     return token, session
 
 
-def find(connection: Connection, token: str, now: int) -> Session | None:
+def find(connection: Connection, token: str, now: int) -> LoginSession | None:
     """The session behind a token, unless it has ended."""
     row = connection.execute(
         select(t.sessions.c.account, t.sessions.c.expires_at)
         .where(t.sessions.c.token_hash == hashed(token))
         .where(t.sessions.c.expires_at > now)
     ).first()
-    return Session(row.account, row.expires_at) if row else None
+    return LoginSession(row.account, row.expires_at) if row else None
 
 
 def end(connection: Connection, token: str) -> None:

@@ -15,7 +15,7 @@ from typing import IO, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from milestone_escrow.errors import StoreError, UsageError
-from milestone_escrow.oracle.store.failpoints import step
+from milestone_escrow.oracle.store.failpoints import failpoint
 
 CHUNK = 1 << 20
 SPOOLED = 4 << 20
@@ -72,7 +72,7 @@ class Folder:
             with os.fdopen(descriptor, "wb") as stream:
                 blob = self._copy(chunks, stream)
                 check(blob)
-            step("evidence.written")
+            failpoint("evidence.written")
             with self._telling("written"):
                 final = self._path(blob.sha256)
                 self._private(final.parent)
@@ -161,7 +161,7 @@ class Remote:
                     size += len(chunk)
             blob = Blob(digest.digest(), size)
             check(blob)
-            step("evidence.written")
+            failpoint("evidence.written")
             with self._telling("written"):
                 self._files.makedirs(self._path(blob.sha256).rpartition("/")[0], exist_ok=True)
                 self._files.mv(temporary, self._path(blob.sha256))

@@ -12,11 +12,11 @@ from milestone_escrow.documents.manifest import UNKNOWN_TYPE, kind_of, media_typ
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.oracle.evidence.blobs import Blob, Blobs
 from milestone_escrow.oracle.evidence.content import KNOWN_TYPES, Inspection
+from milestone_escrow.oracle.evidence.entries import EvidenceEntry, entry_of, may_read
 from milestone_escrow.oracle.evidence.file_names import listed_name, read_kind, read_name
-from milestone_escrow.oracle.evidence.listing import Entry, entry_of, may_read
 from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
-from milestone_escrow.oracle.store.failpoints import step
+from milestone_escrow.oracle.store.failpoints import failpoint
 from milestone_escrow.oracle.store.store import Store, serialize
 from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.eip712 import Address
@@ -28,7 +28,7 @@ _SHA256 = re.compile(r"(0x)?[0-9a-fA-F]{64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class IntakeRules:
     """What is taken in: `types` are media types, those that can be recognised where none is."""
 
     max_size: int = MAX_SIZE
@@ -45,7 +45,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Offered:
+class OfferedFile:
     """A file as it is offered: what it is called, what it is, and its content's hash and size.
 
     `stored` is false where only the hash is given, and the file stays where it is.
@@ -61,7 +61,7 @@ class Offered:
 def add(
     store: Store,
     blobs: Blobs,
-    rules: Rules,
+    rules: IntakeRules,
     view: AgreementView,
     milestone: int | str,
     name: str,
@@ -71,24 +71,24 @@ def add(
     *,
     kind: str = "",
     declared: str = "",
-) -> Entry:
+) -> EvidenceEntry:
     """Keep a file's content, then list it as evidence; see `keep` and `record`."""
     require_supplier(view, milestone, supplied_by)
     offered = keep(blobs, rules, name, chunks, kind=kind, declared=declared)
-    step("evidence.kept")
+    failpoint("evidence.kept")
     with store.transaction() as connection:
         return record(connection, view, milestone, offered, supplied_by, now)
 
 
 def keep(
     blobs: Blobs,
-    rules: Rules,
+    rules: IntakeRules,
     name: str,
     chunks: Iterable[bytes],
     *,
     kind: str = "",
     declared: str = "",
-) -> Offered:
+) -> OfferedFile:
     """Look at a file and keep its content. `declared` is the media type that its sender claims.
 
     Needs no transaction: content that is never listed is out of everybody's reach.
@@ -110,10 +110,10 @@ def keep(
     blob = blobs.put(
         _watched(chunks, inspection, rules.max_size, name), lambda _: inspection.close()
     )
-    return Offered(name, kind, media_type, blob, stored=True)
+    return OfferedFile(name, kind, media_type, blob, stored=True)
 
 
-def hashed(name: str, sha256: str, size: int, *, kind: str = "") -> Offered:
+def hashed(name: str, sha256: str, size: int, *, kind: str = "") -> OfferedFile:
     """A file of which only the SHA-256 (hex), size and name are given; it never leaves the house.
 
     Raises:
@@ -125,17 +125,19 @@ def hashed(name: str, sha256: str, size: int, *, kind: str = "") -> Offered:
     if not 0 < size < 2**53:
         raise UsageError(f"{size} bytes is not a file's size", hint="give the file's own size")
     digest = bytes.fromhex(sha256.removeprefix("0x"))
-    return Offered(name, _kind(name, kind), media_type_of(name), Blob(digest, size), stored=False)
+    return OfferedFile(
+        name, _kind(name, kind), media_type_of(name), Blob(digest, size), stored=False
+    )
 
 
 def record(
     connection: Connection,
     view: AgreementView,
     milestone: int | str,
-    offered: Offered,
+    offered: OfferedFile,
     supplied_by: Address,
     now: int,
-) -> Entry:
+) -> EvidenceEntry:
     """List a file as evidence for a milestone. Doing it again changes nothing.
 
     Raises:
@@ -161,7 +163,7 @@ def record(
     taken = frozenset(entry.name for entry in known)
     name = listed_name(offered.name, offered.kind, taken)
     _require_room(view, milestone, name, taken)
-    entry = Entry(
+    entry = EvidenceEntry(
         agreement_id=view.id,
         milestone=index,
         name=name,
@@ -190,7 +192,7 @@ def remove(
     name: str,
     account: Address,
     now: int,
-) -> Entry:
+) -> EvidenceEntry:
     """Take a file off the list: by whoever handed it in, while no signature can rest on it.
 
     Raises:
@@ -221,7 +223,7 @@ def remove(
     return entry
 
 
-def is_committed(connection: Connection, entry: Entry) -> bool:
+def is_committed(connection: Connection, entry: EvidenceEntry) -> bool:
     """Whether somebody signed, or submitted on chain, when this was listed already.
 
     What they committed to may hold only some of the files; nobody can tell without the list that

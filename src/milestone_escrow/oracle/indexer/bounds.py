@@ -9,7 +9,7 @@ from milestone_escrow.protocol.eip712 import Address
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ReadingLimits:
     """Bounds of one step. `blocks` are read header by header; where more than `thorough` final
     ones are missing, they are asked for logs only, up to `widest` at once. What does not fit
     together is read again, up to `attempts` times. A node of one's own may be believed when it says
@@ -23,7 +23,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class AgreementFilter:
     """Which agreements are followed: these, and those with these parties; all, where empty."""
 
     agreements: frozenset[bytes] = frozenset()

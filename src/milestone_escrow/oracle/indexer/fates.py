@@ -9,15 +9,15 @@ from sqlalchemy import Connection, select
 
 from milestone_escrow.oracle.indexer.rows import chunks
 from milestone_escrow.oracle.signing.counting import (
+    AttestationStage,
+    CountedAttestation,
     Dossier,
-    Entry,
     MilestoneKey,
-    Stage,
     cases,
     dossiers,
     move,
 )
-from milestone_escrow.oracle.signing.rules import Case
+from milestone_escrow.oracle.signing.rules import MilestoneCase
 from milestone_escrow.oracle.signing.waiting_batches import restage
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.protocol.acts import Verdict
@@ -39,7 +39,7 @@ def judge(connection: Connection, keys: Iterable[MilestoneKey]) -> int:
         return 0
     used = _used(connection, {agreement_id for agreement_id, _ in wanted})
     known = cases(connection, wanted)
-    changed: list[Entry] = []
+    changed: list[CountedAttestation] = []
     batched: set[MilestoneKey] = set()
     for key, dossier in dossiers(connection, wanted).items():
         for entry in dossier.entries.values():
@@ -54,11 +54,13 @@ def judge(connection: Connection, keys: Iterable[MilestoneKey]) -> int:
     return len(changed) + (restage(connection, batched) if batched else 0)
 
 
-def _fate(entry: Entry, dossier: Dossier, case: Case | None, used: Used) -> tuple[Stage, str]:
+def _fate(
+    entry: CountedAttestation, dossier: Dossier, case: MilestoneCase | None, used: Used
+) -> tuple[AttestationStage, str]:
     attestation = entry.attestation
     if attestation.verdict is Verdict.RETURNED:
         return entry.stage, entry.reason
-    if entry.stage is Stage.DEAD and entry.reason not in _OURS:
+    if entry.stage is AttestationStage.DEAD and entry.reason not in _OURS:
         return entry.stage, entry.reason
     if (
         attestation.agreement_id,
@@ -68,16 +70,16 @@ def _fate(entry: Entry, dossier: Dossier, case: Case | None, used: Used) -> tupl
         attestation.evidence_hash,
         attestation.issued_at,
     ) in used:
-        return Stage.SETTLED, ""
+        return AttestationStage.SETTLED, ""
     if case is None:
-        return Stage.OPEN, ""  # its agreement is not open any more
+        return AttestationStage.OPEN, ""  # its agreement is not open any more
     if case.state.status is Status.SETTLED:
-        return Stage.DEAD, SETTLED_OTHERWISE
+        return AttestationStage.DEAD, SETTLED_OTHERWISE
     if attestation.issued_at <= case.state.issued_at:
-        return Stage.DEAD, OVERTAKEN
+        return AttestationStage.DEAD, OVERTAKEN
     if attestation.verdict is Verdict.ACCEPTED and attestation.amount <= case.state.paid:
-        return Stage.DEAD, PAID_ALREADY
-    if entry.stage in (Stage.SETTLED, Stage.DEAD):
+        return AttestationStage.DEAD, PAID_ALREADY
+    if entry.stage in (AttestationStage.SETTLED, AttestationStage.DEAD):
         return dossier.stage(case, entry), ""
     return entry.stage, entry.reason
 

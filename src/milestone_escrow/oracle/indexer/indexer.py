@@ -17,12 +17,12 @@ from milestone_escrow.chain.node.rpc import LimitedError, Node, RpcError
 from milestone_escrow.chain.proofs.headers import Header
 from milestone_escrow.errors import ChainError, StoreError
 from milestone_escrow.oracle.indexer import storing
-from milestone_escrow.oracle.indexer.bounds import Limits, Watched
+from milestone_escrow.oracle.indexer.bounds import AgreementFilter, ReadingLimits
 from milestone_escrow.oracle.indexer.finality import Finality
 from milestone_escrow.oracle.indexer.identity import DeepReorgError, Identity
 from milestone_escrow.oracle.indexer.position import Cursor, Followed, next_cursor, parent_of
 from milestone_escrow.oracle.indexer.reading import ChainReader, DoubtError, Passage
-from milestone_escrow.oracle.store.failpoints import step
+from milestone_escrow.oracle.store.failpoints import failpoint
 from milestone_escrow.oracle.store.store import Store, serialize
 from milestone_escrow.protocol.eip712 import Address, Domain
 
@@ -30,8 +30,8 @@ __all__ = ["DeepReorgError", "Indexer", "Progress"]
 
 log = logging.getLogger("milestone_escrow.oracle.indexer")
 
-EVERYTHING = Watched()
-USUAL = Limits()
+EVERYTHING = AgreementFilter()
+USUAL = ReadingLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,8 @@ class Indexer:
         contract: Address,
         since: int = 0,
         *,
-        watched: Watched = EVERYTHING,
-        limits: Limits = USUAL,
+        watched: AgreementFilter = EVERYTHING,
+        limits: ReadingLimits = USUAL,
     ) -> None:
         """`since` is the block from which the contract can have events.
 
@@ -154,7 +154,7 @@ class Indexer:
         first = self._since if ancestor is None else ancestor + 1
         final = self._finality.number(node, head.number)
         passage = self._read(node, before, first, head, ancestor, final)
-        step("index.read")
+        failpoint("index.read")
         cursor = next_cursor(before, passage, final)
         if cursor is None:
             return Progress(None, head.number, None)
@@ -242,7 +242,7 @@ class Indexer:
                 # Another instance was faster, and what it wrote is as true.
                 known = (old.number, old.final_number) if old else (None, None)
                 return Progress(known[0], head, known[1])
-            step("index.begun")
+            failpoint("index.begun")
             if self._identity.genesis is not None:
                 storing.keep_genesis(connection, self._identity.genesis)
             if old is not None and ancestor is not None and ancestor < old.number:
@@ -250,8 +250,8 @@ class Indexer:
                 undone = old.number - ancestor
             events = self._append(connection, passage)
             storing.advance(connection, passage.headers, cursor, width=self._width.blocks)
-            step("index.before_commit")
-        step("index.committed")
+            failpoint("index.before_commit")
+        failpoint("index.committed")
         _tell(cursor, head, events, undone)
         return Progress(cursor.number, head, cursor.final_number, events, undone)
 

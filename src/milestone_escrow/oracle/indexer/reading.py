@@ -31,7 +31,7 @@ class DoubtError(ChainError):
     """What the node answered does not fit together: the chain moved meanwhile, or it errs."""
 
 
-class Found(NamedTuple):
+class FoundEvent(NamedTuple):
     """An event and the block that it is in."""
 
     event: Event
@@ -43,7 +43,7 @@ class Passage:
     """A range of blocks: the headers that are kept, the last one among them, and all events."""
 
     headers: tuple[Header, ...]
-    events: tuple[Found, ...]
+    events: tuple[FoundEvent, ...]
 
 
 class ChainReader:
@@ -147,7 +147,9 @@ class ChainReader:
             number: [known[index] for index in sorted(known)] for number, known in found.items()
         }
 
-    def _settled(self, node: Node, header: Header, logs: Sequence[dict[str, Any]]) -> list[Found]:
+    def _settled(
+        self, node: Node, header: Header, logs: Sequence[dict[str, Any]]
+    ) -> list[FoundEvent]:
         """A block's events, none missing and none too many as far as the header tells."""
         self._require_in(header, logs)
         if self._proves and self._can_have(header):
@@ -156,7 +158,7 @@ class ChainReader:
         for log in logs:
             event = _event(log, header.time)
             if event is not None:
-                found.append(Found(event, header.hash))
+                found.append(FoundEvent(event, header.hash))
         return found
 
     def _require_in(self, header: Header, logs: Sequence[Mapping[str, Any]]) -> None:

@@ -22,7 +22,7 @@ MANY = 500
 
 
 @dataclass(slots=True)
-class Account:
+class FollowedAgreement:
     """One agreement as far as it was followed, and where it changed in this batch."""
 
     opened: OpenedAgreement
@@ -30,7 +30,7 @@ class Account:
     changed: dict[int, Event] = field(default_factory=dict)
 
 
-class Ledger:
+class EventRows:
     """Takes events in their order and writes what they come to. Lives as long as a transaction.
 
     Where only some agreements are followed (not `everything`), a change order may replace one that
@@ -40,7 +40,7 @@ class Ledger:
     def __init__(self, connection: Connection, *, everything: bool = True) -> None:
         self._connection = connection
         self._everything = everything
-        self._accounts: dict[bytes, Account] = {}
+        self._accounts: dict[bytes, FollowedAgreement] = {}
         self._opened: list[dict[str, Any]] = []
         self._amended: list[AgreementAmended] = []
 
@@ -104,7 +104,7 @@ class Ledger:
             raise ChainError(f"agreement 0x{event.agreement_id.hex()[:12]}… was opened twice")
         opened = OpenedAgreement(event.agreement_id, event.terms, event.milestones)
         count = len(event.milestones)
-        account = Account(opened, [State()] * count, dict.fromkeys(range(count), event))
+        account = FollowedAgreement(opened, [State()] * count, dict.fromkeys(range(count), event))
         self._accounts[event.agreement_id] = account
         self._opened.append(
             {
@@ -139,7 +139,7 @@ class Ledger:
                 row_shapes.read_terms(row.terms),
                 row_shapes.read_milestones(row.milestones),
             )
-            self._accounts[row.agreement_id] = Account(opened, states[row.agreement_id])
+            self._accounts[row.agreement_id] = FollowedAgreement(opened, states[row.agreement_id])
 
 
 def rebuild(connection: Connection, ids: Iterable[bytes]) -> set[bytes]:
@@ -160,10 +160,10 @@ def rebuild(connection: Connection, ids: Iterable[bytes]) -> set[bytes]:
         rows = connection.execute(select(t.events).where(t.events.c.agreement_id.in_(chunk)))
         for row in rows.mappings():
             found[row["block"], row["log_index"]] = row_shapes.read_event(row)
-    ledger = Ledger(connection, everything=False)
+    event_rows = EventRows(connection, everything=False)
     for place in sorted(found):
-        ledger.take(found[place])
-    ledger.write()
+        event_rows.take(found[place])
+    event_rows.write()
     return wanted
 
 
@@ -183,7 +183,9 @@ def chunks(ids: Iterable[bytes]) -> Iterator[list[bytes]]:
         yield ordered[start : start + MANY]
 
 
-def _row(agreement_id: bytes, account: Account, index: int, event: Event) -> dict[str, Any]:
+def _row(
+    agreement_id: bytes, account: FollowedAgreement, index: int, event: Event
+) -> dict[str, Any]:
     milestone, state = account.opened.milestones[index], account.states[index]
     return {
         "agreement_id": agreement_id,

@@ -16,13 +16,13 @@ from milestone_escrow.chain.contract.events import (
 )
 from milestone_escrow.chain.proofs.headers import Header
 from milestone_escrow.oracle.indexer import fates
-from milestone_escrow.oracle.indexer.bounds import Watched
+from milestone_escrow.oracle.indexer.bounds import AgreementFilter
 from milestone_escrow.oracle.indexer.position import Cursor, Followed
-from milestone_escrow.oracle.indexer.reading import Found, Passage
-from milestone_escrow.oracle.indexer.rows import Ledger, chunks, rebuild
+from milestone_escrow.oracle.indexer.reading import FoundEvent, Passage
+from milestone_escrow.oracle.indexer.rows import EventRows, chunks, rebuild
 from milestone_escrow.oracle.store import audit_log, row_shapes
 from milestone_escrow.oracle.store import tables as t
-from milestone_escrow.oracle.store.failpoints import step
+from milestone_escrow.oracle.store.failpoints import failpoint
 from milestone_escrow.oracle.store.store import insert_all, insert_new, upsert
 
 WIDTH = "indexer.width"
@@ -50,10 +50,10 @@ def undo(connection: Connection, ancestor: int, cursor: Cursor, now: int) -> Non
     affected |= {bytes.fromhex(data["replaces"][2:]) for data in orders}
     keys = _milestones(connection, affected)
     connection.execute(delete(t.events).where(gone))
-    step("index.events_undone")
+    failpoint("index.events_undone")
     connection.execute(delete(t.blocks).where(t.blocks.c.number > ancestor))
     affected = rebuild(connection, affected)
-    step("index.rows_rebuilt")
+    failpoint("index.rows_rebuilt")
     connection.execute(
         update(t.attempts).where(t.attempts.c.block > ancestor).values(block=None, block_hash=None)
     )
@@ -68,23 +68,23 @@ def undo(connection: Connection, ancestor: int, cursor: Cursor, now: int) -> Non
         back_to=ancestor,
         events=len(rows),
     )
-    step("index.undone")
+    failpoint("index.undone")
 
 
-def append(connection: Connection, passage: Passage, watched: Watched) -> int:
+def append(connection: Connection, passage: Passage, watched: AgreementFilter) -> int:
     """Write the events of a passage, and what they come to; returns how many."""
-    ledger = Ledger(connection, everything=watched.everything)
-    ledger.load({i for found in passage.events for i in _ids(found.event)})
-    kept = _chosen(passage.events, ledger, watched)
+    event_rows = EventRows(connection, everything=watched.everything)
+    event_rows.load({i for found in passage.events for i in _ids(found.event)})
+    kept = _chosen(passage.events, event_rows, watched)
     for found in kept:
-        ledger.take(found.event)
+        event_rows.take(found.event)
     if kept:
         rows = [row_shapes.event_row(found.event, found.block_hash) for found in kept]
         insert_all(connection, t.events, rows)
-        step("index.events_written")
-        ledger.write()
-        step("index.rows_written")
-        fates.judge(connection, ledger.changed())
+        failpoint("index.events_written")
+        event_rows.write()
+        failpoint("index.rows_written")
+        fates.judge(connection, event_rows.changed())
     return len(kept)
 
 
@@ -108,7 +108,7 @@ def advance(
         "final_hash": final.final_hash,
     }
     upsert(connection, t.cursor, row, "id")
-    step("index.cursor_written")
+    failpoint("index.cursor_written")
     upsert(connection, t.meta, {"key": WIDTH, "value": str(width)}, "key")
 
 
@@ -128,7 +128,9 @@ def known_width(connection: Connection) -> int | None:
     return int(text) if text else None
 
 
-def _chosen(found: Sequence[Found], ledger: Ledger, watched: Watched) -> list[Found]:
+def _chosen(
+    found: Sequence[FoundEvent], event_rows: EventRows, watched: AgreementFilter
+) -> list[FoundEvent]:
     """What belongs to the agreements that are followed, as all do unless some are named."""
     if watched.everything:
         return list(found)
@@ -138,14 +140,14 @@ def _chosen(found: Sequence[Found], ledger: Ledger, watched: Watched) -> list[Fo
         if isinstance(event, AgreementOpened) and watched.wants(event):
             follows.add(event.agreement_id)
         elif isinstance(event, AgreementAmended) and (
-            watched.names(event) or ledger.knows(event.replaces) or event.replaces in follows
+            watched.names(event) or event_rows.knows(event.replaces) or event.replaces in follows
         ):
             follows.add(event.agreement_id)  # it was opened by the event before
     chosen = [
         one
         for one in found
         if isinstance(one.event, CreditWithdrawn)
-        or any(i in follows or ledger.knows(i) for i in _ids(one.event))
+        or any(i in follows or event_rows.knows(i) for i in _ids(one.event))
     ]
     # Credits name no agreement; they belong to what paid in the same transaction.
     ours = {one.event.place.transaction for one in chosen}

@@ -20,7 +20,7 @@ from milestone_escrow.documents.requirements.facts import (
 )
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.store import tables as t
-from milestone_escrow.oracle.store.given_signatures import said
+from milestone_escrow.oracle.store.given_signatures import signatures_of
 from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
@@ -33,7 +33,7 @@ MAX_VERSIONS = 60
 # Built once: with many agreements, writing the statements would take longer than running them.
 _ID: BindParameter[bytes] = bindparam("id")
 _FILES = select(t.evidence).where(t.evidence.c.agreement_id == _ID).order_by(t.evidence.c.id)
-_STATEMENTS = said(
+_STATEMENTS = signatures_of(
     t.attestations.c.agreement_id == _ID,
     t.attestations.c.digest,
     t.attestations.c.milestone,

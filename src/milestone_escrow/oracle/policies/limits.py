@@ -24,7 +24,7 @@ _LISTS = ("tokens", "contracts", "agreements")
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class ReleasedMoney:
     """Money that a signature lets go: to whom, how much in token units, when it was decided."""
 
     agreement_id: bytes
@@ -82,7 +82,9 @@ class Limits:
         )
 
 
-def allowed(limits: Limits, release: Release, past: Iterable[Release], now: int) -> tuple[str, ...]:
+def allowed(
+    limits: Limits, release: ReleasedMoney, past: Iterable[ReleasedMoney], now: int
+) -> tuple[str, ...]:
     """Why a release may not be signed; empty where it may.
 
     `past` are the releases signed before. Those of the last 24 hours count; an earlier signature
@@ -99,7 +101,7 @@ def allowed(limits: Limits, release: Release, past: Iterable[Release], now: int)
         and (other.agreement_id, other.milestone) != (release.agreement_id, release.milestone)
     ]
     to_payee = [other for other in recent if other.payee == release.payee]
-    counted: tuple[tuple[str, Mapping[str, Sum], Sequence[Release], str], ...] = (
+    counted: tuple[tuple[str, Mapping[str, Sum], Sequence[ReleasedMoney], str], ...] = (
         ("per_release", limits.per_release, (), "in one release"),
         ("per_day", limits.per_day, recent, "in 24 hours"),
         ("per_payee_per_day", limits.per_payee_per_day, to_payee, "to one payee in 24 hours"),
@@ -109,7 +111,7 @@ def allowed(limits: Limits, release: Release, past: Iterable[Release], now: int)
     return tuple(reasons)
 
 
-def _places(limits: Limits, release: Release) -> Iterable[str]:
+def _places(limits: Limits, release: ReleasedMoney) -> Iterable[str]:
     if limits.contracts and release.contract not in limits.contracts:
         yield f"the contract {release.contract} is not among those allowed in limits.contracts"
     if limits.tokens and release.token not in limits.tokens:
@@ -122,8 +124,8 @@ def _amount(
     limits: Limits,
     name: str,
     sums: Mapping[str, Sum],
-    release: Release,
-    others: Sequence[Release],
+    release: ReleasedMoney,
+    others: Sequence[ReleasedMoney],
     words: str,
 ) -> Iterable[str]:
     if not sums:

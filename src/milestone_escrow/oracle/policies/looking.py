@@ -16,7 +16,7 @@ from milestone_escrow.oracle.policies.http import Fetcher, FetchError
 from milestone_escrow.oracle.policies.would_sign import DECIDABLE
 from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
-from milestone_escrow.oracle.store.failpoints import step
+from milestone_escrow.oracle.store.failpoints import failpoint
 from milestone_escrow.oracle.store.store import Store, upsert
 from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.lifecycle import Status
@@ -65,7 +65,7 @@ class Looking:
             return 0
         with ThreadPoolExecutor(AT_ONCE, "look") as pool:
             results = list(pool.map(self._ask, questions))
-        step("policies.looked")
+        failpoint("policies.looked")
         with self._store.transaction() as connection:
             for question, (value, error) in zip(questions, results, strict=True):
                 note(connection, question, value, error, now, wall)

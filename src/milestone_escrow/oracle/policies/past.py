@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from milestone_escrow.oracle.policies.limits import DAY, Release
+from milestone_escrow.oracle.policies.limits import DAY, ReleasedMoney
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
 
 
-def releases(connection: Connection, now: int, *, since: int | None = None) -> list[Release]:
+def releases(connection: Connection, now: int, *, since: int | None = None) -> list[ReleasedMoney]:
     """The acceptances signed by this store's keys since then, by default in the last 24 hours.
 
     Each milestone counts once, with all that was certified, and for whoever is its payee today:
@@ -31,13 +31,13 @@ def releases(connection: Connection, now: int, *, since: int | None = None) -> l
         .order_by(d.c.decided_at, d.c.id)
     )  # fmt: skip
     contract = contract_of(connection)
-    found: dict[tuple[bytes, int], Release] = {}
+    found: dict[tuple[bytes, int], ReleasedMoney] = {}
     for row in rows:
         place = (row.agreement_id, row.milestone)
         payee = row.supplier if row.assignee == ZERO_ADDRESS else row.assignee
         before = found.get(place)
         amount = max(row.amount, before.amount if before else 0)
-        found[place] = Release(*place, contract, row.token, payee, amount, row.decided_at)
+        found[place] = ReleasedMoney(*place, contract, row.token, payee, amount, row.decided_at)
     return list(found.values())
 
 
@@ -45,7 +45,7 @@ def releases(connection: Connection, now: int, *, since: int | None = None) -> l
 class Acceptance:
     """A milestone that was accepted once; `ours` is whether this store's key signed it."""
 
-    release: Release
+    release: ReleasedMoney
     ours: bool
 
 
@@ -84,7 +84,7 @@ def acceptances(connection: Connection) -> list[Acceptance]:
     for place, (at, amount, ours) in moments.items():
         if known := payees.get(place):
             payee = known.supplier if known.assignee == ZERO_ADDRESS else known.assignee
-            release = Release(*place, contract, known.token, payee, amount, at)
+            release = ReleasedMoney(*place, contract, known.token, payee, amount, at)
             found.append(Acceptance(release, ours))
     return sorted(found, key=lambda one: one.release.at)
 

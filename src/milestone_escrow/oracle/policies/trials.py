@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from milestone_escrow.oracle import viewing
-from milestone_escrow.oracle.policies.limits import Limits, Release, allowed
+from milestone_escrow.oracle.policies.limits import Limits, ReleasedMoney, allowed
 from milestone_escrow.oracle.policies.past import acceptances
-from milestone_escrow.oracle.policies.would_sign import Ledger, is_decidable, judge
+from milestone_escrow.oracle.policies.would_sign import SignedLately, is_decidable, judge
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.viewing import AgreementView
 
@@ -19,7 +19,7 @@ from milestone_escrow.oracle.viewing import AgreementView
 class Trial:
     """One release, and why it would be refused; `waits` where it was not signed yet."""
 
-    release: Release
+    release: ReleasedMoney
     view: AgreementView | None
     refusals: tuple[str, ...]
     waits: bool
@@ -47,7 +47,7 @@ def _history(connection: Connection, limits: Limits) -> Iterator[Trial]:
     found = acceptances(connection)
     ids = sorted({one.release.agreement_id for one in found})
     views = {view.id: view for view in viewing.agreements(connection, ids)}
-    before: list[Release] = []
+    before: list[ReleasedMoney] = []
     for one in found:
         release = one.release
         refusals = allowed(limits, release, before, release.at)
@@ -63,20 +63,20 @@ def _waiting(
     v = t.verdicts
     met = connection.execute(select(v.c.agreement_id, v.c.milestone).where(v.c.met))
     places = {(row.agreement_id, row.milestone) for row in met} - signed
-    ledger = Ledger(connection, now)
+    lately = SignedLately(connection, now)
     for view in viewing.agreements(connection, sorted({place[0] for place in places})):
         for stage in view.views:
             if (view.id, stage.index) not in places or stage.planned is None:
                 continue
             if not is_decidable(stage, now):
                 continue
-            decision = judge(connection, view, stage, stage.planned, limits, ledger)
-            release = ledger.release(view, stage)
+            decision = judge(connection, view, stage, stage.planned, limits, lately)
+            release = lately.release(view, stage)
             if decision.finding.is_met:
                 if decision.accepts:
-                    ledger.add(release)
+                    lately.add(release)
                 yield Trial(release, view, decision.refusals, waits=True)
 
 
-def _place(release: Release) -> tuple[bytes, int]:
+def _place(release: ReleasedMoney) -> tuple[bytes, int]:
     return release.agreement_id, release.milestone

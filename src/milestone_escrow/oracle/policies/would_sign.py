@@ -25,7 +25,7 @@ from milestone_escrow.oracle.evidence.manifests import (
     manifest_hash,
 )
 from milestone_escrow.oracle.policies.gather import Gathered, gather
-from milestone_escrow.oracle.policies.limits import Limits, Release, allowed
+from milestone_escrow.oracle.policies.limits import Limits, ReleasedMoney, allowed
 from milestone_escrow.oracle.policies.past import contract_of, releases
 from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
@@ -105,25 +105,25 @@ def decide(
     if not stages:
         return ()
     decisions: list[Decision] = []
-    ledger, gathered = Ledger(connection, now), Gathered(connection, view)
+    lately, gathered = SignedLately(connection, now), Gathered(connection, view)
     known = {
         (row.milestone, row.sequence): row for row in connection.execute(_KNOWN, {"id": view.id})
     }
     for stage in stages:
         assert stage.planned is not None
         facts = gathered.facts(stage.index)
-        decision = judged(view, stage, stage.planned, facts, limits, ledger)
+        decision = judged(view, stage, stage.planned, facts, limits, lately)
         verifiers = view.terms.verifiers_of(stage.milestone)
         decision = replace(decision, signs=account is not None and account in verifiers)
         _write(connection, stage, decision, known.get((stage.index, stage.state.sequence)), now)
         decisions.append(decision)
         if decision.accepts:
-            ledger.add(ledger.release(view, stage))
+            lately.add(lately.release(view, stage))
     return tuple(decisions)
 
 
 @dataclass
-class Ledger:
+class SignedLately:
     """What was signed in the last day before `now`; looked up only when something is about to be
     signed."""
 
@@ -131,21 +131,21 @@ class Ledger:
     now: int
 
     @cached_property
-    def past(self) -> list[Release]:
+    def past(self) -> list[ReleasedMoney]:
         return releases(self.connection, self.now)
 
     @cached_property
     def contract(self) -> Address:
         return contract_of(self.connection)
 
-    def add(self, release: Release) -> None:
+    def add(self, release: ReleasedMoney) -> None:
         self.past.append(release)
 
-    def release(self, view: AgreementView, stage: MilestoneView) -> Release:
+    def release(self, view: AgreementView, stage: MilestoneView) -> ReleasedMoney:
         """What certifying the whole milestone would let go."""
         amount = stage.milestone.amount - stage.state.paid
         payee = view.payee(stage.index)
-        return Release(
+        return ReleasedMoney(
             view.id, stage.index, self.contract, view.terms.token, payee, amount, self.now
         )
 
@@ -163,11 +163,11 @@ def judge(
     stage: MilestoneView,
     planned: PlannedMilestone,
     limits: Limits,
-    ledger: Ledger,
+    lately: SignedLately,
 ) -> Decision:
     """The verdict on one milestone; writes nothing."""
     facts = gather(connection, view, stage.index)
-    return judged(view, stage, planned, facts, limits, ledger)
+    return judged(view, stage, planned, facts, limits, lately)
 
 
 def judged(
@@ -176,14 +176,14 @@ def judged(
     planned: PlannedMilestone,
     facts: Facts,
     limits: Limits,
-    ledger: Ledger,
+    lately: SignedLately,
 ) -> Decision:
     """The verdict that the facts lead to; see `judge`."""
-    finding = evaluate(planned.requirements, facts, ledger.now)
+    finding = evaluate(planned.requirements, facts, lately.now)
     refusals: list[str] = []
     if finding.is_met:
         refusals += own_word(planned, finding)
-        refusals += allowed(limits, ledger.release(view, stage), ledger.past, ledger.now)
+        refusals += allowed(limits, lately.release(view, stage), lately.past, lately.now)
     return Decision(
         view.id,
         stage.index,
@@ -244,8 +244,8 @@ def why_not(
     finding = evaluate(stage.planned.requirements, replace(facts, files=files), now)
     if not finding.is_met:
         return tuple(leaf.text for leaf in finding.leaves() if not leaf.is_met)
-    ledger = Ledger(connection, now)
-    refused = allowed(limits, ledger.release(view, stage), ledger.past, now)
+    lately = SignedLately(connection, now)
+    refused = allowed(limits, lately.release(view, stage), lately.past, now)
     return (*own_word(stage.planned, finding), *refused)
 
 

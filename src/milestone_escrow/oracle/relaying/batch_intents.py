@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 from milestone_escrow.errors import UsageError
 from milestone_escrow.oracle.relaying import intents
 from milestone_escrow.oracle.relaying.calls import batch_call
-from milestone_escrow.oracle.relaying.intents import BATCH, LIVE, Intent, Stage, read_intent
+from milestone_escrow.oracle.relaying.intents import BATCH, LIVE, Intent, IntentStage, read_intent
 from milestone_escrow.oracle.relaying.judging import Prospect, judge_attestation
 from milestone_escrow.oracle.relaying.shared import (
     AT_ONCE,
@@ -56,7 +56,7 @@ def plan_batches(connection: Connection, now_chain: int, now_wall: int) -> tuple
         if not possible or possible <= carried:
             continue
         before = _sent_before(connection, one.digest)
-        if before and before[-1].stage is not Stage.FINAL:
+        if before and before[-1].stage is not IntentStage.FINAL:
             revived += revive(connection, now_wall, before[-1])
         else:
             created += _create(connection, now_wall, one, views, len(before))

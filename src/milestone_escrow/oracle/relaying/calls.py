@@ -15,9 +15,9 @@ from milestone_escrow.chain.contract.structs import (
 )
 from milestone_escrow.chain.refusals.naming import milestone_name
 from milestone_escrow.protocol.acts import Attestation
-from milestone_escrow.protocol.agreements import OpenAgreement
 from milestone_escrow.protocol.batch import Batch
 from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.protocol.open_agreement import OpenAgreement
 from milestone_escrow.protocol.signatures import by_key
 
 

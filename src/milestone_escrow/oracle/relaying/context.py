@@ -40,7 +40,7 @@ class Alert:
 
 
 @dataclass
-class Desk:
+class RelayContext:
     """One relayer's own things. `contract` is where its calls go, `owner` names it in leases."""
 
     store: Store

@@ -20,7 +20,7 @@ ACTOR = "relayer"
 _CHUNK = 5_000
 
 
-class Stage(str, Enum):
+class IntentStage(str, Enum):
     """Where an intent stands. `SENT`: a signed transaction of it is stored and can be mined."""
 
     PENDING = "pending"
@@ -34,8 +34,8 @@ class Stage(str, Enum):
 BATCH = "batch:"
 """How the keys of batches begin."""
 
-UNDER_WAY = (Stage.SENT.value, Stage.MINED.value)
-LIVE = (Stage.PENDING.value, *UNDER_WAY)
+UNDER_WAY = (IntentStage.SENT.value, IntentStage.MINED.value)
+LIVE = (IntentStage.PENDING.value, *UNDER_WAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Intent:
     digests: tuple[bytes, ...]
     to: Address
     data: bytes
-    stage: Stage
+    stage: IntentStage
     reason: str
     tries: int
     changed_at: int
@@ -77,7 +77,7 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class SignedTransaction:
     """One signed transaction. Without an intent it only uses up its nonce."""
 
     hash: bytes
@@ -119,7 +119,7 @@ def read_intent(row: Row[Any]) -> Intent:
         digests=tuple(bytes.fromhex(digest[2:]) for digest in row.digests),
         to=row.to,
         data=row.data,
-        stage=Stage(row.state),
+        stage=IntentStage(row.state),
         reason=row.reason,
         tries=row.tries,
         changed_at=row.changed_at,
@@ -127,9 +127,9 @@ def read_intent(row: Row[Any]) -> Intent:
     )
 
 
-def read_attempt(row: Row[Any]) -> Attempt:
+def read_attempt(row: Row[Any]) -> SignedTransaction:
     """An attempt out of its row."""
-    return Attempt(**row._mapping)
+    return SignedTransaction(**row._mapping)
 
 
 def by_keys(connection: Connection, keys: Iterable[str]) -> dict[str, Intent]:
@@ -169,7 +169,7 @@ def create(
         "digests": list(digests),
         "to": to,
         "data": data,
-        "state": Stage.PENDING.value,
+        "state": IntentStage.PENDING.value,
         "created_at": now,
         "changed_at": now,
         "not_before": 0,
@@ -188,7 +188,7 @@ def move(
     connection: Connection,
     now: int,
     intent: Intent,
-    stage: Stage,
+    stage: IntentStage,
     reason: str = "",
     *,
     not_before: int = 0,
@@ -225,12 +225,14 @@ def postpone(connection: Connection, intent: Intent, until: int, reason: str) ->
     """Leave a pending intent alone for a while; why is no secret, but nothing for the log."""
     connection.execute(
         update(t.intents)
-        .where(t.intents.c.id == intent.id, t.intents.c.state == Stage.PENDING.value)
+        .where(t.intents.c.id == intent.id, t.intents.c.state == IntentStage.PENDING.value)
         .values(not_before=until, reason=reason, owner=None, lease_until=0)
     )
 
 
-def attempts_of(connection: Connection, intents: Sequence[int]) -> dict[int, list[Attempt]]:
+def attempts_of(
+    connection: Connection, intents: Sequence[int]
+) -> dict[int, list[SignedTransaction]]:
     """Per intent all transactions that use one of its nonces, the oldest first.
 
     One that only uses up such a nonce belongs to it, too.
@@ -245,17 +247,19 @@ def attempts_of(connection: Connection, intents: Sequence[int]) -> dict[int, lis
         .distinct()
         .order_by(t.attempts.c.nonce, t.attempts.c.signed_at)
     )
-    found: dict[int, list[Attempt]] = {intent: [] for intent in intents}
+    found: dict[int, list[SignedTransaction]] = {intent: [] for intent in intents}
     for row in connection.execute(query):
         values = dict(row._mapping)
-        found[values.pop("owner")].append(Attempt(**values))
+        found[values.pop("owner")].append(SignedTransaction(**values))
     return {key: sorted(each, key=_age) for key, each in found.items()}
 
 
-def from_nonce(connection: Connection, sender: Address, nonce: int) -> dict[int, list[Attempt]]:
+def from_nonce(
+    connection: Connection, sender: Address, nonce: int
+) -> dict[int, list[SignedTransaction]]:
     """The transactions of an account from a nonce on, by nonce, the oldest first."""
     query = select(t.attempts).where(t.attempts.c.sender == sender, t.attempts.c.nonce >= nonce)
-    found: dict[int, list[Attempt]] = {}
+    found: dict[int, list[SignedTransaction]] = {}
     for row in connection.execute(query):
         attempt = read_attempt(row)
         found.setdefault(attempt.nonce, []).append(attempt)
@@ -285,12 +289,12 @@ def next_nonce(connection: Connection, sender: Address) -> int:
     return int(connection.execute(query).scalar() or 0)
 
 
-def keep(connection: Connection, attempt: Attempt) -> None:
+def keep(connection: Connection, attempt: SignedTransaction) -> None:
     """Store a signed transaction."""
-    values = {name: getattr(attempt, name) for name in Attempt.__slots__}
+    values = {name: getattr(attempt, name) for name in SignedTransaction.__slots__}
     connection.execute(insert(t.attempts).values(values))
 
 
-def _age(attempt: Attempt) -> tuple[int, int]:
+def _age(attempt: SignedTransaction) -> tuple[int, int]:
     """Of one nonce, what was signed later offers more."""
     return attempt.nonce, attempt.max_fee

@@ -12,8 +12,8 @@ from milestone_escrow.chain.contract.batching import BatchResult
 from milestone_escrow.errors import LifecycleError
 from milestone_escrow.protocol import transitions
 from milestone_escrow.protocol.acts import Attestation
-from milestone_escrow.protocol.agreements import OpenAgreement
 from milestone_escrow.protocol.lifecycle import State, Status, end, silence
+from milestone_escrow.protocol.open_agreement import OpenAgreement
 
 # Of an attestation that is refused for these, time makes it only worse.
 _NEVER = frozenset({"SignatureExpired", "AmountOutOfBounds", "QuorumNotReached"})
@@ -29,24 +29,24 @@ class Prospect(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Forecast:
     """What can be expected, and why in words for people."""
 
     prospect: Prospect
     reason: str = ""
 
 
-POSSIBLE = Judgement(Prospect.POSSIBLE)
+POSSIBLE = Forecast(Prospect.POSSIBLE)
 
 
 def judge_attestation(
     agreement: OpenAgreement, attestation: Attestation, state: State, now: int
-) -> Judgement:
+) -> Forecast:
     """Whether a complete attestation still decides its milestone; `now` is the chain's time."""
     if state.status is Status.SETTLED:
-        return Judgement(Prospect.DONE, "the milestone is settled")
+        return Forecast(Prospect.DONE, "the milestone is settled")
     if state.issued_at >= attestation.issued_at:
-        return Judgement(Prospect.DONE, "it was sent by somebody else, or a newer one was")
+        return Forecast(Prospect.DONE, "it was sent by somebody else, or a newer one was")
     milestone = agreement.milestones[attestation.milestone]
     try:
         transitions.attest(agreement.terms, milestone, state, attestation, now)
@@ -54,21 +54,21 @@ def judge_attestation(
         name = str(error.fields["error"])
         reason = BatchResult(agreement, attestation, name).reason
         if name in _NEVER or (name == "TooLate" and _ends(agreement, attestation, state)):
-            return Judgement(Prospect.NEVER, reason)
-        return Judgement(Prospect.LATER, reason)
+            return Forecast(Prospect.NEVER, reason)
+        return Forecast(Prospect.LATER, reason)
     return POSSIBLE
 
 
 def judge_finalize(
     agreement: OpenAgreement, index: int, status: Status, sequence: int, state: State, now: int
-) -> Judgement:
+) -> Forecast:
     """Whether time still has to be let decide, out of `status` at `sequence`."""
     if state.status is Status.SETTLED:
-        return Judgement(Prospect.DONE, "the milestone is settled")
+        return Forecast(Prospect.DONE, "the milestone is settled")
     if (state.status, state.sequence) != (status, sequence):
-        return Judgement(Prospect.DONE, "the milestone has moved on")
+        return Forecast(Prospect.DONE, "the milestone has moved on")
     if now < end(agreement.milestones[index], state):
-        return Judgement(Prospect.LATER, "its time is not over yet")
+        return Forecast(Prospect.LATER, "its time is not over yet")
     return POSSIBLE
 
 

@@ -12,9 +12,9 @@ from milestone_escrow.errors import UsageError
 from milestone_escrow.oracle.relaying import intents
 from milestone_escrow.oracle.relaying.batch_intents import plan_batches
 from milestone_escrow.oracle.relaying.calls import attest_call, finalize_call, together
-from milestone_escrow.oracle.relaying.intents import LIVE, Intent, Stage
+from milestone_escrow.oracle.relaying.intents import LIVE, Intent, IntentStage
 from milestone_escrow.oracle.relaying.judging import (
-    Judgement,
+    Forecast,
     Prospect,
     judge_attestation,
     judge_finalize,
@@ -85,7 +85,7 @@ def finalize_key(agreement_id: bytes, milestone: int, sequence: int, status: Sta
 
 def split(connection: Connection, now: int, intent: Intent, reason: str) -> bool:
     """Instead of several attestations in one transaction, each in its own from now on."""
-    if not intents.move(connection, now, intent, Stage.DROPPED, reason):
+    if not intents.move(connection, now, intent, IntentStage.DROPPED, reason):
         return False
     known = known_about(connection, [intent])
     for one in known.ready.values():
@@ -112,17 +112,17 @@ def known_about(connection: Connection, wanted: Iterable[Intent]) -> Known:
     return Known(ready, views_of(connection, ids))
 
 
-def judge(intent: Intent, known: Known, now: int) -> Judgement:
+def judge(intent: Intent, known: Known, now: int) -> Forecast:
     """What can be expected of an intent, the best of its parts; `now` is the chain's time."""
     found = list(_judge_parts(intent, known, now))
     for prospect in (Prospect.POSSIBLE, Prospect.LATER, Prospect.NEVER, Prospect.DONE):
         for judgement in found:
             if judgement.prospect is prospect:
                 return judgement
-    return Judgement(Prospect.LATER, "its agreement is not open here")
+    return Forecast(Prospect.LATER, "its agreement is not open here")
 
 
-def _judge_parts(intent: Intent, known: Known, now: int) -> Iterator[Judgement]:
+def _judge_parts(intent: Intent, known: Known, now: int) -> Iterator[Forecast]:
     if intent.verb == "finalize":
         view = known.views.get(intent.agreement_id or b"")
         if view is not None and intent.milestone is not None:
@@ -153,17 +153,21 @@ def _ready(connection: Connection, digests: Sequence[bytes]) -> dict[bytes, Read
 def _retire(connection: Connection, now_chain: int, now_wall: int) -> tuple[int, int]:
     """End the waiting intents whose effect is there, or can no longer be had."""
     dropped = failed = 0
-    waiting = intents.in_stages(connection, [Stage.PENDING.value])
+    waiting = intents.in_stages(connection, [IntentStage.PENDING.value])
     known = known_about(connection, waiting)
     for intent in waiting:
         judged = judge(intent, known, now_chain)
         if judged.prospect is Prospect.DONE:
-            dropped += intents.move(connection, now_wall, intent, Stage.DROPPED, judged.reason)
+            dropped += intents.move(
+                connection, now_wall, intent, IntentStage.DROPPED, judged.reason
+            )
         elif judged.prospect is Prospect.NEVER:
             if intent.is_joined:
                 split(connection, now_wall, intent, "not all of it can be done any more")
             else:
-                failed += intents.move(connection, now_wall, intent, Stage.FAILED, judged.reason)
+                failed += intents.move(
+                    connection, now_wall, intent, IntentStage.FAILED, judged.reason
+                )
     return dropped, failed
 
 

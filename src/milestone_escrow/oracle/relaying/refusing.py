@@ -8,9 +8,9 @@ from milestone_escrow.chain.node.rpc import RpcError
 from milestone_escrow.chain.refusals.decoding import explain
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.oracle.relaying import planning
-from milestone_escrow.oracle.relaying.context import Desk
+from milestone_escrow.oracle.relaying.context import RelayContext
 from milestone_escrow.oracle.relaying.intents import Intent
-from milestone_escrow.oracle.relaying.judging import Judgement, Prospect
+from milestone_escrow.oracle.relaying.judging import Forecast, Prospect
 from milestone_escrow.oracle.viewing import AgreementView
 
 
@@ -19,46 +19,46 @@ def is_revert(error: RpcError) -> bool:
     return bool(error.data) or "revert" in error.message.lower()
 
 
-def sentence(desk: Desk, intent: Intent, error: RpcError) -> str:
+def sentence(context: RelayContext, intent: Intent, error: RpcError) -> str:
     """Why the contract refused, in words."""
-    with desk.store.reading() as connection:
+    with context.store.reading() as connection:
         known = planning.known_about(connection, [intent])
     view = known.views.get(intent.agreement_id or b"")
-    return str(explain(error.data, desk.tried(intent, view)))
+    return str(explain(error.data, context.tried(intent, view)))
 
 
-def judge_on_chain(desk: Desk, intent: Intent) -> Judgement:
+def judge_on_chain(context: RelayContext, intent: Intent) -> Forecast:
     """What can be expected of an intent by the state that the node has now.
 
     Raises:
         ChainError: the node does not answer.
     """
-    with desk.store.reading() as connection:
+    with context.store.reading() as connection:
         known = planning.known_about(connection, [intent])
-    now = desk.reader().now()
-    fresh = {i: _as_on_chain(view, desk) for i, view in known.views.items()}
+    now = context.reader().now()
+    fresh = {i: _as_on_chain(view, context) for i, view in known.views.items()}
     return planning.judge(intent, replace(known, views=fresh), now)
 
 
-def refusal_now(desk: Desk, intent: Intent, block: str = "latest") -> str:
+def refusal_now(context: RelayContext, intent: Intent, block: str = "latest") -> str:
     """Why the contract refuses a call as of a block; "" where it does not."""
-    call = {"from": desk.sender, "to": intent.to, "data": "0x" + intent.data.hex()}
+    call = {"from": context.sender, "to": intent.to, "data": "0x" + intent.data.hex()}
     try:
-        desk.node.request("eth_call", [call, block])
+        context.node.request("eth_call", [call, block])
     except RpcError as error:
         if is_revert(error):
-            return sentence(desk, intent, error)
+            return sentence(context, intent, error)
     except EscrowError:
         return ""
     return ""
 
 
-def is_hopeless(judgement: Judgement) -> bool:
+def is_hopeless(judgement: Forecast) -> bool:
     """Whether sending it again could change nothing."""
     return judgement.prospect in (Prospect.DONE, Prospect.NEVER)
 
 
-def _as_on_chain(view: AgreementView, desk: Desk) -> AgreementView:
-    states = desk.reader().states(view)
+def _as_on_chain(view: AgreementView, context: RelayContext) -> AgreementView:
+    states = context.reader().states(view)
     pairs = zip(view.views, states, strict=True)
     return replace(view, views=tuple(replace(one, state=state) for one, state in pairs))

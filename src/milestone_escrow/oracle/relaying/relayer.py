@@ -18,12 +18,12 @@ from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.relaying import intents
 from milestone_escrow.oracle.relaying.broadcasting import Sending
 from milestone_escrow.oracle.relaying.conditions import Conditions, look
-from milestone_escrow.oracle.relaying.context import Alert, Desk, log
+from milestone_escrow.oracle.relaying.context import Alert, RelayContext, log
 from milestone_escrow.oracle.relaying.intents import Intent
 from milestone_escrow.oracle.relaying.patience import RelayingSettings
 from milestone_escrow.oracle.relaying.planning import Planned, plan
 from milestone_escrow.oracle.relaying.watching import Watching
-from milestone_escrow.oracle.store.failpoints import step
+from milestone_escrow.oracle.store.failpoints import failpoint
 from milestone_escrow.oracle.store.leases import hold
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.eip712 import Address
@@ -31,7 +31,7 @@ from milestone_escrow.protocol.signatures import Signer
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class RelayReport:
     """What a step did: intents by the stage that they came to ("sent", "mined", "final",
     "dropped", "failed", "pending" for begun again, "undone" by a reorganisation), how many are
     `live` still, and what a person should look at. `reached` is False where no node answered."""
@@ -61,15 +61,17 @@ class Relayer:
     ) -> None:
         """`clock` is Unix seconds; `owner` names this instance among others."""
         name = owner or f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        self._desk = Desk(store, node, network, contract, signer, settings, clock, name[:80])
-        self._sending = Sending(self._desk)
-        self._watching = Watching(self._desk, self._sending)
+        self._context = RelayContext(
+            store, node, network, contract, signer, settings, clock, name[:80]
+        )
+        self._sending = Sending(self._context)
+        self._watching = Watching(self._context, self._sending)
         self._conditions: Conditions | None = None
 
     @property
     def sender(self) -> Address:
         """The account that pays for gas."""
-        return self._desk.sender
+        return self._context.sender
 
     @property
     def balance(self) -> int | None:
@@ -79,17 +81,17 @@ class Relayer:
     @property
     def collectors(self) -> tuple[Collector, ...]:
         """What it has counted since it was made, for Prometheus."""
-        return self._desk.figures.collectors
+        return self._context.figures.collectors
 
-    def step(self) -> Report:
+    def step(self) -> RelayReport:
         """Plan, send, watch. Safe to call at any time, as often as wanted, and to be killed in.
 
         A quorum that has just become complete is on its way after two questions to the node.
         """
-        self._desk.alerts.clear()
-        self._desk.counts.clear()
+        self._context.alerts.clear()
+        self._context.counts.clear()
         planned, claimed = self._plan()
-        step("relay.claimed" if claimed else "relay.planned")
+        failpoint("relay.claimed" if claimed else "relay.planned")
         reached = True
         try:
             if self._conditions is None:
@@ -102,61 +104,64 @@ class Relayer:
             reached = False
             fields = {"reason": str(error)}
             log.warning("the node does not answer the relayer", extra={"fields": fields})
-        with self._desk.store.reading() as connection:
+        with self._context.store.reading() as connection:
             live = intents.count_live(connection)
-        moved = dict(self._desk.counts)
-        return Report(planned, moved, live, tuple(self._desk.alerts), reached)
+        moved = dict(self._context.counts)
+        return RelayReport(planned, moved, live, tuple(self._context.alerts), reached)
 
     def _plan(self) -> tuple[Planned, list[Intent]]:
-        desk = self._desk
-        with desk.writing() as connection:
+        context = self._context
+        with context.writing() as connection:
             head = viewing.head(connection)
             if head is None:
                 return Planned(), []
             # The chain's own time, by which it would refuse: this machine's clock may be wrong.
-            planned = plan(connection, head.time, desk.now, joined=desk.settings.joined)
+            planned = plan(connection, head.time, context.now, joined=context.settings.joined)
             return planned, self._sending.claim(connection)
 
     def _lately(self) -> Conditions:
         """As of a moment ago: good enough to send by, and no time lost over it."""
         known = self._conditions
-        if known and self._desk.since(known.looked_at) <= self._desk.settings.price_age:
+        if known and self._context.since(known.looked_at) <= self._context.settings.price_age:
             return known
         return self._look()
 
     def _look(self) -> Conditions:
-        desk = self._desk
-        found = look(desk.node, desk.network, desk.sender, desk.now)
+        context = self._context
+        found = look(context.node, context.network, context.sender, context.now)
         if self._conditions is None or found.nonce != self._conditions.nonce:
             self._sending.numbering.start(found.nonce)
         self._conditions = found
-        if found.balance < desk.settings.low_balance:
+        if found.balance < context.settings.low_balance:
             has, floor = (
-                coins(wei, desk.network.coin) for wei in (found.balance, desk.settings.low_balance)
+                coins(wei, context.network.coin)
+                for wei in (found.balance, context.settings.low_balance)
             )
-            text = f"{desk.sender} has {has} left for gas, less than {floor}; send it some"
-            desk.alert("low_gas", desk.sender, text)
+            text = f"{context.sender} has {has} left for gas, less than {floor}; send it some"
+            context.alert("low_gas", context.sender, text)
         return found
 
     def _watch(self) -> None:
         """Look after all that is under way; with nothing there, only keep the price fresh."""
-        desk = self._desk
+        context = self._context
         known = self._conditions or self._look()
-        with desk.store.reading() as connection:
+        with context.store.reading() as connection:
             senders = intents.busy_senders(connection)
-            ours = intents.next_nonce(connection, desk.sender) > known.nonce
-        if ours or desk.sender in senders:
-            if self._hold(desk.sender):
-                self._watching.look(desk.sender, self._look())
-        elif desk.since(known.looked_at) > desk.settings.price_age // 2:
+            ours = intents.next_nonce(connection, context.sender) > known.nonce
+        if ours or context.sender in senders:
+            if self._hold(context.sender):
+                self._watching.look(context.sender, self._look())
+        elif context.since(known.looked_at) > context.settings.price_age // 2:
             self._look()
         # Whoever lives holds its own account's lease; these have nobody any more.
-        for sender in sorted(senders - {desk.sender}):
+        for sender in sorted(senders - {context.sender}):
             if self._hold(sender):
-                self._watching.look(sender, look(desk.node, desk.network, sender, desk.now))
+                self._watching.look(
+                    sender, look(context.node, context.network, sender, context.now)
+                )
 
     def _hold(self, sender: Address) -> bool:
-        desk = self._desk
-        with desk.store.transaction() as connection:
-            name, seconds = f"relay:{sender}", desk.settings.lease
-            return hold(connection, name, desk.owner, desk.now, seconds)
+        context = self._context
+        with context.store.transaction() as connection:
+            name, seconds = f"relay:{sender}", context.settings.lease
+            return hold(connection, name, context.owner, context.now, seconds)

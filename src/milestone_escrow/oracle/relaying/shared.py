@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from milestone_escrow.errors import StoreError
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.relaying import intents
-from milestone_escrow.oracle.relaying.intents import Intent, Stage
+from milestone_escrow.oracle.relaying.intents import Intent, IntentStage
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.eip712 import Address
@@ -23,15 +23,19 @@ def revive(connection: Connection, now: int, intent: Intent) -> bool:
     and may work by now. What fails again and again is taken up ever more rarely."""
     if not is_open(intent, now):
         return False
-    why = "its effect is gone again" if intent.stage is Stage.DROPPED else "it is tried once more"
-    return intents.move(connection, now, intent, Stage.PENDING, why)
+    why = (
+        "its effect is gone again"
+        if intent.stage is IntentStage.DROPPED
+        else "it is tried once more"
+    )
+    return intents.move(connection, now, intent, IntentStage.PENDING, why)
 
 
 def is_open(intent: Intent | None, now: int) -> bool:
     """Whether there may be something to begin, or to begin again."""
     if intent is None:
         return True
-    return intent.stage in (Stage.DROPPED, Stage.FAILED) and intent.not_before <= now
+    return intent.stage in (IntentStage.DROPPED, IntentStage.FAILED) and intent.not_before <= now
 
 
 def views_of(connection: Connection, ids: Iterable[bytes]) -> dict[bytes, AgreementView]:

@@ -18,12 +18,17 @@ from milestone_escrow.chain.node.rpc import RpcError
 from milestone_escrow.oracle.relaying import intents
 from milestone_escrow.oracle.relaying.broadcasting import Sending
 from milestone_escrow.oracle.relaying.conditions import Conditions
-from milestone_escrow.oracle.relaying.context import Desk, final_number
-from milestone_escrow.oracle.relaying.intents import UNDER_WAY, Attempt, Intent, Stage
+from milestone_escrow.oracle.relaying.context import RelayContext, final_number
+from milestone_escrow.oracle.relaying.intents import (
+    UNDER_WAY,
+    Intent,
+    IntentStage,
+    SignedTransaction,
+)
 from milestone_escrow.oracle.relaying.judging import Prospect
 from milestone_escrow.oracle.relaying.refusing import judge_on_chain, refusal_now
 from milestone_escrow.oracle.store import tables as t
-from milestone_escrow.oracle.store.failpoints import step
+from milestone_escrow.oracle.store.failpoints import failpoint
 from milestone_escrow.protocol.eip712 import Address
 
 Receipt = Mapping[str, Any]
@@ -34,8 +39,8 @@ SLOTS = 100
 class Watching:
     """Follows one account's transactions. What it remembers, it can do without after a restart."""
 
-    def __init__(self, desk: Desk, sending: Sending) -> None:
-        self._desk = desk
+    def __init__(self, context: RelayContext, sending: Sending) -> None:
+        self._context = context
         self._sending = sending
         # Per intent: how often no receipt was found, and the head when that began.
         self._empty: dict[int, tuple[int, int]] = {}
@@ -49,7 +54,7 @@ class Watching:
         Raises:
             ChainError: the node does not answer; the next look goes on.
         """
-        with self._desk.store.reading() as connection:
+        with self._context.store.reading() as connection:
             under_way = intents.in_stages(connection, UNDER_WAY)
             attempts = intents.attempts_of(connection, [intent.id for intent in under_way])
             final = final_number(connection)
@@ -63,7 +68,7 @@ class Watching:
             own = attempts[intent.id]
             # What a node cannot say about one must not keep the others waiting.
             with contextlib.suppress(RpcError):
-                if intent.stage is Stage.SENT:
+                if intent.stage is IntentStage.SENT:
                     self._sent(intent, own, sender, conditions, final)
                 else:
                     self._mined(intent, own, sender, conditions, final, hashes)
@@ -74,7 +79,7 @@ class Watching:
     def _sent(
         self,
         intent: Intent,
-        attempts: Sequence[Attempt],
+        attempts: Sequence[SignedTransaction],
         sender: Address,
         conditions: Conditions,
         final: int,
@@ -104,40 +109,45 @@ class Watching:
             return
         looks, since = self._empty.get(intent.id, (0, conditions.head))
         self._empty[intent.id] = (looks + 1, since)
-        enough = looks + 1 >= self._desk.settings.empty_looks
+        enough = looks + 1 >= self._context.settings.empty_looks
         if enough and self._is_deep(since, conditions, final):
             del self._empty[intent.id]
             self._settle(intent, "another transaction of its account has used its nonce")
 
     def _spent(self, intent: Intent, block: int) -> None:
         """Its nonce is used up, for certain, without its effect."""
-        reason = refusal_now(self._desk, intent, hex(block - 1))
+        reason = refusal_now(self._context, intent, hex(block - 1))
         self._settle(intent, reason or "its transaction was mined, but failed")
 
     def _settle(self, intent: Intent, reason: str) -> None:
-        judged = judge_on_chain(self._desk, intent)
+        judged = judge_on_chain(self._context, intent)
         # What must wait waits as a pending intent.
         prospect = Prospect.POSSIBLE if judged.prospect is Prospect.LATER else judged.prospect
         self._sending.settle(intent, prospect, judged.reason, reason)
 
-    def _came_through(self, intent: Intent, attempt: Attempt, receipt: Receipt) -> None:
-        desk = self._desk
+    def _came_through(self, intent: Intent, attempt: SignedTransaction, receipt: Receipt) -> None:
+        context = self._context
         block, block_hash = int(receipt["blockNumber"], 16), _bytes(receipt["blockHash"])
         self._empty.pop(intent.id, None)
-        with desk.writing() as connection:
+        with context.writing() as connection:
             moved = intents.move(
-                connection, desk.now, intent, Stage.MINED, transaction=attempt.name, block=block
+                connection,
+                context.now,
+                intent,
+                IntentStage.MINED,
+                transaction=attempt.name,
+                block=block,
             )
             if moved:
                 _place(connection, attempt, block, block_hash)
         if moved:
-            step("relay.mined")
-            desk.count("mined", intent)
+            failpoint("relay.mined")
+            context.count("mined", intent)
 
     def _mined(
         self,
         intent: Intent,
-        attempts: Sequence[Attempt],
+        attempts: Sequence[SignedTransaction],
         sender: Address,
         conditions: Conditions,
         final: int,
@@ -155,25 +165,32 @@ class Watching:
             if hashes.get(mined.block) in (None, mined.block_hash):
                 return
         else:
-            block = self._desk.node.request("eth_getBlockByNumber", [hex(mined.block), False])
+            block = self._context.node.request("eth_getBlockByNumber", [hex(mined.block), False])
             if block and _bytes(block["hash"]) == mined.block_hash:
                 self._final(intent, mined)
                 return
         self._look_again(intent, mined, attempts)
 
-    def _final(self, intent: Intent, mined: Attempt) -> None:
-        desk = self._desk
-        with desk.writing() as connection:
+    def _final(self, intent: Intent, mined: SignedTransaction) -> None:
+        context = self._context
+        with context.writing() as connection:
             moved = intents.move(
-                connection, desk.now, intent, Stage.FINAL, transaction=mined.name, block=mined.block
+                connection,
+                context.now,
+                intent,
+                IntentStage.FINAL,
+                transaction=mined.name,
+                block=mined.block,
             )
         if moved:
-            step("relay.final")
-            desk.count("final", intent)
+            failpoint("relay.final")
+            context.count("final", intent)
 
-    def _look_again(self, intent: Intent, mined: Attempt, attempts: Sequence[Attempt]) -> None:
+    def _look_again(
+        self, intent: Intent, mined: SignedTransaction, attempts: Sequence[SignedTransaction]
+    ) -> None:
         """Its block is no longer there: it may be in another one, or has to go out again."""
-        desk = self._desk
+        context = self._context
         for attempt in reversed(attempts):
             receipt = self._receipt(attempt)
             if receipt is None or attempt.intent_id != intent.id:
@@ -182,29 +199,29 @@ class Watching:
                 continue
             block, block_hash = int(receipt["blockNumber"], 16), _bytes(receipt["blockHash"])
             if (attempt.hash, block, block_hash) != (mined.hash, mined.block, mined.block_hash):
-                with desk.store.transaction() as connection:
+                with context.store.transaction() as connection:
                     _place(connection, mined, None, None)
                     _place(connection, attempt, block, block_hash)
             return
-        with desk.writing() as connection:
+        with context.writing() as connection:
             reason = "the chain has taken its block back"
-            moved = intents.move(connection, desk.now, intent, Stage.SENT, reason)
+            moved = intents.move(connection, context.now, intent, IntentStage.SENT, reason)
             if moved:
                 _place(connection, mined, None, None)
         if moved:
-            step("relay.undone")
-            desk.count("undone", intent)
+            failpoint("relay.undone")
+            context.count("undone", intent)
             self._sending.broadcast(mined, intent)
 
     # From the chain's count on
 
     def _nonces(self, sender: Address, mine: Mapping[int, Intent], conditions: Conditions) -> None:
-        desk = self._desk
-        with desk.store.reading() as connection:
+        context = self._context
+        with context.store.reading() as connection:
             slots = intents.from_nonce(connection, sender, conditions.nonce)
             following = intents.next_nonce(connection, sender)
         span = range(conditions.nonce, min(following, conditions.nonce + SLOTS))
-        if sender == desk.sender:
+        if sender == context.sender:
             # First: what waits above a hole is taken by no node that is strict about it.
             holes = [nonce for nonce in span if nonce not in slots]
             self._fill(holes, max(slots, default=-1), conditions)
@@ -217,40 +234,40 @@ class Watching:
                 return
 
     def _push(
-        self, slot: Sequence[Attempt], mine: Mapping[int, Intent], conditions: Conditions
+        self, slot: Sequence[SignedTransaction], mine: Mapping[int, Intent], conditions: Conditions
     ) -> bool:
         """Keep one nonce's transaction on its way; False where the node takes nothing now."""
-        desk, best = self._desk, slot[-1]
+        context, best = self._context, slot[-1]
         intent = next(
             (mine[a.intent_id] for a in slot if a.intent_id and a.intent_id in mine), None
         )
-        key, now = (best.sender, best.hash), (conditions.head, desk.now)
+        key, now = (best.sender, best.hash), (conditions.head, context.now)
         since, at = self._waiting_since.setdefault(key, now)
-        due = best.sender == desk.sender and self._is_due(best, since, conditions)
+        due = best.sender == context.sender and self._is_due(best, since, conditions)
         if due and self._sending.replace(best, intent):
             return True
-        if desk.since(at) >= desk.settings.abandon_after:
+        if context.since(at) >= context.settings.abandon_after:
             self._stuck(best, intent)
         told = best.broadcast_at
-        if told is None or desk.since(told) >= desk.settings.rebroadcast_after:
+        if told is None or context.since(told) >= context.settings.rebroadcast_after:
             return self._sending.broadcast(best, intent) or told is not None
         return True
 
-    def _is_due(self, best: Attempt, since: int, conditions: Conditions) -> bool:
+    def _is_due(self, best: SignedTransaction, since: int, conditions: Conditions) -> bool:
         """Whether a better paid one has to take its place."""
-        settings = self._desk.settings
+        settings = self._context.settings
         if best.broadcast_at is None and best.max_fee >= conditions.base:
             return False
-        waited = self._desk.since(best.signed_at) >= settings.replace_after
+        waited = self._context.since(best.signed_at) >= settings.replace_after
         if best.nonce > conditions.nonce:
             return waited and best.max_fee < conditions.base
         return waited and conditions.head - since >= settings.replace_blocks
 
-    def _stuck(self, best: Attempt, intent: Intent | None) -> None:
-        desk = self._desk
+    def _stuck(self, best: SignedTransaction, intent: Intent | None) -> None:
+        context = self._context
         text = f"the transaction {best.name} of {best.sender} waits in vain"
-        desk.alert("stuck", best.name, f"{text}; look at its fee and at the node")
-        if best.sender == desk.sender or intent is None or intent.stage is not Stage.SENT:
+        context.alert("stuck", best.name, f"{text}; look at its fee and at the node")
+        if best.sender == context.sender or intent is None or intent.stage is not IntentStage.SENT:
             return
         if best.signed_at < intent.changed_at:
             return  # it was given up before, and sent from another account
@@ -259,11 +276,11 @@ class Watching:
 
     def _fill(self, holes: Sequence[int], highest: int, conditions: Conditions) -> None:
         """A nonce that nothing is stored for: the next intent takes it, unless others wait."""
-        desk = self._desk
+        context = self._context
         self._sending.numbering.holes = frozenset()
         if not holes:
             return
-        pending = desk.node.request("eth_getTransactionCount", [desk.sender, "pending"])
+        pending = context.node.request("eth_getTransactionCount", [context.sender, "pending"])
         # What the node has waiting for them is not ours, but no hole either.
         open_ones = [nonce for nonce in holes if nonce >= int(pending, 16)]
         self._sending.numbering.holes = frozenset(open_ones)
@@ -272,9 +289,11 @@ class Watching:
                 self._sending.fill(conditions)
 
     def _has_pending(self) -> bool:
-        desk = self._desk
-        due = (t.intents.c.state == Stage.PENDING.value) & (t.intents.c.not_before <= desk.now)
-        with desk.store.reading() as connection:
+        context = self._context
+        due = (t.intents.c.state == IntentStage.PENDING.value) & (
+            t.intents.c.not_before <= context.now
+        )
+        with context.store.reading() as connection:
             found = connection.execute(select(t.intents.c.id).where(due).limit(1)).first()
         return found is not None
 
@@ -282,13 +301,13 @@ class Watching:
 
     def _is_deep(self, block: int, conditions: Conditions, final: int) -> bool:
         """Whether a block is as deep as the network's table asks for."""
-        network = self._desk.network
+        network = self._context.network
         if not network.confirmations:
             return final >= block
         return conditions.head - block + 1 >= network.confirmations
 
-    def _receipt(self, attempt: Attempt) -> Receipt | None:
-        answer = self._desk.node.request("eth_getTransactionReceipt", [attempt.name])
+    def _receipt(self, attempt: SignedTransaction) -> Receipt | None:
+        answer = self._context.node.request("eth_getTransactionReceipt", [attempt.name])
         return answer if answer and answer.get("blockNumber") else None
 
 
@@ -299,7 +318,7 @@ def _followed(connection: Connection) -> dict[int, bytes]:
 
 
 def _place(
-    connection: Connection, attempt: Attempt, block: int | None, block_hash: bytes | None
+    connection: Connection, attempt: SignedTransaction, block: int | None, block_hash: bytes | None
 ) -> None:
     where = t.attempts.c.hash == attempt.hash
     connection.execute(update(t.attempts).where(where).values(block=block, block_hash=block_hash))

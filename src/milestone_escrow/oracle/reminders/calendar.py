@@ -18,7 +18,7 @@ REFRESH = datetime.timedelta(hours=6)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CalendarEntry:
     """One date. `name` and the milestone make it the same entry whenever it is asked for again;
     `sequence` grows with every change of it, `changed` is when that was."""
 
@@ -72,7 +72,7 @@ def feed(seen: Situation, now: int) -> bytes:
     return bytes(found.to_ical())
 
 
-def entries(seen: Situation, now: int) -> Iterator[Entry]:
+def entries(seen: Situation, now: int) -> Iterator[CalendarEntry]:
     """Every date of the agreement that is still to come or that nobody has acted on yet."""
     for index, state in enumerate(seen.states):
         if state.status is Status.SETTLED:
@@ -82,7 +82,7 @@ def entries(seen: Situation, now: int) -> Iterator[Entry]:
         due = seen.due_at(index)
         if due and state.status in (Status.UNFUNDED, Status.FUNDED):
             title = seen.document.milestones[index].title if seen.document else ""
-            yield Entry(
+            yield CalendarEntry(
                 "due",
                 index,
                 due,
@@ -93,7 +93,7 @@ def entries(seen: Situation, now: int) -> Iterator[Entry]:
                 changed,
             )
         if state.status is Status.UNFUNDED and milestone.deadline:
-            yield Entry(
+            yield CalendarEntry(
                 "end",
                 index,
                 milestone.deadline,
@@ -104,7 +104,7 @@ def entries(seen: Situation, now: int) -> Iterator[Entry]:
             )
         steps = silence(seen.terms, milestone, state)
         if state.status in DISPUTED and steps:
-            yield Entry(
+            yield CalendarEntry(
                 "ruling",
                 index,
                 steps[0].at,
@@ -117,7 +117,7 @@ def entries(seen: Situation, now: int) -> Iterator[Entry]:
             what = seen.split(index, step.split)
             is_up = not place and step.at <= now
             command = f"escrow finalize {seen.reference} {seen.key(index)}"
-            yield Entry(
+            yield CalendarEntry(
                 f"end{place + 1}" if place else "end",
                 index,
                 step.at,

@@ -27,7 +27,7 @@ from milestone_escrow.oracle.reminders.situations import situation
 from milestone_escrow.oracle.reminders.worth_telling import plan
 from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
-from milestone_escrow.oracle.store.failpoints import step
+from milestone_escrow.oracle.store.failpoints import failpoint
 from milestone_escrow.oracle.store.leases import claim
 from milestone_escrow.oracle.store.store import Store, serialize
 
@@ -45,7 +45,7 @@ class LeaseLostError(EscrowError):
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SendingRound:
     """What one round did."""
 
     sent: int = 0
@@ -63,7 +63,7 @@ def send_due(
     now: int | None = None,
     leads: tuple[int, ...] = DEFAULT_LEADS,
     limit: int = 20,
-) -> Sent:
+) -> SendingRound:
     """Send up to `limit` rows that are due and that nobody else sends.
 
     `clock` is the wall clock, for leases and retries; `now` the contract's time, by default the
@@ -84,11 +84,11 @@ def send_due(
             limit=limit,
             first=r.next_try,
         )
-    step("reminders.claimed")
+    failpoint("reminders.claimed")
     for row in rows:
         sender = _Sender(store, by_name[row.channel], owner, clock, row)
         outcomes[sender.run(clock() if now is None else now, leads)] += 1
-    return Sent(**outcomes)
+    return SendingRound(**outcomes)
 
 
 @dataclass
@@ -111,7 +111,7 @@ class _Sender:
             return "later"
         except DeliveryError as error:
             return self._failed(error)
-        step("reminders.accepted")
+        failpoint("reminders.accepted")
         return self._close("sent", "", again=again)
 
     def _void(self, now: int, leads: tuple[int, ...]) -> str:
@@ -142,7 +142,7 @@ class _Sender:
             )
         if not held.rowcount:
             raise LeaseLostError("another instance has taken this delivery over")
-        step("reminders.marked")
+        failpoint("reminders.marked")
 
     def _failed(self, error: DeliveryError) -> str:
         tries = self.row.tries + 1
@@ -190,7 +190,7 @@ class _Sender:
                     **({"reason": reason[:500]} if reason else {}),
                     **({"again": True} if again else {}),
                 )
-        step("reminders.recorded")
+        failpoint("reminders.recorded")
         return state
 
     def _update(self, **values: object) -> None:

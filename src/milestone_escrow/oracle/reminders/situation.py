@@ -16,7 +16,7 @@ UTC = ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class UnsentAttestation:
     """An attestation that is not on chain yet; `signers` have signed, `complete` = a quorum."""
 
     digest: bytes
@@ -68,7 +68,7 @@ class Situation:
     final_block: int
     events: tuple[Event, ...] = ()
     document: Agreement | None = None
-    waiting: tuple[Waiting, ...] = ()
+    waiting: tuple[UnsentAttestation, ...] = ()
     returned: tuple[Returned, ...] = ()
     offers: tuple[OpenOffer, ...] = ()
 

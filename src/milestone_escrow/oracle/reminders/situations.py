@@ -8,10 +8,15 @@ from sqlalchemy import Connection, or_, select
 
 from milestone_escrow.chain.contract.events import Event
 from milestone_escrow.oracle import proposals, viewing
-from milestone_escrow.oracle.reminders.situation import OpenOffer, Returned, Situation, Waiting
+from milestone_escrow.oracle.reminders.situation import (
+    OpenOffer,
+    Returned,
+    Situation,
+    UnsentAttestation,
+)
 from milestone_escrow.oracle.store import row_shapes
 from milestone_escrow.oracle.store import tables as t
-from milestone_escrow.oracle.store.given_signatures import said
+from milestone_escrow.oracle.store.given_signatures import signatures_of
 from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.eip712 import Address
@@ -40,7 +45,7 @@ def situation(connection: Connection, agreement_id: bytes, final_block: int) -> 
         elif row.state in ("open", "complete"):
             complete = row.state == "complete"
             waiting.append(
-                Waiting(
+                UnsentAttestation(
                     row.digest, row.milestone, row.received_at, row.valid_until, signed, complete
                 )
             )
@@ -76,7 +81,7 @@ def _events(
 
 def _signers(connection: Connection, agreement_id: bytes) -> dict[bytes, tuple[Address, ...]]:
     about = t.attestations.c.agreement_id == agreement_id
-    rows = connection.execute(said(about, t.attestations.c.digest).order_by("signer"))
+    rows = connection.execute(signatures_of(about, t.attestations.c.digest).order_by("signer"))
     found: dict[bytes, tuple[Address, ...]] = {}
     for digest, signer, _ in rows:
         # Who has signed both alone and in a batch is told of once.

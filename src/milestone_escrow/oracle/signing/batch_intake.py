@@ -18,7 +18,7 @@ from milestone_escrow.oracle.relaying.calls import batch_call
 from milestone_escrow.oracle.signing import waiting_batches
 from milestone_escrow.oracle.signing.attestation_json import Post
 from milestone_escrow.oracle.signing.batch_json import BatchPost
-from milestone_escrow.oracle.signing.counting import Stage, cases, dossiers
+from milestone_escrow.oracle.signing.counting import AttestationStage, cases, dossiers
 from milestone_escrow.oracle.signing.examining import (
     INTAKE,
     ContractCheck,
@@ -55,7 +55,7 @@ class BatchOutcome:
     """
 
     digest: bytes
-    stage: Stage | None
+    stage: AttestationStage | None
     added: tuple[Address, ...] = ()
     known: tuple[Address, ...] = ()
     refused: tuple[Refusal, ...] = ()
@@ -65,7 +65,7 @@ class BatchOutcome:
 
     @property
     def is_complete(self) -> bool:
-        return self.stage in (Stage.COMPLETE, Stage.SETTLED)
+        return self.stage in (AttestationStage.COMPLETE, AttestationStage.SETTLED)
 
     @property
     def reason(self) -> str:

@@ -22,7 +22,7 @@ MAX_ITEMS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class BatchItem:
     """An attestation, and what its evidence hash commits to; `words` may be empty."""
 
     attestation: Attestation
@@ -33,7 +33,7 @@ class Item:
 class BatchPost:
     """Attestations in the order in which they are signed, and signatures of all of them."""
 
-    items: tuple[Item, ...]
+    items: tuple[BatchItem, ...]
     signatures: Mapping[Address, bytes]
 
 
@@ -69,7 +69,7 @@ def read_batch(body: object) -> BatchPost:
     return BatchPost(tuple(map(_item, listed)), read_signatures(fields["signatures"]))
 
 
-def _item(value: object) -> Item:
+def _item(value: object) -> BatchItem:
     fields = read_fields(value, "an item", {"attestation"}, {"words"})
     attestation = read_attestation(fields["attestation"])
-    return Item(attestation, read_mapping(fields.get("words", {}), "words"))
+    return BatchItem(attestation, read_mapping(fields.get("words", {}), "words"))

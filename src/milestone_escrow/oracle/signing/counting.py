@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from milestone_escrow.oracle.signing.rules import Case, contradicts
+from milestone_escrow.oracle.signing.rules import MilestoneCase, contradicts
 from milestone_escrow.oracle.store import row_shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.protocol.acts import Attestation, Verdict
@@ -27,7 +27,7 @@ _MANY = 500
 """Ids in one query: more than SQLite's oldest limit on parameters would be refused."""
 
 
-class Stage(str, Enum):
+class AttestationStage(str, Enum):
     """OPEN waits for signatures, COMPLETE to be sent, SETTLED has had its effect (a return for
     rework has it by being known), DEAD never will."""
 
@@ -38,7 +38,7 @@ class Stage(str, Enum):
 
 
 @dataclass
-class Entry:
+class CountedAttestation:
     """One attestation and who has signed it, all verified.
 
     `batches` are those that hold it, `together` who has signed it in one of them.
@@ -46,28 +46,30 @@ class Entry:
 
     digest: bytes
     attestation: Attestation
-    stage: Stage
+    stage: AttestationStage
     reason: str = ""
     signatures: dict[Address, bytes] = field(default_factory=dict)
-    batches: dict[bytes, Stage] = field(default_factory=dict)
+    batches: dict[bytes, AttestationStage] = field(default_factory=dict)
     together: set[Address] = field(default_factory=set)
 
     @property
     def is_live(self) -> bool:
         """Whether it may still have its effect."""
-        return self.stage in (Stage.OPEN, Stage.COMPLETE)
+        return self.stage in (AttestationStage.OPEN, AttestationStage.COMPLETE)
 
     @property
     def complete_batch(self) -> bytes | None:
         """A batch that brings it on chain; None where no complete one holds it."""
-        return next((one for one, stage in self.batches.items() if stage is Stage.COMPLETE), None)
+        return next(
+            (one for one, stage in self.batches.items() if stage is AttestationStage.COMPLETE), None
+        )
 
 
 @dataclass
 class Dossier:
     """All attestations of one milestone, by digest."""
 
-    entries: dict[bytes, Entry] = field(default_factory=dict)
+    entries: dict[bytes, CountedAttestation] = field(default_factory=dict)
 
     def signed_by(self, account: Address) -> Iterator[Attestation]:
         """Everything that a verifier has signed about the milestone, alone or in a batch."""
@@ -77,11 +79,15 @@ class Dossier:
             if account in e.signatures or account in e.together
         )
 
-    def signers(self, entry: Entry, verifiers: Sequence[Address]) -> tuple[Address, ...]:
+    def signers(
+        self, entry: CountedAttestation, verifiers: Sequence[Address]
+    ) -> tuple[Address, ...]:
         """Whose signatures of the attestation alone count, in the contract's order."""
         return tuple(a for a in verifiers if a in entry.signatures and self.stands(entry, a))
 
-    def said_by(self, entry: Entry, verifiers: Sequence[Address]) -> tuple[Address, ...]:
+    def said_by(
+        self, entry: CountedAttestation, verifiers: Sequence[Address]
+    ) -> tuple[Address, ...]:
         """Whose word it is, however they have signed it."""
         return tuple(
             account
@@ -90,29 +96,29 @@ class Dossier:
             and self.stands(entry, account)
         )
 
-    def stands(self, entry: Entry, account: Address) -> bool:
+    def stands(self, entry: CountedAttestation, account: Address) -> bool:
         """Whether a verifier has not taken it back with a later verdict."""
         return not any(
             other.issued_at > entry.attestation.issued_at and contradicts(entry.attestation, other)
             for other in self.signed_by(account)
         )
 
-    def stage(self, case: Case, entry: Entry) -> Stage:
+    def stage(self, case: MilestoneCase, entry: CountedAttestation) -> AttestationStage:
         """OPEN or COMPLETE by the signatures alone; a complete return for rework is SETTLED."""
         if entry.complete_batch is not None:
-            return Stage.COMPLETE
+            return AttestationStage.COMPLETE
         count = len(self.signers(entry, case.verifiers))
         if not case.milestone.quorum or count < case.milestone.quorum:
-            return Stage.OPEN
+            return AttestationStage.OPEN
         returned = entry.attestation.verdict is Verdict.RETURNED
-        return Stage.SETTLED if returned else Stage.COMPLETE
+        return AttestationStage.SETTLED if returned else AttestationStage.COMPLETE
 
 
 def cases(
     connection: Connection,
     keys: Iterable[MilestoneKey],
-    known: Mapping[MilestoneKey, Case] = MappingProxyType({}),
-) -> dict[MilestoneKey, Case]:
+    known: Mapping[MilestoneKey, MilestoneCase] = MappingProxyType({}),
+) -> dict[MilestoneKey, MilestoneCase]:
     """The milestones that are open on chain, as the store knows them; others are left out.
 
     Terms never change, so of those that are `known` only the states are read again.
@@ -129,20 +135,20 @@ def cases(
             read = row_shapes.read_terms(terms)
             for index, milestone in enumerate(row_shapes.read_milestones(milestones)):
                 stages[agreement_id, index] = read, milestone
-    found: dict[MilestoneKey, Case] = {}
+    found: dict[MilestoneKey, MilestoneCase] = {}
     for ids in _chunks({agreement_id for agreement_id, _ in wanted}):
         rows = connection.execute(select(t.milestones).where(t.milestones.c.agreement_id.in_(ids)))
         for row in rows.mappings():
             key = (row["agreement_id"], row["milestone"])
             if key in wanted and key in stages:
-                found[key] = Case(*key, *stages[key], row_shapes.read_state(row))
+                found[key] = MilestoneCase(*key, *stages[key], row_shapes.read_state(row))
     return found
 
 
 def dossiers(connection: Connection, keys: Iterable[MilestoneKey]) -> dict[MilestoneKey, Dossier]:
     """Everything that was taken in about these milestones; an empty one where nothing was."""
     found = {key: Dossier() for key in keys}
-    by_digest: dict[bytes, Entry] = {}
+    by_digest: dict[bytes, CountedAttestation] = {}
     for ids in _chunks({agreement_id for agreement_id, _ in found}):
         about = t.attestations.c.agreement_id.in_(ids)
         for row in connection.execute(select(t.attestations).where(about)).mappings():
@@ -150,7 +156,9 @@ def dossiers(connection: Connection, keys: Iterable[MilestoneKey]) -> dict[Miles
             if dossier is None:
                 continue
             attestation = row_shapes.read_attestation(row)
-            entry = Entry(row["digest"], attestation, Stage(row["state"]), row["reason"])
+            entry = CountedAttestation(
+                row["digest"], attestation, AttestationStage(row["state"]), row["reason"]
+            )
             by_digest[entry.digest] = dossier.entries[entry.digest] = entry
         signed = (
             select(t.signatures.c.digest, t.signatures.c.signer, t.signatures.c.signature)
@@ -166,10 +174,10 @@ def dossiers(connection: Connection, keys: Iterable[MilestoneKey]) -> dict[Miles
             .join(t.attestations, t.attestations.c.digest == t.batch_items.c.attestation)
             .where(about)
         )
-        holders: dict[bytes, list[Entry]] = {}
+        holders: dict[bytes, list[CountedAttestation]] = {}
         for digest, batch, state in connection.execute(batched):
             if digest in by_digest:
-                by_digest[digest].batches[batch] = Stage(state)
+                by_digest[digest].batches[batch] = AttestationStage(state)
                 holders.setdefault(batch, []).append(by_digest[digest])
         for chunk in _chunks(holders):
             together = t.batch_signatures.c
@@ -180,7 +188,7 @@ def dossiers(connection: Connection, keys: Iterable[MilestoneKey]) -> dict[Miles
     return found
 
 
-def move(connection: Connection, entries: Iterable[Entry]) -> None:
+def move(connection: Connection, entries: Iterable[CountedAttestation]) -> None:
     """Write the stages and reasons of entries that have changed."""
     rows = [{"b_digest": e.digest, "b_state": e.stage.value, "b_reason": e.reason} for e in entries]
     if rows:

@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 from milestone_escrow.errors import TypedDataError
 from milestone_escrow.oracle.signing.attestation_json import Post
-from milestone_escrow.oracle.signing.counting import MilestoneKey, Stage
-from milestone_escrow.oracle.signing.rules import Case, Refusal
+from milestone_escrow.oracle.signing.counting import AttestationStage, MilestoneKey
+from milestone_escrow.oracle.signing.rules import MilestoneCase, Refusal
 from milestone_escrow.protocol.acts import Attestation
 from milestone_escrow.protocol.eip712 import Address, Domain
 from milestone_escrow.protocol.signatures import by_key, settled, unwrapped
@@ -22,7 +22,7 @@ INTAKE = "intake"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class IntakeOutcome:
     """What became of an attestation that somebody sent.
 
     Attributes:
@@ -36,7 +36,7 @@ class Outcome:
     """
 
     digest: bytes
-    stage: Stage | None
+    stage: AttestationStage | None
     added: tuple[Address, ...] = ()
     known: tuple[Address, ...] = ()
     refused: tuple[Refusal, ...] = ()
@@ -50,7 +50,7 @@ class Outcome:
 
     @property
     def is_complete(self) -> bool:
-        return self.stage in (Stage.COMPLETE, Stage.SETTLED)
+        return self.stage in (AttestationStage.COMPLETE, AttestationStage.SETTLED)
 
     @property
     def reason(self) -> str:
@@ -78,7 +78,7 @@ class Examined:
 
 def examine(
     domain: Domain,
-    case: Case | None,
+    case: MilestoneCase | None,
     post: Post,
     contract_signs: ContractCheck | None = None,
     *,

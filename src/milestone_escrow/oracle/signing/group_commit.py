@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from milestone_escrow.oracle.signing.attestation_json import Post
-from milestone_escrow.oracle.signing.examining import INTAKE, ContractCheck, Outcome
+from milestone_escrow.oracle.signing.examining import INTAKE, ContractCheck, IntakeOutcome
 from milestone_escrow.oracle.signing.intake import take_many
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.eip712 import Domain
@@ -24,7 +24,7 @@ AT_ONCE = 500
 class _Waiting:
     post: Post
     actor: str
-    outcome: Outcome | None = None
+    outcome: IntakeOutcome | None = None
     error: BaseException | None = None
     is_done: bool = False
 
@@ -49,7 +49,7 @@ class SharedIntake:
         self._turn = threading.Condition()
         self._is_writing = False
 
-    def take(self, post: Post, actor: str = INTAKE) -> Outcome:
+    def take(self, post: Post, actor: str = INTAKE) -> IntakeOutcome:
         """Returns once the outcome is durable; raises what writing it raised.
 
         `actor` is who sent it, for the audit log.
@@ -71,7 +71,7 @@ class SharedIntake:
 
     def _write(self, batch: list[_Waiting]) -> None:
         error: BaseException | None = None
-        outcomes: list[Outcome] = []
+        outcomes: list[IntakeOutcome] = []
         try:
             outcomes = take_many(
                 self._store,

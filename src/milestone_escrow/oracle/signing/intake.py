@@ -16,9 +16,9 @@ from sqlalchemy import Connection
 from milestone_escrow.errors import TypedDataError
 from milestone_escrow.oracle.signing.attestation_json import Post
 from milestone_escrow.oracle.signing.counting import cases
-from milestone_escrow.oracle.signing.examining import INTAKE, ContractCheck, Outcome, examine
+from milestone_escrow.oracle.signing.examining import INTAKE, ContractCheck, IntakeOutcome, examine
 from milestone_escrow.oracle.signing.recording import record
-from milestone_escrow.oracle.signing.rules import Case
+from milestone_escrow.oracle.signing.rules import MilestoneCase
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.acts import Attestation
@@ -39,7 +39,7 @@ def take(
     words: Mapping[str, object] | None = None,
     contract_signs: ContractCheck | None = None,
     actor: str = INTAKE,
-) -> Outcome:
+) -> IntakeOutcome:
     """Check one attestation and take in what may be; `connection` must be a write transaction.
 
     `view` is its agreement, None where the store knows none; `now` is the chain's time.
@@ -49,7 +49,9 @@ def take(
     index = attestation.milestone
     found = None
     if view is not None and view.id == attestation.agreement_id and 0 <= index < len(view.views):
-        found = Case(view.id, index, view.terms, view.milestones[index], view.views[index].state)
+        found = MilestoneCase(
+            view.id, index, view.terms, view.milestones[index], view.views[index].state
+        )
     post = Post(attestation, _by_account(domain, attestation, signatures), words or {})
     examined = examine(domain, found, post, contract_signs)
     return record(connection, [examined], now, actor=actor)[0]
@@ -63,7 +65,7 @@ def take_many(
     *,
     contract_signs: ContractCheck | None = None,
     actors: Sequence[str] = (),
-) -> list[Outcome]:
+) -> list[IntakeOutcome]:
     """Take in many posts with one commit; one outcome for each, in their order.
 
     `actors` are who sent each, for the audit log. Once it returns, what was taken is durable.
@@ -76,7 +78,7 @@ def take_many(
         case = known.get((post.attestation.agreement_id, post.attestation.milestone))
         examined.append(examine(domain, case, post, contract_signs, actor=actor))
     if not any(one.signatures for one in examined):
-        return [Outcome(one.digest, None, refused=one.refused) for one in examined]
+        return [IntakeOutcome(one.digest, None, refused=one.refused) for one in examined]
     with store.transaction() as connection:
         return record(connection, examined, now, known=known)
 

@@ -29,7 +29,7 @@ from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.signing.rules import AHEAD, Refusal, contradicts
 from milestone_escrow.oracle.store import audit_log, row_shapes
 from milestone_escrow.oracle.store import tables as t
-from milestone_escrow.oracle.store.given_signatures import said
+from milestone_escrow.oracle.store.given_signatures import signatures_of
 from milestone_escrow.oracle.store.store import insert_new, serialize
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.eip712 import Address
@@ -50,7 +50,7 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class DecisionHistory:
     """What a key has decided about one milestone since `begins`.
 
     `passed` is the time of the last verdict on it that is final on chain; 0 where there is none.
@@ -71,7 +71,7 @@ class History:
         )
 
 
-def forbidden(history: History, attestation: Attestation, now: int) -> Refusal | None:
+def forbidden(history: DecisionHistory, attestation: Attestation, now: int) -> Refusal | None:
     """Why a key with this history may not sign; None where it may. See the rule above."""
     if any(one.attestation == attestation for one in history.decided):
         return None
@@ -148,7 +148,7 @@ def is_known(connection: Connection, signer: Address) -> bool:
 
 def history(
     connection: Connection, signer: Address, agreement_id: bytes, milestone: int
-) -> History:
+) -> DecisionHistory:
     """What a key has decided about one milestone.
 
     Raises:
@@ -171,7 +171,7 @@ def history(
         .order_by(t.decisions.c.issued_at)
     ).all()
     passed = _passed(connection, agreement_id, milestone)
-    return History(tuple(map(read_decided, rows)), begins, passed)
+    return DecisionHistory(tuple(map(read_decided, rows)), begins, passed)
 
 
 def decide(
@@ -262,7 +262,7 @@ def _passed(connection: Connection, agreement_id: bytes, milestone: int) -> int:
 def _seen(connection: Connection, signer: Address) -> tuple[Decided, ...]:
     """What verifiers have sent here in the key's name; verified when it was taken in."""
     rows = connection.execute(
-        said(true(), t.attestations, signer=signer).order_by("issued_at", "said_at")
+        signatures_of(true(), t.attestations, signer=signer).order_by("issued_at", "said_at")
     ).mappings()
     return tuple(
         Decided(row["digest"], row_shapes.read_attestation(row), row["said_at"]) for row in rows

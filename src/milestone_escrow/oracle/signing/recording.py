@@ -15,17 +15,22 @@ from milestone_escrow.errors import EscrowError
 from milestone_escrow.oracle.evidence.manifests import Listed, manifest_files, manifest_hash
 from milestone_escrow.oracle.signing.attestation_json import Post
 from milestone_escrow.oracle.signing.counting import (
+    AttestationStage,
+    CountedAttestation,
     Dossier,
-    Entry,
     MilestoneKey,
-    Stage,
     cases,
     dossiers,
     move,
     words_behind,
 )
-from milestone_escrow.oracle.signing.examining import Examined, Outcome, unknown
-from milestone_escrow.oracle.signing.rules import Case, Refusal, conflict, refused_by_contract
+from milestone_escrow.oracle.signing.examining import Examined, IntakeOutcome, unknown
+from milestone_escrow.oracle.signing.rules import (
+    MilestoneCase,
+    Refusal,
+    conflict,
+    refused_by_contract,
+)
 from milestone_escrow.oracle.signing.waiting_batches import restage
 from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
@@ -40,8 +45,8 @@ def record(
     now: int,
     *,
     actor: str = "",
-    known: Mapping[MilestoneKey, Case] = MappingProxyType({}),
-) -> list[Outcome]:
+    known: Mapping[MilestoneKey, MilestoneCase] = MappingProxyType({}),
+) -> list[IntakeOutcome]:
     """Take in what may be, in the caller's write transaction; one outcome for each, in order.
 
     `actor` is who sent them all, where each does not say. `known` are milestones that were read
@@ -63,7 +68,7 @@ class Writer:
 
     def __init__(
         self,
-        cases: Mapping[MilestoneKey, Case],
+        cases: Mapping[MilestoneKey, MilestoneCase],
         dossiers: Mapping[MilestoneKey, Dossier],
         now: int,
         actor: str,
@@ -75,7 +80,7 @@ class Writer:
         self._new: list[dict[str, object]] = []
         self._signatures: list[dict[str, object]] = []
         self._words: list[dict[str, object]] = []
-        self._moved: dict[bytes, Entry] = {}
+        self._moved: dict[bytes, CountedAttestation] = {}
         self._acts: list[audit_log.Act] = []
 
     @classmethod
@@ -85,7 +90,7 @@ class Writer:
         examined: Sequence[Examined],
         now: int,
         actor: str,
-        known: Mapping[MilestoneKey, Case] = MappingProxyType({}),
+        known: Mapping[MilestoneKey, MilestoneCase] = MappingProxyType({}),
     ) -> Writer:
         """With all that is there about the milestones of these posts; see `record`."""
         # Quorums and conflicts are decided by what is there, so one transaction at a time looks.
@@ -97,11 +102,11 @@ class Writer:
         writer.words_known = set(words_behind(connection, hashes))
         return writer
 
-    def take(self, one: Examined) -> Outcome:
+    def take(self, one: Examined) -> IntakeOutcome:
         case = self.cases.get(one.key)
         if case is None or not one.signatures:
             why = one.refused or (unknown(one.post.attestation),)
-            return Outcome(one.digest, None, refused=why)
+            return IntakeOutcome(one.digest, None, refused=why)
         self._actor = self._everybody or one.actor
         dossier = self.dossiers[one.key]
         entry = dossier.entries.get(one.digest)
@@ -114,7 +119,7 @@ class Writer:
             entry = entry or self.begin(dossier, one)
             self._sign(dossier, case, entry, {a: one.signatures[a] for a in allowed}, evidence)
         signers = dossier.signers(entry, case.verifiers) if entry else ()
-        return Outcome(
+        return IntakeOutcome(
             one.digest,
             entry.stage if entry else None,
             tuple(allowed),
@@ -149,7 +154,7 @@ class Writer:
 
     def _allowed(
         self,
-        case: Case,
+        case: MilestoneCase,
         dossier: Dossier,
         post: Post,
         accounts: Sequence[Address],
@@ -172,13 +177,13 @@ class Writer:
                 self.log_refusal(attestation, account, why)
         return allowed
 
-    def begin(self, dossier: Dossier, one: Examined) -> Entry:
+    def begin(self, dossier: Dossier, one: Examined) -> CountedAttestation:
         """A row for an attestation that nobody has sent before."""
         attestation = one.post.attestation
         reason = ""
         if attestation.verdict is Verdict.RETURNED:
             reason = str(one.post.words.get("reason", ""))
-        entry = Entry(one.digest, attestation, Stage.OPEN, reason)
+        entry = CountedAttestation(one.digest, attestation, AttestationStage.OPEN, reason)
         dossier.entries[one.digest] = entry
         self._new.append(
             {
@@ -191,7 +196,7 @@ class Writer:
                 "issued_at": attestation.issued_at,
                 "valid_until": attestation.valid_until,
                 "received_at": self._now,
-                "state": Stage.OPEN.value,
+                "state": AttestationStage.OPEN.value,
                 "reason": reason,
             }
         )
@@ -200,8 +205,8 @@ class Writer:
     def _sign(
         self,
         dossier: Dossier,
-        case: Case,
-        entry: Entry,
+        case: MilestoneCase,
+        entry: CountedAttestation,
         signatures: Mapping[Address, bytes],
         evidence: str,
     ) -> None:
@@ -220,8 +225,8 @@ class Writer:
     def said(
         self,
         dossier: Dossier,
-        case: Case,
-        entry: Entry,
+        case: MilestoneCase,
+        entry: CountedAttestation,
         accounts: Set[Address],
         evidence: str,
         **how: str,
@@ -253,7 +258,7 @@ class Writer:
                 )
 
     def evidence(self, post: Post, *, remember: bool) -> str:
-        """What its evidence hash is here; see `Outcome`."""
+        """What its evidence hash is here; see `IntakeOutcome`."""
         wanted = post.attestation.evidence_hash
         if wanted == ZERO_HASH:
             return "none"

@@ -22,7 +22,7 @@ AHEAD = 600
 
 
 @dataclass(frozen=True)
-class Case:
+class MilestoneCase:
     """One milestone that can be attested: what was agreed, and where it stands."""
 
     agreement_id: bytes
@@ -71,7 +71,7 @@ def is_conflict(new: Attestation, signed: Attestation) -> bool:
     return new.issued_at < signed.issued_at and contradicts(new, signed)
 
 
-def refused_by_contract(case: Case, attestation: Attestation, now: int) -> Refusal | None:
+def refused_by_contract(case: MilestoneCase, attestation: Attestation, now: int) -> Refusal | None:
     """Why the contract would refuse this verdict now; None where it would take it.
 
     What is issued a little in the future is judged at the time from which it can be used, and a

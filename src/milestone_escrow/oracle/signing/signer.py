@@ -17,17 +17,17 @@ from milestone_escrow.errors import EscrowError
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.signing import protection, waiting_batches
 from milestone_escrow.oracle.signing.batch_intake import BatchOutcome, take_batch
-from milestone_escrow.oracle.signing.batch_json import BatchPost, Item
-from milestone_escrow.oracle.signing.counting import Stage
-from milestone_escrow.oracle.signing.examining import Outcome
+from milestone_escrow.oracle.signing.batch_json import BatchItem, BatchPost
+from milestone_escrow.oracle.signing.counting import AttestationStage
+from milestone_escrow.oracle.signing.examining import IntakeOutcome
 from milestone_escrow.oracle.signing.intake import take
 from milestone_escrow.oracle.signing.protection import ACTOR
-from milestone_escrow.oracle.signing.rules import Case, Refusal, refused_by_contract
+from milestone_escrow.oracle.signing.rules import MilestoneCase, Refusal, refused_by_contract
 from milestone_escrow.oracle.signing.waiting import attestations
 from milestone_escrow.oracle.signing.waiting_batches import Kept
 from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
-from milestone_escrow.oracle.store.failpoints import step
+from milestone_escrow.oracle.store.failpoints import failpoint
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.acts import Attestation, Verdict, batch_typed_data
@@ -92,7 +92,7 @@ class GuardedSigner:
         now: int,
         *,
         verdict: Verdict = Verdict.ACCEPTED,
-    ) -> Outcome | None:
+    ) -> IntakeOutcome | None:
         """Sign this verdict where that brings its quorum nearer; None where nothing is to do.
 
         What others have proposed with the same words is joined, what this key has decided already
@@ -113,7 +113,7 @@ class GuardedSigner:
             chosen = self._choose(connection, wanted, now)
         return self.sign(chosen, now) if chosen else None
 
-    def sign(self, attestation: Attestation, now: int) -> Outcome:
+    def sign(self, attestation: Attestation, now: int) -> IntakeOutcome:
         """Decide on this very attestation, sign it and keep the signature.
 
         Raises:
@@ -127,10 +127,10 @@ class GuardedSigner:
                 self._log_refusal(connection, attestation, refusal, now)
         if refusal is not None:
             raise NotSignedError(refusal)
-        step("sign.decided")
+        failpoint("sign.decided")
         return self._finish(attestation, now)
 
-    def resume(self, now: int) -> tuple[Outcome, ...]:
+    def resume(self, now: int) -> tuple[IntakeOutcome, ...]:
         """Sign what was decided before a crash and is still of use; see the module."""
         with self._store.reading() as connection:
             if not protection.is_known(connection, self.address):
@@ -159,11 +159,11 @@ class GuardedSigner:
 
     def _join(self, batch: Kept, now: int) -> BatchOutcome:
         self._verify()
-        items = tuple(Item(one, {}) for one in batch.items.values())
+        items = tuple(BatchItem(one, {}) for one in batch.items.values())
         data = batch_typed_data(self._domain, [item.attestation for item in items])
         post = BatchPost(items, {self.address: self._signature(data)})
         outcome = take_batch(self._store, self._domain, post, now, actor=ACTOR)
-        step("sign.stored")
+        failpoint("sign.stored")
         if outcome.stage is None:
             logger.warning("a batch was signed in vain: %s", outcome.reason)
         return outcome
@@ -224,10 +224,10 @@ class GuardedSigner:
                 f"the signer of {self.address} answered a signature that is not its own",
                 hint="check which key it uses",
             )
-        step("sign.signed")
+        failpoint("sign.signed")
         return signature
 
-    def _finish(self, attestation: Attestation, now: int) -> Outcome:
+    def _finish(self, attestation: Attestation, now: int) -> IntakeOutcome:
         signature = self._signature(attestation.typed_data(self._domain))
         with self._store.transaction() as connection:
             view = viewing.agreement(connection, attestation.agreement_id)
@@ -240,7 +240,7 @@ class GuardedSigner:
                 now,
                 actor=ACTOR,
             )
-        step("sign.stored")
+        failpoint("sign.stored")
         if not outcome.is_taken:
             logger.warning("what was signed is of no use any more: %s", outcome.reason)
         return outcome
@@ -249,10 +249,10 @@ class GuardedSigner:
         known = protection.history(connection, self.address, wanted.agreement_id, wanted.milestone)
         found = attestations(connection, wanted.agreement_id, wanted.milestone)
         alike = [one for one in found if _says_the_same(one.attestation, wanted)]
-        if any(one.stage is Stage.COMPLETE for one in alike):
+        if any(one.stage is AttestationStage.COMPLETE for one in alike):
             return None
         for one in alike:
-            if one.stage is not Stage.OPEN or self.address in one.signatures:
+            if one.stage is not AttestationStage.OPEN or self.address in one.signatures:
                 continue
             may = protection.forbidden(known, one.attestation, now) is None
             if may and self._agrees(connection, one.attestation, wanted, now):
@@ -307,8 +307,10 @@ def _says_the_same(one: Attestation, other: Attestation) -> bool:
     return (one.verdict, one.amount) == (other.verdict, other.amount)
 
 
-def _case(view: AgreementView | None, attestation: Attestation) -> Case | None:
+def _case(view: AgreementView | None, attestation: Attestation) -> MilestoneCase | None:
     index = attestation.milestone
     if view is None or view.id != attestation.agreement_id or not 0 <= index < len(view.views):
         return None
-    return Case(view.id, index, view.terms, view.milestones[index], view.views[index].state)
+    return MilestoneCase(
+        view.id, index, view.terms, view.milestones[index], view.views[index].state
+    )

@@ -11,14 +11,14 @@ from milestone_escrow.errors import EscrowError
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.relaying.calls import attest_call
 from milestone_escrow.oracle.signing.counting import (
+    AttestationStage,
+    CountedAttestation,
     Dossier,
-    Entry,
-    Stage,
     cases,
     dossiers,
     words_behind,
 )
-from milestone_escrow.oracle.signing.rules import Case
+from milestone_escrow.oracle.signing.rules import MilestoneCase
 from milestone_escrow.oracle.signing.waiting_batches import restage
 from milestone_escrow.oracle.store import audit_log
 from milestone_escrow.oracle.store import tables as t
@@ -32,7 +32,7 @@ EXPIRED = "it has expired"
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingAttestation:
     """One attestation, whose signatures count, and who may still sign; all in contract order.
 
     `said_by` are those who have signed it, alone or in one of its `batches`. `words` are what its
@@ -42,7 +42,7 @@ class Waiting:
 
     digest: bytes
     attestation: Attestation
-    stage: Stage
+    stage: AttestationStage
     signatures: Mapping[Address, bytes]
     missing: tuple[Address, ...]
     quorum: int
@@ -64,15 +64,15 @@ class Waiting:
 
 def open_attestations(
     connection: Connection, agreement_id: bytes, milestone: int
-) -> tuple[Waiting, ...]:
+) -> tuple[WaitingAttestation, ...]:
     """What other verifiers have proposed and could sign, too: the same struct, the newest first."""
     found = attestations(connection, agreement_id, milestone)
-    return tuple(one for one in found if one.stage is Stage.OPEN)
+    return tuple(one for one in found if one.stage is AttestationStage.OPEN)
 
 
 def attestations(
     connection: Connection, agreement_id: bytes, milestone: int
-) -> tuple[Waiting, ...]:
+) -> tuple[WaitingAttestation, ...]:
     """Everything that was taken in about a milestone, the newest first."""
     key = (agreement_id, milestone)
     case = cases(connection, [key]).get(key)
@@ -82,7 +82,7 @@ def attestations(
     return _waiting(connection, case, dossier)
 
 
-def attestation(connection: Connection, digest: bytes) -> Waiting | None:
+def attestation(connection: Connection, digest: bytes) -> WaitingAttestation | None:
     """One attestation by its digest."""
     query = select(t.attestations.c.agreement_id, t.attestations.c.milestone)
     row = connection.execute(query.where(t.attestations.c.digest == digest)).first()
@@ -125,14 +125,14 @@ def expire(connection: Connection, now: int) -> tuple[bytes, ...]:
         return ()
     serialize(connection, "attestations")
     over = and_(
-        t.attestations.c.state.in_((Stage.OPEN.value, Stage.COMPLETE.value)),
+        t.attestations.c.state.in_((AttestationStage.OPEN.value, AttestationStage.COMPLETE.value)),
         t.attestations.c.valid_until < head.time,
     )
     columns = (t.attestations.c.digest, t.attestations.c.agreement_id, t.attestations.c.milestone)
     rows = connection.execute(select(*columns).where(over)).all()
     if not rows:
         return ()
-    dead = {"state": Stage.DEAD.value, "reason": EXPIRED}
+    dead = {"state": AttestationStage.DEAD.value, "reason": EXPIRED}
     connection.execute(update(t.attestations).where(over).values(dead))
     acts = [
         audit_log.Act(
@@ -148,21 +148,23 @@ def expire(connection: Connection, now: int) -> tuple[bytes, ...]:
     return tuple(row.digest for row in rows)
 
 
-def _waiting(connection: Connection, case: Case, dossier: Dossier) -> tuple[Waiting, ...]:
+def _waiting(
+    connection: Connection, case: MilestoneCase, dossier: Dossier
+) -> tuple[WaitingAttestation, ...]:
     newest = sorted(dossier.entries.values(), key=lambda e: (-e.attestation.issued_at, e.digest))
     words = words_behind(connection, [e.attestation.evidence_hash for e in newest])
     return tuple(_each(case, dossier, newest, words))
 
 
 def _each(
-    case: Case,
+    case: MilestoneCase,
     dossier: Dossier,
-    entries: Iterable[Entry],
+    entries: Iterable[CountedAttestation],
     words: Mapping[bytes, Mapping[str, object]],
-) -> Iterator[Waiting]:
+) -> Iterator[WaitingAttestation]:
     for entry in entries:
         signers = dossier.signers(entry, case.verifiers)
-        yield Waiting(
+        yield WaitingAttestation(
             entry.digest,
             entry.attestation,
             entry.stage,

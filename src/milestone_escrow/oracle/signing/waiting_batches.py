@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, exists, select, update
 
 from milestone_escrow.oracle.signing.counting import (
+    AttestationStage,
+    CountedAttestation,
     Dossier,
-    Entry,
     MilestoneKey,
-    Stage,
     cases,
     dossiers,
     move,
 )
-from milestone_escrow.oracle.signing.rules import Case
+from milestone_escrow.oracle.signing.rules import MilestoneCase
 from milestone_escrow.oracle.store import audit_log, row_shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.protocol.acts import Attestation
@@ -32,7 +32,7 @@ class Kept:
     """A batch as the store has it: items by their own digests, in the order that was signed."""
 
     digest: bytes
-    stage: Stage
+    stage: AttestationStage
     received_at: int
     valid_until: int
     items: Mapping[bytes, Attestation]
@@ -51,7 +51,7 @@ class Counted:
     signers: tuple[Address, ...]
     allowed: tuple[Address, ...]
     quorum: int
-    stage: Stage
+    stage: AttestationStage
 
     @property
     def waiting_for(self) -> tuple[Address, ...]:
@@ -78,7 +78,7 @@ def load(connection: Connection, digests: Iterable[bytes]) -> dict[bytes, Kept]:
         )
         found[digest] = Kept(
             digest,
-            Stage(row.state),
+            AttestationStage(row.state),
             row.received_at,
             row.valid_until,
             {item["digest"]: row_shapes.read_attestation(item) for item in items},
@@ -99,20 +99,22 @@ def decided_by(connection: Connection, signer: Address) -> tuple[Kept, ...]:
     open_one = exists().where(t.batch_items.c.batch == t.batches.c.digest, ~decided)
     found = connection.execute(
         select(t.batches.c.digest)
-        .where(t.batches.c.state == Stage.OPEN.value, ~signed, ~open_one)
+        .where(t.batches.c.state == AttestationStage.OPEN.value, ~signed, ~open_one)
         .order_by(t.batches.c.received_at, t.batches.c.digest)
     ).scalars()
     return tuple(load(connection, found.all()).values())
 
 
 def count(
-    kept: Kept, cases: Mapping[MilestoneKey, Case], dossiers: Mapping[MilestoneKey, Dossier]
+    kept: Kept,
+    cases: Mapping[MilestoneKey, MilestoneCase],
+    dossiers: Mapping[MilestoneKey, Dossier],
 ) -> Counted:
     """How far a batch is, by all that is known about the milestones of its items."""
     known = [cases[key] for key in kept.keys if key in cases]
     if len(known) < len(kept.items):
         # An agreement is not open any more; the contract would refuse the whole batch.
-        return Counted((), (), 0, Stage.OPEN)
+        return Counted((), (), 0, AttestationStage.OPEN)
     allowed = tuple(a for a in known[0].verifiers if all(a in one.verifiers for one in known))
     quorum = max(case.milestone.quorum for case in known)
     entries = [(dossiers[key], dossiers[key].entries[digest]) for digest, key in _places(kept)]
@@ -124,9 +126,13 @@ def count(
         and all(dossier.stands(entry, account) for dossier, entry in live)
     )
     if not live:
-        settled = any(entry.stage is Stage.SETTLED for _, entry in entries)
-        return Counted(signers, allowed, quorum, Stage.SETTLED if settled else Stage.DEAD)
-    stage = Stage.COMPLETE if quorum and len(signers) >= quorum else Stage.OPEN
+        settled = any(entry.stage is AttestationStage.SETTLED for _, entry in entries)
+        return Counted(
+            signers, allowed, quorum, AttestationStage.SETTLED if settled else AttestationStage.DEAD
+        )
+    stage = (
+        AttestationStage.COMPLETE if quorum and len(signers) >= quorum else AttestationStage.OPEN
+    )
     return Counted(signers, allowed, quorum, stage)
 
 
@@ -147,7 +153,7 @@ def restage(
             where = t.batches.c.digest == one.digest
             connection.execute(update(t.batches).where(where).values(state=stage.value))
             changed += 1
-    moved: dict[bytes, Entry] = {}
+    moved: dict[bytes, CountedAttestation] = {}
     for key, entry in _items(kept.values(), all_):
         if not entry.is_live or key not in known:
             continue
@@ -171,7 +177,7 @@ def _places(kept: Kept) -> Iterator[tuple[bytes, MilestoneKey]]:
 
 def _items(
     kept: Iterable[Kept], dossiers: Mapping[MilestoneKey, Dossier]
-) -> Iterator[tuple[MilestoneKey, Entry]]:
+) -> Iterator[tuple[MilestoneKey, CountedAttestation]]:
     """Each item once, however many batches hold it."""
     places = {digest: key for one in kept for digest, key in _places(one)}
     return ((key, dossiers[key].entries[digest]) for digest, key in places.items())

@@ -23,7 +23,7 @@ GENESIS = bytes(32)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AuditEntry:
     """One entry; `at` is Unix seconds by the clock of the machine that wrote it."""
 
     seq: int
@@ -84,31 +84,31 @@ def record_all(connection: Connection, now: int, acts: Iterable[Act]) -> bytes:
     return previous
 
 
-def entries(connection: Connection, *, since: int = 0, subject: str = "") -> Iterator[Entry]:
+def entries(connection: Connection, *, since: int = 0, subject: str = "") -> Iterator[AuditEntry]:
     """Entries after number `since`, in order; of one `subject` where it is given."""
     query = select(t.audit).where(t.audit.c.seq > since).order_by(t.audit.c.seq)
     if subject:
         query = query.where(t.audit.c.subject == subject)
     for row in connection.execute(query):
-        yield Entry(**row._mapping)
+        yield AuditEntry(**row._mapping)
 
 
-def latest(connection: Connection, count: int, *, subject: str = "") -> list[Entry]:
+def latest(connection: Connection, count: int, *, subject: str = "") -> list[AuditEntry]:
     """The last `count` entries in order; those of one `subject`, or of its milestones."""
     query = select(t.audit).order_by(desc(t.audit.c.seq)).limit(count)
     if subject:
         of_it = t.audit.c.subject.startswith(f"{subject}/", autoescape=True)
         query = query.where(or_(t.audit.c.subject == subject, of_it))
-    return [Entry(**row._mapping) for row in reversed(connection.execute(query).all())]
+    return [AuditEntry(**row._mapping) for row in reversed(connection.execute(query).all())]
 
 
-def verify(connection: Connection) -> Entry | None:
+def verify(connection: Connection) -> AuditEntry | None:
     """Follow the whole chain; returns its last entry, None where there is none.
 
     Raises:
         StoreError: an entry is missing or was changed; names the first such.
     """
-    last: Entry | None = None
+    last: AuditEntry | None = None
     for entry in entries(connection):
         seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
         if entry.seq != seq:

@@ -12,7 +12,7 @@ from milestone_escrow.protocol.eip712 import Address
 _ALONE, _TOGETHER = t.signatures.c, t.batch_signatures.c
 
 
-def said(
+def signatures_of(
     where: ColumnElement[bool], *columns: Any, signer: Address | None = None
 ) -> CompoundSelect[Any]:
     """The columns of attestations, with `signer` and `said_at` of each signature; of one

@@ -46,7 +46,7 @@ compare their hashes with any node or explorer.
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class ProvenTransaction:
     """One transaction of the bundle with its receipt, and the proofs of both."""
 
     hash: bytes
@@ -86,7 +86,7 @@ class Contents:
     contract_signers: tuple[Address, ...]
     head: Header
     headers: Mapping[int, bytes]
-    transactions: tuple[Sent, ...]
+    transactions: tuple[ProvenTransaction, ...]
     evidence: Mapping[bytes, Mapping[str, object]]
     files: Mapping[str, bytes]
     attestations: Mapping[str, bytes]
@@ -254,8 +254,8 @@ def _block_name(number: int) -> str:
     return f"blocks/{number:012d}.json"
 
 
-def _sent(fields: Mapping[str, object]) -> Sent:
-    return Sent(
+def _sent(fields: Mapping[str, object]) -> ProvenTransaction:
+    return ProvenTransaction(
         hash=bytes_of(fields["hash"]),
         block=int(str(fields["block"])),
         index=int(str(fields["index"])),

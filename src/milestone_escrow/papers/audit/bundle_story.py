@@ -13,7 +13,7 @@ from milestone_escrow.chain.proofs.receipts import Log, decode_receipt
 from milestone_escrow.chain.proofs.transactions import calldata_of
 from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.canonical import canonical_json
-from milestone_escrow.papers.audit.bundle import Sent, hexed
+from milestone_escrow.papers.audit.bundle import ProvenTransaction, hexed
 from milestone_escrow.protocol.acts import Attestation, Verdict, batch_typed_data
 from milestone_escrow.protocol.eip712 import Address, Domain
 from milestone_escrow.protocol.signatures import by_key
@@ -44,7 +44,7 @@ class Verdicts:
     signatures: tuple[Signature, ...]
 
 
-def events_of(sent: Sent, header: Header, contract: Address) -> Iterator[Event]:
+def events_of(sent: ProvenTransaction, header: Header, contract: Address) -> Iterator[Event]:
     """The contract's events in a transaction, in order."""
     for place, log in enumerate(decode_receipt(sent.receipt).logs):
         if log.address != bytes.fromhex(contract[2:]):
@@ -55,7 +55,7 @@ def events_of(sent: Sent, header: Header, contract: Address) -> Iterator[Event]:
 
 
 def verdicts_of(
-    sent: Sent, events: Sequence[Event], bounds: Mapping[bytes, BoundAgreement]
+    sent: ProvenTransaction, events: Sequence[Event], bounds: Mapping[bytes, BoundAgreement]
 ) -> Iterator[Verdicts]:
     """The verdicts of a transaction, with whatever signed them."""
     signed = list(_signed(sent.raw))
@@ -173,7 +173,7 @@ def _attestation(values: Mapping[str, Any]) -> Attestation | None:
     )
 
 
-def _as_json(sent: Sent, log: Log, place: int) -> dict[str, object]:
+def _as_json(sent: ProvenTransaction, log: Log, place: int) -> dict[str, object]:
     """As JSON-RPC would say it, for the reader of events."""
     return {
         "address": hexed(log.address),

@@ -30,12 +30,12 @@ from milestone_escrow.papers.audit.bundle import (
     MANIFEST,
     MAX_JSON,
     Contents,
-    Sent,
+    ProvenTransaction,
     hexed,
     read,
 )
 from milestone_escrow.papers.audit.bundle_story import Verdicts, events_of, verdicts_of
-from milestone_escrow.papers.audit.collecting import attestations, listed_files
+from milestone_escrow.papers.audit.fetching import attestations, listed_files
 from milestone_escrow.papers.audit.walk import Walk
 from milestone_escrow.protocol.hashing import keccak
 from milestone_escrow.protocol.signatures import by_key
@@ -54,7 +54,7 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Told:
+class ToldBundle:
     """A bundle and what its transactions say."""
 
     contents: Contents
@@ -68,14 +68,14 @@ class Told:
         return self.contents.agreement.domain.verifying_contract
 
     @cached_property
-    def by_transaction(self) -> tuple[tuple[Sent, tuple[Event, ...]], ...]:
+    def by_transaction(self) -> tuple[tuple[ProvenTransaction, tuple[Event, ...]], ...]:
         """In the order of the chain, whatever order the files have."""
         ordered = sorted(self.contents.transactions, key=lambda sent: (sent.block, sent.index))
         return tuple(
             (sent, tuple(events_of(sent, self.header(sent), self.contract))) for sent in ordered
         )
 
-    def header(self, sent: Sent) -> Header:
+    def header(self, sent: ProvenTransaction) -> Header:
         return decode_header(self.contents.headers[sent.block])
 
     def events(self, agreement_id: bytes) -> tuple[Event, ...]:
@@ -118,7 +118,7 @@ def verify(data: bytes, *, file: str = "bundle") -> tuple[Contents | None, tuple
     readable = claimed("Every part follows from the rest", legible)
     if not found:
         return None, (whole, readable)
-    told = Told(found[0])
+    told = ToldBundle(found[0])
     checks = (
         ("The agreement is the one with this id", _agreement),
         ("Both sides agreed", _consent),
@@ -164,7 +164,7 @@ def _whole(data: bytes, file: str) -> str:
     return f"{len(files)} files, each with the SHA-256 that the manifest lists"
 
 
-def _agreement(told: Told) -> str:
+def _agreement(told: ToldBundle) -> str:
     for signed in told.contents.agreements:
         digest = sha256(signed.agreement.canonical_json()).digest()
         if digest != signed.terms.document_hash or signed.bound.typed_data().digest() != signed.id:
@@ -178,7 +178,7 @@ def _agreement(told: Told) -> str:
     return f"document SHA-256 {digest.hex()}, terms and EIP-712 digest follow{count}"
 
 
-def _consent(told: Told) -> Claim | str:
+def _consent(told: ToldBundle) -> Claim | str:
     title, asked = "Both sides agreed", []
     for signed in told.contents.agreements:
         opened = [e for e in told.events(signed.id) if isinstance(e, AgreementOpened)]
@@ -200,7 +200,7 @@ def _consent(told: Told) -> Claim | str:
     )  # fmt: skip
 
 
-def _blocks(told: Told) -> str:
+def _blocks(told: ToldBundle) -> str:
     headers = told.contents.headers
     for number, encoded in headers.items():
         if decode_header(encoded).number != number:
@@ -214,7 +214,7 @@ def _blocks(told: Told) -> str:
     return f"{len(headers)} headers, the last one {hexed(head.hash)} (number {head.number:,})"
 
 
-def _transactions(told: Told) -> str:
+def _transactions(told: ToldBundle) -> str:
     for sent in told.contents.transactions:
         if keccak(sent.raw) != sent.hash:
             raise EscrowError(f"{hexed(sent.hash)} is not the hash of its transaction")
@@ -224,7 +224,7 @@ def _transactions(told: Told) -> str:
     return f"{len(told.contents.transactions)} transactions, each proven by a Merkle path"
 
 
-def _receipts(told: Told) -> str:
+def _receipts(told: ToldBundle) -> str:
     for sent in told.contents.transactions:
         root = told.header(sent).receipts_root
         if proven(root, sent.index, sent.receipt_proof) != sent.receipt:
@@ -237,7 +237,7 @@ def _receipts(told: Told) -> str:
     return f"{len(told.contents.transactions)} receipts, each proven by a Merkle path"
 
 
-def _quorum(told: Told) -> str | Claim:
+def _quorum(told: ToldBundle) -> str | Claim:
     by_chain = hidden = 0
     for verdict in told.verdicts:
         event, bound = verdict.event, told.bounds[verdict.event.agreement_id]
@@ -263,12 +263,12 @@ def _quorum(told: Told) -> str | Claim:
     return said
 
 
-def _steps(told: Told) -> str:
+def _steps(told: ToldBundle) -> str:
     count = sum(len(told.events(walk.bound.id)) for walk in told.walks)
     return f"{count} events replayed through the status table, payees, fees and clocks included"
 
 
-def _books(told: Told) -> str:
+def _books(told: ToldBundle) -> str:
     said = []
     for walk in told.walks:
         out = walk.paid_out + walk.fees + walk.given_back + walk.carried_on
@@ -284,7 +284,7 @@ def _books(told: Told) -> str:
     return "; ".join(said)
 
 
-def _transfers(told: Told) -> str | Claim:
+def _transfers(told: ToldBundle) -> str | Claim:
     """What the token says that it moved, against what the contract says, transaction by
     transaction; those that moved other agreements' money, too, cannot be told apart."""
     checked = shared = 0
@@ -322,7 +322,7 @@ def _books_of(event: Event) -> int:
     return -event.amount if isinstance(event, CreditWithdrawn) else 0
 
 
-def _evidence(told: Told) -> str | Claim:
+def _evidence(told: ToldBundle) -> str | Claim:
     title = "Hashes on chain stand for what is listed"
     wanted = {
         digest
@@ -343,7 +343,7 @@ def _evidence(told: Told) -> str | Claim:
     return f"{len(wanted)} hashes, each of the list of files or the reason in here"
 
 
-def _files(told: Told) -> str | Claim:
+def _files(told: ToldBundle) -> str | Claim:
     title = "The files are those listed"
     wanted = listed_files(told.contents.agreements, told.contents.evidence.values())
     for name, content in told.contents.files.items():

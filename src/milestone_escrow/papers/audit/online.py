@@ -8,13 +8,13 @@ from milestone_escrow.chain.contract.reader import Reader
 from milestone_escrow.chain.proofs.headers import decode_header
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.papers.audit.bundle import Contents, hexed
-from milestone_escrow.papers.audit.claims import Claim, Told, claimed, version_of
+from milestone_escrow.papers.audit.claims import Claim, ToldBundle, claimed, version_of
 from milestone_escrow.protocol.lifecycle import Status
 
 
 def verify_on_chain(contents: Contents, reader: Reader) -> tuple[Claim, ...]:
     """Compare with the contract itself, which `reader` has been connected to and checked."""
-    told = Told(contents)
+    told = ToldBundle(contents)
     return (
         claimed("The blocks are the chain's", lambda: _canonical(contents, reader)),
         claimed("Nothing is left out", lambda: _complete(told, reader)),
@@ -31,7 +31,7 @@ def _canonical(contents: Contents, reader: Reader) -> str:
     return f"{len(contents.headers)} blocks have the same hashes on {reader.network.title}"
 
 
-def _complete(told: Told, reader: Reader) -> str:
+def _complete(told: ToldBundle, reader: Reader) -> str:
     count = 0
     for agreement_id in told.bounds:
         chain = [e for e in _own(reader, agreement_id) if e.place.block <= _head(told)]
@@ -45,7 +45,7 @@ def _complete(told: Told, reader: Reader) -> str:
     return f"{count} events until block {_head(told):,}, the same in the bundle"
 
 
-def _status(told: Told, reader: Reader) -> str | Claim:
+def _status(told: ToldBundle, reader: Reader) -> str | Claim:
     title = "The agreement stands where it stood"
     later = sum(
         event.place.block > _head(told)
@@ -68,7 +68,7 @@ def _own(reader: Reader, agreement_id: bytes) -> list[Event]:
     return [event for event in reader.events(agreement_id) if version_of(event) == agreement_id]
 
 
-def _head(told: Told) -> int:
+def _head(told: ToldBundle) -> int:
     return told.contents.head.number
 
 

@@ -23,7 +23,7 @@ from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.problems import Problem
 from milestone_escrow.oracle.api.routes.common import limited
 from milestone_escrow.oracle.api.viewers import Asking, require_account
-from milestone_escrow.oracle.drafts import MAX_TEXT, Draft
+from milestone_escrow.oracle.drafts import MAX_TEXT, DraftVersion
 from milestone_escrow.papers.contract import contract_pdf
 from milestone_escrow.web.page_deps import Web, WebDeps
 from milestone_escrow.web.rendering import page
@@ -227,7 +227,7 @@ def _unnamed(error: DocumentError) -> str:
     return f"{field}{error.message}{hint}"
 
 
-def _versions(web: WebDeps, token: str) -> list[Draft]:
+def _versions(web: WebDeps, token: str) -> list[DraftVersion]:
     with web.api.store.reading() as connection:
         try:
             return list(drafts.versions(connection, token))
@@ -235,7 +235,7 @@ def _versions(web: WebDeps, token: str) -> list[Draft]:
             raise Problem(404, error.message, hint=error.hint) from None
 
 
-def _who(draft: Draft) -> str:
+def _who(draft: DraftVersion) -> str:
     return f"{draft.saved_by[:6]}…{draft.saved_by[-4:]}" if draft.saved_by else "somebody"
 
 

@@ -18,7 +18,7 @@ from milestone_escrow.deals.rights import (
 from milestone_escrow.documents.files.signed_act import reason_hash, reason_words
 from milestone_escrow.errors import UsageError
 from milestone_escrow.oracle import viewing
-from milestone_escrow.oracle.evidence.listing import manifest
+from milestone_escrow.oracle.evidence.entries import manifest
 from milestone_escrow.oracle.evidence.manifests import manifest_hash
 from milestone_escrow.protocol.lifecycle import Split
 from milestone_escrow.web.steps.visit import Visit, WalletStep, send, send_deeds, sentences

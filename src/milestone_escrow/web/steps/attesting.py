@@ -5,7 +5,7 @@ from __future__ import annotations
 from milestone_escrow.documents.files.collected import words_hash, words_of
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.oracle import viewing
-from milestone_escrow.oracle.evidence.listing import manifest
+from milestone_escrow.oracle.evidence.entries import manifest
 from milestone_escrow.oracle.signing.attestation_json import attestation_data, read_attestation
 from milestone_escrow.oracle.signing.intake import take
 from milestone_escrow.oracle.signing.waiting import open_attestations

@@ -6,7 +6,7 @@ from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.keys import DevSigner
 from milestone_escrow.papers.audit.claims import verify
-from milestone_escrow.papers.audit.collecting import export
+from milestone_escrow.papers.audit.fetching import export
 from milestone_escrow.papers.audit.online import verify_on_chain
 from tests.oracle.relaying.anvil import on_anvil
 

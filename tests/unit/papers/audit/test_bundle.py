@@ -14,7 +14,7 @@ from milestone_escrow.documents.files.collected import words_hash
 from milestone_escrow.papers.audit.archive import pack, unpack
 from milestone_escrow.papers.audit.bundle import MANIFEST, README
 from milestone_escrow.papers.audit.claims import failed, verify
-from milestone_escrow.papers.audit.collecting import export
+from milestone_escrow.papers.audit.fetching import export
 from milestone_escrow.papers.audit.online import verify_on_chain
 from milestone_escrow.sandbox.world import World
 from tests.support.nodes import Odd

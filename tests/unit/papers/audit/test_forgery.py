@@ -22,8 +22,8 @@ from milestone_escrow.chain.proofs.tries import Trie
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.papers.audit.archive import pack
 from milestone_escrow.papers.audit.bundle import Contents, write
-from milestone_escrow.papers.audit.claims import TRANSFER, Told, verify
-from milestone_escrow.papers.audit.collecting import attestations, collect
+from milestone_escrow.papers.audit.claims import TRANSFER, ToldBundle, verify
+from milestone_escrow.papers.audit.fetching import attestations, collect
 from milestone_escrow.papers.audit.online import verify_on_chain
 from milestone_escrow.papers.audit.walk import Walk
 from tests.unit.papers.conftest import Played
@@ -153,7 +153,7 @@ def _twice(kind: type[Event]) -> Change:
 def test_a_step_that_the_status_table_does_not_know_is_refused(
     contents: Contents, change: Change, words: str
 ) -> None:
-    told = Told(contents)
+    told = ToldBundle(contents)
     events = list(told.events(contents.agreement.id))
     Walk(contents.agreement.bound).run(events)
     with pytest.raises(EscrowError, match=words):

@@ -11,7 +11,7 @@ from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.papers.audit.archive import pack, unpack
 from milestone_escrow.papers.audit.bundle import MANIFEST
 from milestone_escrow.papers.audit.claims import failed, verify
-from milestone_escrow.papers.audit.collecting import export
+from milestone_escrow.papers.audit.fetching import export
 from milestone_escrow.protocol.batch import batches
 from tests.unit.papers.conftest import Played
 from tests.unit.papers.deal import DAY, DEAL

@@ -8,7 +8,7 @@ from milestone_escrow.documents import examples
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.papers.audit.claims import verify
-from milestone_escrow.papers.audit.collecting import export
+from milestone_escrow.papers.audit.fetching import export
 from milestone_escrow.papers.audit.online import verify_on_chain
 from milestone_escrow.sandbox.player import Player
 from milestone_escrow.sandbox.story import load_story

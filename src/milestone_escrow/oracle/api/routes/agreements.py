@@ -92,7 +92,7 @@ def list_agreements(
     limit: Limit = 20,
 ) -> AgreementList:
     """Agreements, the newest first; with reference, title and names where they are yours."""
-    wanted = agreement_pages.Wanted(
+    wanted = agreement_pages.ListQuery(
         party=read_account(party) if party else None,
         status=Status[status.upper()] if status and status != "not_open" else None,
         search=_search(search),

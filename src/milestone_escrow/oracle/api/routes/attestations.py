@@ -43,13 +43,13 @@ from milestone_escrow.oracle.api.viewers import Asking, Deps, find, stage, visib
 from milestone_escrow.oracle.relaying.calls import attest_call
 from milestone_escrow.oracle.signing.attestation_json import attestation_data, read_post
 from milestone_escrow.oracle.signing.counting import (
+    CountedAttestation,
     Dossier,
-    Entry,
     cases,
     dossiers,
     words_behind,
 )
-from milestone_escrow.oracle.signing.examining import Outcome, examine
+from milestone_escrow.oracle.signing.examining import IntakeOutcome, examine
 from milestone_escrow.oracle.signing.group_commit import SharedIntake
 from milestone_escrow.oracle.signing.recording import record
 from milestone_escrow.oracle.store import tables as t
@@ -122,7 +122,7 @@ def post_attestation(
     # A contract's signature is a question to the chain, so nothing is locked while it is asked.
     examined = examine(deps.settings.domain, case, sent, deps.contract_signature)
     if not examined.signatures:
-        raise _refused(Outcome(examined.digest, None, refused=examined.refused))
+        raise _refused(IntakeOutcome(examined.digest, None, refused=examined.refused))
 
     def work(connection: Connection) -> Answer:
         return _answer(record(connection, [examined], chain_now, actor=viewer.name)[0])
@@ -215,7 +215,7 @@ def _body(
     deps: ApiDeps,
     view: AgreementView,
     dossier: Dossier,
-    entry: Entry,
+    entry: CountedAttestation,
     received: int,
     words: dict[str, object],
     may_read: bool,
@@ -260,7 +260,7 @@ def _received(connection: Connection, agreement_id: bytes, index: int) -> dict[b
     return {row.digest: row.received_at for row in rows}
 
 
-def _answer(outcome: Outcome) -> Answer:
+def _answer(outcome: IntakeOutcome) -> Answer:
     if not outcome.is_taken or outcome.stage is None:
         # Not an error: what a verifier was refused stays in the audit log.
         refusal = _refused(outcome)
@@ -268,7 +268,7 @@ def _answer(outcome: Outcome) -> Answer:
     return Answer(201 if outcome.added else 200, _taken(outcome).model_dump_json())
 
 
-def _taken(outcome: Outcome) -> TakenBody:
+def _taken(outcome: IntakeOutcome) -> TakenBody:
     assert outcome.stage is not None
     return TakenBody.model_validate(
         {
@@ -288,5 +288,5 @@ def _taken(outcome: Outcome) -> TakenBody:
     )
 
 
-def _refused(outcome: Outcome) -> Problem:
+def _refused(outcome: IntakeOutcome) -> Problem:
     return refusal(outcome.refused[0].error, outcome.reason)

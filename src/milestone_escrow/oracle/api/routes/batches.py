@@ -42,7 +42,13 @@ from milestone_escrow.oracle.signing.batch_intake import (
     record_batch,
 )
 from milestone_escrow.oracle.signing.batch_json import read_batch
-from milestone_escrow.oracle.signing.counting import Entry, Stage, cases, dossiers, words_behind
+from milestone_escrow.oracle.signing.counting import (
+    AttestationStage,
+    CountedAttestation,
+    cases,
+    dossiers,
+    words_behind,
+)
 from milestone_escrow.oracle.signing.waiting_batches import Counted, Kept
 from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.batch import Batch
@@ -133,7 +139,7 @@ def _item(
     deps: ApiDeps,
     viewer: Viewer,
     view: AgreementView,
-    entry: Entry,
+    entry: CountedAttestation,
     words: Mapping[bytes, Mapping[str, object]],
 ) -> BatchItemBody:
     what, may_read = entry.attestation, viewer.may_read(view)
@@ -151,7 +157,7 @@ def _item(
 def _calldata(
     deps: ApiDeps, kept: Kept, counted: Counted, views: Mapping[bytes, AgreementView]
 ) -> CalldataBody | None:
-    if counted.stage is not Stage.COMPLETE:
+    if counted.stage is not AttestationStage.COMPLETE:
         return None
     batch = Batch(tuple((views[one.agreement_id], one) for one in kept.items.values()))
     signatures = {account: kept.signatures[account] for account in counted.signers}

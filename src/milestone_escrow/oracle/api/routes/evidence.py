@@ -39,10 +39,10 @@ from milestone_escrow.oracle.api.viewers import (
     stage,
     unauthorized,
 )
-from milestone_escrow.oracle.evidence import handing_in, listing
+from milestone_escrow.oracle.evidence import handing_in
 from milestone_escrow.oracle.evidence.blobs import Blobs
-from milestone_escrow.oracle.evidence.handing_in import Offered
-from milestone_escrow.oracle.evidence.listing import Entry, entry_of
+from milestone_escrow.oracle.evidence.entries import EvidenceEntry, entry_of, listing, read
+from milestone_escrow.oracle.evidence.handing_in import OfferedFile
 from milestone_escrow.oracle.evidence.manifests import manifest_files, manifest_hash
 from milestone_escrow.oracle.store import tables as t
 
@@ -73,7 +73,7 @@ def list_evidence(
     require_reader(viewer, view)
     stage(view, index)
     with deps.store.reading() as connection:
-        entries = listing.listing(connection, view.id, index)
+        entries = listing(connection, view.id, index)
     manifest = manifest_files(entries)
     return EvidenceList(
         evidence_hash=hexed(manifest_hash(manifest)),
@@ -106,7 +106,7 @@ def add_evidence(
     offered, view, now = _offered(deps, upload.sent), upload.view, deps.now()
 
     def work(connection: Connection) -> Answer:
-        known = {entry.name for entry in listing.listing(connection, view.id, index)}
+        known = {entry.name for entry in listing(connection, view.id, index)}
         entry = handing_in.record(connection, view, index, offered, upload.account, now)
         status = 200 if entry.name in known else 201
         return Answer(status, _body(entry).model_dump_json())
@@ -116,7 +116,7 @@ def add_evidence(
     return once(deps, key, upload.account, asked, work, location)
 
 
-def _offered(deps: ApiDeps, sent: SentFile | HashOnly) -> Offered:
+def _offered(deps: ApiDeps, sent: SentFile | HashOnly) -> OfferedFile:
     """Content is kept before it is listed; what is never listed nobody can reach."""
     if isinstance(sent, HashOnly):
         return handing_in.hashed(sent.name, sent.sha256, sent.size, kind=sent.kind or "")
@@ -150,7 +150,7 @@ def remove_evidence(
     account = require_person(viewer, view)
     stage(view, index)
     with deps.store.transaction() as connection:
-        entries = {entry.name: entry for entry in listing.listing(connection, view.id, index)}
+        entries = {entry.name: entry for entry in listing(connection, view.id, index)}
         if name not in entries:
             raise Problem(404, "there is no such evidence for this milestone")
         if entries[name].supplied_by != account:
@@ -194,7 +194,7 @@ def download_evidence(
             kind="hash-only",
             hint="ask them for it, and compare its SHA-256",
         )
-    stream = listing.read(_blobs(deps), entry)
+    stream = read(_blobs(deps), entry)
     return StreamingResponse(
         _pieces(stream),
         media_type=entry.media_type if entry.media_type in _PLAIN_TYPES else _OCTETS,
@@ -215,7 +215,7 @@ def disposition(name: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
-def _readable(connection: Connection, viewer: Viewer, sha256: bytes) -> Entry | None:
+def _readable(connection: Connection, viewer: Viewer, sha256: bytes) -> EvidenceEntry | None:
     """The evidence of that content in an agreement that the viewer may read; the one with the
     file, where there are several."""
     rows = connection.execute(select(t.evidence).where(t.evidence.c.sha256 == sha256)).all()
@@ -237,7 +237,7 @@ def _blobs(deps: ApiDeps) -> Blobs:
     return deps.blobs
 
 
-def _body(entry: Entry) -> EvidenceBody:
+def _body(entry: EvidenceEntry) -> EvidenceBody:
     return EvidenceBody(
         agreement_id=hexed(entry.agreement_id),
         milestone=entry.milestone,

@@ -96,7 +96,7 @@ def _require_party(viewer: Viewer, view: AgreementView) -> Address:
     return account
 
 
-def _body(link: read_links.Link) -> LinkBody:
+def _body(link: read_links.ReadLink) -> LinkBody:
     return LinkBody(
         id=link.id,
         purpose=link.purpose,

@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 from milestone_escrow.oracle.api import cursors
 from milestone_escrow.oracle.api.bodies.common import HASH_PATTERN
 from milestone_escrow.oracle.api.careful import CarefulRoute
-from milestone_escrow.oracle.api.changes import Place
+from milestone_escrow.oracle.api.changes import StreamPlace
 from milestone_escrow.oracle.api.hub import Hub
 from milestone_escrow.oracle.api.problems import documented
 from milestone_escrow.oracle.api.routes.common import PUBLIC
@@ -62,7 +62,7 @@ async def stream(
     browsers come back by themselves and miss nothing."""
     hub: Hub = request.app.state.hub
     hub.admit(viewer.caller)
-    place = Place.read(last_event_id) if last_event_id is not None else None
+    place = StreamPlace.read(last_event_id) if last_event_id is not None else None
     only = bytes.fromhex(agreement[2:]) if agreement is not None else None
     return StreamingResponse(
         hub.read(viewer, only, place),

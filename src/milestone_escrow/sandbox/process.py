@@ -18,8 +18,8 @@ from milestone_escrow.chain.node.network import Network
 from milestone_escrow.chain.node.rpc import RpcError
 from milestone_escrow.documents.when import DAY
 from milestone_escrow.errors import EscrowError
-from milestone_escrow.keys.sandbox_people import Person, everybody
-from milestone_escrow.keys.signers import DevSigner
+from milestone_escrow.keys.local_signers import DevSigner
+from milestone_escrow.keys.sandbox_people import SandboxPerson, everybody
 from milestone_escrow.sandbox.silence import Due
 from milestone_escrow.sandbox.watch import Library, Watch, Watched
 
@@ -75,7 +75,7 @@ class Sandbox:
     def network(self) -> Network:
         return self.escrow.network
 
-    def people(self) -> tuple[tuple[Person, int, int], ...]:
+    def people(self) -> tuple[tuple[SandboxPerson, int, int], ...]:
         """Everybody with their balances: wei, and token units of test USDC."""
         token = self.escrow.token("USDC")
         with self.server.using() as chain:

@@ -20,7 +20,7 @@ from milestone_escrow.errors import ChainError, EscrowError, UsageError
 from milestone_escrow.papers.audit.archive import pack
 from milestone_escrow.papers.audit.bundle import (
     Contents,
-    Sent,
+    ProvenTransaction,
     contract_signers,
     text_of,
     write,
@@ -69,7 +69,7 @@ def collect(
     for event in events:
         wanted.setdefault(event.place.block, set()).add(event.place.transaction.lower())
     headers = {int(head["number"], 16): encode_header(head)}
-    sent: list[Sent] = []
+    sent: list[ProvenTransaction] = []
     for number in sorted(wanted):
         header, found = _block(reader.node, number, wanted[number])
         headers[number] = header
@@ -115,7 +115,7 @@ def listed_files(
     return found
 
 
-def _block(node: Node, number: int, wanted: set[str]) -> tuple[bytes, Iterator[Sent]]:
+def _block(node: Node, number: int, wanted: set[str]) -> tuple[bytes, Iterator[ProvenTransaction]]:
     block = node.request("eth_getBlockByNumber", [hex(number), True])
     encoded = encode_header(block)
     header = decode_header(encoded)
@@ -129,10 +129,10 @@ def _block(node: Node, number: int, wanted: set[str]) -> tuple[bytes, Iterator[S
             hint="this chain encodes them differently, or the node is wrong: name another",
         )
 
-    def found() -> Iterator[Sent]:
+    def found() -> Iterator[ProvenTransaction]:
         for index, tx in enumerate(block["transactions"]):
             if tx["hash"].lower() in wanted:
-                yield Sent(
+                yield ProvenTransaction(
                     hash=bytes.fromhex(tx["hash"][2:]),
                     block=number,
                     index=index,

@@ -19,7 +19,7 @@ from milestone_escrow.protocol.eip712 import Address
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class EvidenceEntry:
     """One piece of evidence. `stored` is false where only its hash was given."""
 
     agreement_id: bytes
@@ -48,7 +48,9 @@ class Entry:
         }
 
 
-def listing(connection: Connection, agreement_id: bytes, milestone: int) -> tuple[Entry, ...]:
+def listing(
+    connection: Connection, agreement_id: bytes, milestone: int
+) -> tuple[EvidenceEntry, ...]:
     """The evidence for a milestone, in the order in which it came."""
     e = t.evidence
     rows = connection.execute(
@@ -79,7 +81,7 @@ def may_read(view: AgreementView, account: Address) -> bool:
     return account in view.people
 
 
-def find(connection: Connection, sha256: bytes, account: Address) -> Entry:
+def find(connection: Connection, sha256: bytes, account: Address) -> EvidenceEntry:
     """The evidence with that content which an account may read.
 
     Raises:
@@ -101,7 +103,7 @@ def find(connection: Connection, sha256: bytes, account: Address) -> Entry:
     return max(mine, key=lambda entry: entry.stored)
 
 
-def read(blobs: Blobs, entry: Entry) -> IO[bytes]:
+def read(blobs: Blobs, entry: EvidenceEntry) -> IO[bytes]:
     """The content of a piece of evidence, verified; whoever asks must have been let in.
 
     Raises:
@@ -116,7 +118,7 @@ def read(blobs: Blobs, entry: Entry) -> IO[bytes]:
     return blobs.read(entry.sha256)
 
 
-def entry_of(row: Row[Any]) -> Entry:
+def entry_of(row: Row[Any]) -> EvidenceEntry:
     """A row of `evidence`."""
-    columns: Sequence[str] = Entry.__slots__
-    return Entry(**{name: row._mapping[name] for name in columns})
+    columns: Sequence[str] = EvidenceEntry.__slots__
+    return EvidenceEntry(**{name: row._mapping[name] for name in columns})
