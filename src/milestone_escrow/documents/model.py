@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from milestone_escrow.documents.money import Part, Sum, read_part, read_sum
 from milestone_escrow.documents.retainage import (
-    Release,
+    RetainageRelease,
     Steps,
     read_release,
     read_releases,
@@ -227,7 +227,7 @@ class Parties(Fields):
     arbiter: Annotated[Party | None, BeforeValidator(_nobody)] = None
 
 
-class Payment(Fields):
+class PaymentFields(Fields):
     network: Annotated[str, reads(_network)]
     price: Annotated[Sum, reads(_price)]
     fee: Annotated[Fee, reads(read_fee)] = Fee(0, ZERO_ADDRESS)
@@ -236,7 +236,7 @@ class Payment(Fields):
     invoice_prefix: Annotated[str, reads(_prefix)] | None = None
 
 
-class Rules(Fields):
+class RuleFields(Fields):
     verified_by: Quorum = QuorumRule(0, ())
     objection_period: Period = 0
     review_period: Period = 0
@@ -247,7 +247,7 @@ class Rules(Fields):
     pays_after: Deadline | None = None
 
 
-class Stage(Fields):
+class AnyEntry(Fields):
     """What every milestone may say for itself; the rules say the rest."""
 
     key: Key | None = None
@@ -290,7 +290,7 @@ def _series(value: object) -> object:
 OneSeries = Annotated[Series, BeforeValidator(_series)]
 
 
-class Entry(Stage):
+class MilestoneEntry(AnyEntry):
     """One entry of `milestones`: a milestone, a deposit, or a series of equal payments."""
 
     pays: Share | None = None
@@ -302,8 +302,8 @@ class Entry(Stage):
     retainage: Annotated[str, reads(read_line)] | None = None
 
 
-class ReleaseEntry(Stage):
-    release: Annotated[Release, reads(read_release)]
+class ReleaseEntry(AnyEntry):
+    release: Annotated[RetainageRelease, reads(read_release)]
 
 
 def _releases(value: object) -> object:
@@ -354,9 +354,9 @@ class AgreementFile(Fields):
     description: Text | None = None
     attachments: Annotated[tuple[Attachment, ...], BeforeValidator(_attachments)] = ()
     parties: Parties
-    payment: Payment
-    rules: Rules = Rules()
-    milestones: tuple[Entry, ...]
+    payment: PaymentFields
+    rules: RuleFields = RuleFields()
+    milestones: tuple[MilestoneEntry, ...]
     retainage: Retainage | None = None
     clauses: dict[str, Text] = {}
     salt: Annotated[int, reads(_salt)] = 0
@@ -416,7 +416,7 @@ def _unknown_hint(name: str, known: list[str]) -> str:
 def _known_fields(where: Where) -> list[str]:
     model: type[BaseModel] = AgreementFile
     for step in where:
-        model = _MODELS.get(str(step), Entry if isinstance(step, int) else model)
+        model = _MODELS.get(str(step), MilestoneEntry if isinstance(step, int) else model)
         if step in {"released"}:
             return list(ReleaseEntry.model_fields)
         if step == "verifiers":
@@ -426,6 +426,7 @@ def _known_fields(where: Where) -> list[str]:
 
 _MODELS: dict[str, type[BaseModel]] = {
     "parties": Parties, "buyer": Party, "supplier": Party, "arbiter": Party,
-    "payment": Payment, "rules": Rules, "retainage": Retainage, "milestones": Entry,
-    "weekly": Series, "monthly": Series, "quarterly": Series, "attachments": Attachment,
+    "payment": PaymentFields, "rules": RuleFields, "retainage": Retainage,
+    "milestones": MilestoneEntry, "weekly": Series, "monthly": Series, "quarterly": Series,
+    "attachments": Attachment,
 }  # fmt: skip

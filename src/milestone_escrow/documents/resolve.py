@@ -19,7 +19,7 @@ from milestone_escrow.documents.requirements.language import (
     RequirementError,
     read_requirements,
 )
-from milestone_escrow.documents.schedule import Draft
+from milestone_escrow.documents.schedule import WrittenMilestone
 from milestone_escrow.documents.source import Source, Where, suggest
 from milestone_escrow.documents.values import OnDate, PastDue
 from milestone_escrow.documents.vat import Vat
@@ -91,7 +91,7 @@ class PlannedMilestone:
 
 
 def resolve(
-    source: Source, model: AgreementFile, drafts: Sequence[Draft]
+    source: Source, model: AgreementFile, drafts: Sequence[WrittenMilestone]
 ) -> tuple[PlannedMilestone, ...]:
     """Resolve every draft against parties and rules.
 
@@ -113,7 +113,7 @@ class _Resolver:
         self.parties = ("buyer", "supplier", *self.verifiers, *arbiter)
         self.names = KnownNames(self.parties, self.verifiers, keys)
 
-    def milestone(self, index: int, draft: Draft) -> PlannedMilestone:
+    def milestone(self, index: int, draft: WrittenMilestone) -> PlannedMilestone:
         zone, stage = self.model.timezone, draft.stage
         verifiers: tuple[str, ...] = ()
         quorum, requirements = 0, AllRequired(())
@@ -146,7 +146,7 @@ class _Resolver:
             cost_centre=stage.cost_centre or "",
         )
 
-    def responsible(self, draft: Draft) -> str:
+    def responsible(self, draft: WrittenMilestone) -> str:
         name = draft.stage.responsible
         if name is not None and name not in self.parties:
             raise self.source.error(
@@ -156,13 +156,13 @@ class _Resolver:
             )
         return name or ""
 
-    def quorum(self, draft: Draft) -> tuple[tuple[str, ...], int]:
+    def quorum(self, draft: WrittenMilestone) -> tuple[tuple[str, ...], int]:
         own = draft.stage.verified_by
         where = (*draft.where, "verified_by") if own else ("rules", "verified_by")
         with self.source.at(where):
             return (own or self.model.rules.verified_by).resolve(self.verifiers)
 
-    def requirements(self, draft: Draft) -> AllRequired:
+    def requirements(self, draft: WrittenMilestone) -> AllRequired:
         if draft.stage.requires is None:
             return AllRequired(())
         where: Where = (*draft.where, "requires")
@@ -172,7 +172,7 @@ class _Resolver:
             inside = error.where if isinstance(draft.stage.requires, list) else error.where[1:]
             raise self.source.error((*where, *inside), error.message, error.hint) from error
 
-    def pays_on_silence(self, draft: Draft) -> bool:
+    def pays_on_silence(self, draft: WrittenMilestone) -> bool:
         own = draft.stage.if_nothing_proven
         answer = self.model.rules.if_nothing_proven if own is None else own
         if answer is None:
@@ -183,7 +183,7 @@ class _Resolver:
             )
         return answer
 
-    def deadline(self, draft: Draft, pays: bool, zone: ZoneInfo) -> int:
+    def deadline(self, draft: WrittenMilestone, pays: bool, zone: ZoneInfo) -> int:
         field, other = ("pays_after", "refund_after") if pays else ("refund_after", "pays_after")
         if getattr(draft.stage, other) is not None:
             silence = "pays the supplier" if pays else "refunds the buyer"
@@ -210,7 +210,7 @@ class _Resolver:
 
 
 def _refuse_circles(
-    source: Source, drafts: Sequence[Draft], milestones: Sequence[PlannedMilestone]
+    source: Source, drafts: Sequence[WrittenMilestone], milestones: Sequence[PlannedMilestone]
 ) -> None:
     after: Mapping[str, list[str]] = {
         milestone.key: [

@@ -40,7 +40,7 @@ class Steps:
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class RetainageRelease:
     """One part of what was withheld, and how long after completion it is due."""
 
     part: Part
@@ -88,7 +88,7 @@ def read_releases(text: str) -> tuple[str, ...]:
     return tuple(piece.strip() for piece in text.split(",") if piece.strip())
 
 
-def read_release(text: str) -> Release:
+def read_release(text: str) -> RetainageRelease:
     """Read "half at completion", "half after 365 days" or "50 % 12 months after completion".
 
     Raises:
@@ -96,9 +96,9 @@ def read_release(text: str) -> Release:
     """
     words = " ".join(text.lower().split()).removesuffix(" defects period")
     if match := _AT_COMPLETION.fullmatch(words):
-        return Release(_share(match[1]), CalendarPeriod())
+        return RetainageRelease(_share(match[1]), CalendarPeriod())
     if match := _LATER.fullmatch(words) or _AFTER.fullmatch(words):
-        return Release(_share(match[1]), read_period(match[2]))
+        return RetainageRelease(_share(match[1]), read_period(match[2]))
     raise UsageError(
         f"'{text}' does not say when retainage is released",
         hint="write half at completion, half after 365 days",

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 
 from milestone_escrow.documents.amounts import SplitError, split_evenly, split_price
-from milestone_escrow.documents.model import AgreementFile, Entry, Series, Stage
+from milestone_escrow.documents.model import AgreementFile, AnyEntry, MilestoneEntry, Series
 from milestone_escrow.documents.money import (
     Currency,
     Part,
@@ -27,13 +27,13 @@ from milestone_escrow.protocol.terms import MAX_MILESTONES
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class WrittenMilestone:
     """A milestone with its amount, before verifiers, deadlines and requirements are resolved."""
 
     where: Where
     key: str
     title: str
-    stage: Stage
+    stage: AnyEntry
     part: Part
     due: date | None = None
     is_deposit: bool = False
@@ -42,7 +42,9 @@ class Draft:
     withheld: int = 0
 
 
-def plan(source: Source, model: AgreementFile, price: int, currency: Currency) -> tuple[Draft, ...]:
+def plan(
+    source: Source, model: AgreementFile, price: int, currency: Currency
+) -> tuple[WrittenMilestone, ...]:
     """All milestones in order, with amounts that add up to the price.
 
     Raises:
@@ -65,7 +67,7 @@ def plan(source: Source, model: AgreementFile, price: int, currency: Currency) -
 _FORMS = ("pays", "deposit", "weekly", "monthly", "quarterly")
 
 
-def _expand(source: Source, model: AgreementFile) -> Iterator[Draft]:
+def _expand(source: Source, model: AgreementFile) -> Iterator[WrittenMilestone]:
     for index, entry in enumerate(model.milestones):
         where: Where = ("milestones", index)
         forms = [form for form in _FORMS if getattr(entry, form) is not None]
@@ -89,7 +91,7 @@ _NOT_FOR_DEPOSITS = ("due", "requires", "verified_by", "if_nothing_proven", "ref
                      "pays_after", "retainage", "supplier_evidence")  # fmt: skip
 
 
-def _deposit(source: Source, where: Where, entry: Entry, part: Part) -> Draft:
+def _deposit(source: Source, where: Where, entry: MilestoneEntry, part: Part) -> WrittenMilestone:
     for field in _NOT_FOR_DEPOSITS:
         if getattr(entry, field) is not None:
             raise source.error(
@@ -98,10 +100,12 @@ def _deposit(source: Source, where: Where, entry: Entry, part: Part) -> Draft:
                 "remove it, or write `pays` instead of `deposit`",
             )
     title = entry.title or "Deposit, paid when funded"
-    return Draft(where, entry.key or "deposit", title, entry, part, is_deposit=True, keeps_all=True)
+    return WrittenMilestone(
+        where, entry.key or "deposit", title, entry, part, is_deposit=True, keeps_all=True
+    )
 
 
-def _milestone(source: Source, where: Where, entry: Entry, part: Part) -> Draft:
+def _milestone(source: Source, where: Where, entry: MilestoneEntry, part: Part) -> WrittenMilestone:
     for field in ("key", "title"):
         if getattr(entry, field) is None:
             raise source.error((*where, field), "is missing", f"add `{field}: …`")
@@ -112,13 +116,17 @@ def _milestone(source: Source, where: Where, entry: Entry, part: Part) -> Draft:
         keeps_all = entry.retainage.lower() in {"none", "off"}
         if not keeps_all:
             raise source.error((*where, "retainage"), "can only be none here", "write none")
-    return Draft(where, entry.key, entry.title, entry, part, entry.due, keeps_all=keeps_all)
+    return WrittenMilestone(
+        where, entry.key, entry.title, entry, part, entry.due, keeps_all=keeps_all
+    )
 
 
 _NAMES = {"weekly": "week", "monthly": "month", "quarterly": "quarter"}
 
 
-def _series(source: Source, where: Where, entry: Entry, form: str) -> Iterator[Draft]:
+def _series(
+    source: Source, where: Where, entry: MilestoneEntry, form: str
+) -> Iterator[WrittenMilestone]:
     if entry.due is not None:
         raise source.error((*where, "due"), "does not apply to a series", f"write {form}.first")
     series: Series = getattr(entry, form)
@@ -128,7 +136,7 @@ def _series(source: Source, where: Where, entry: Entry, form: str) -> Iterator[D
     for number in range(series.payments):
         due = _nth(series.first, number, form)
         name = f"{MONTH_NAMES[due.month - 1]} {due.year}" if form == "monthly" else format_date(due)
-        yield Draft(
+        yield WrittenMilestone(
             where,
             f"{key}-{number + 1}",
             f"{title}, {name} ({number + 1} of {series.payments})",
@@ -148,8 +156,8 @@ def _nth(first: date, number: int, form: str) -> date:
 
 
 def _divide(
-    source: Source, price: int, drafts: Sequence[Draft], currency: Currency
-) -> tuple[Draft, ...]:
+    source: Source, price: int, drafts: Sequence[WrittenMilestone], currency: Currency
+) -> tuple[WrittenMilestone, ...]:
     rests = {draft.where for draft in drafts if isinstance(draft.part, Rest)}
     if len(rests) > 1:
         raise source.error(
@@ -168,16 +176,16 @@ def _divide(
     )
 
 
-def _part_where(draft: Draft) -> Where:
+def _part_where(draft: WrittenMilestone) -> Where:
     entry = draft.stage
-    assert isinstance(entry, Entry)
+    assert isinstance(entry, MilestoneEntry)
     form = next(form for form in _FORMS if getattr(entry, form) is not None)
     return (*draft.where, form) if form in ("pays", "deposit") else (*draft.where, form, "of")
 
 
 def _withhold(
-    source: Source, model: AgreementFile, drafts: tuple[Draft, ...], currency: Currency
-) -> tuple[Draft, ...]:
+    source: Source, model: AgreementFile, drafts: tuple[WrittenMilestone, ...], currency: Currency
+) -> tuple[WrittenMilestone, ...]:
     if model.retainage is None:
         return drafts
     worked = [index for index, draft in enumerate(drafts) if not draft.keeps_all]
@@ -192,10 +200,10 @@ def _withhold(
 def _releases(
     source: Source,
     model: AgreementFile,
-    drafts: Sequence[Draft],
+    drafts: Sequence[WrittenMilestone],
     withheld: int,
     currency: Currency,
-) -> Iterator[Draft]:
+) -> Iterator[WrittenMilestone]:
     assert model.retainage
     where: Where = ("retainage", "released")
     dues = [draft.due for draft in drafts if draft.due is not None and not draft.keeps_all]
@@ -223,7 +231,7 @@ def _releases(
         text = f"Release of retainage, {format_amount(amount, currency)}"
         title = entry.title or f"{text}, {_moment(completion, due)}"
         key = entry.key or f"retainage-{index + 1}"
-        yield Draft(
+        yield WrittenMilestone(
             spot,
             key,
             title,
@@ -243,7 +251,7 @@ def _share(part: Part) -> Fraction | None:
     return part.value if isinstance(part, Percent) else None
 
 
-def _refuse_repeated_keys(source: Source, drafts: Sequence[Draft]) -> None:
+def _refuse_repeated_keys(source: Source, drafts: Sequence[WrittenMilestone]) -> None:
     seen: dict[str, Where] = {}
     for draft in drafts:
         if draft.key in seen:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.edit import dump
-from milestone_escrow.documents.model import AgreementFile, Entry
+from milestone_escrow.documents.model import AgreementFile, MilestoneEntry
 from milestone_escrow.documents.source import Tree
 
 # What people write first of each party, and of each milestone.
 _PARTY = ("name", "account")
-_STAGE = ("key", "title", "deposit", "pays", "due", *Entry.model_fields)
+_STAGE = ("key", "title", "deposit", "pays", "due", *MilestoneEntry.model_fields)
 
 
 def text_of(agreement: Agreement) -> str:

@@ -14,8 +14,8 @@ from milestone_escrow.documents.requirements.language import KnownNames, read_re
 
 REFERENCE = Path(__file__).resolve().parents[3] / "docs" / "agreement-file.md"
 MODELS = (
-    model.AgreementFile, model.Parties, model.Party, model.Payment, model.Rules, model.Entry,
-    model.Series, model.Retainage, model.ReleaseEntry,
+    model.AgreementFile, model.Parties, model.Party, model.PaymentFields, model.RuleFields,
+    model.MilestoneEntry, model.Series, model.Retainage, model.ReleaseEntry,
 )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from milestone_escrow.cli.oracle.store_home import existing_store, usual_store
 from milestone_escrow.cli.oracle.views import known_view
 from milestone_escrow.cli.shell.output import bad, bold, dim, good, paragraph, waiting
 from milestone_escrow.cli.shell.session import Session
-from milestone_escrow.documents.requirements.evaluation import Evaluation, Standing
+from milestone_escrow.documents.requirements.evaluation import Evaluation, Fulfilment
 from milestone_escrow.documents.when import format_time
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.protocol.lifecycle import State, Status
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from milestone_escrow.documents.agreement import BoundAgreement
     from milestone_escrow.documents.resolve import PlannedMilestone
 
-_SHOWN: dict[Standing, Callable[[str], str]] = {
-    Standing.MET: good, Standing.MISSING: waiting, Standing.FAILED: bad,
+_SHOWN: dict[Fulfilment, Callable[[str], str]] = {
+    Fulfilment.MET: good, Fulfilment.MISSING: waiting, Fulfilment.FAILED: bad,
 }  # fmt: skip
 _WIDTH = len("missing")
 
@@ -175,7 +175,9 @@ def _verdict(found: Explained) -> Iterator[str]:
     elif not found.planned.requirements.items:
         yield "The agreement does not say what must be shown: people judge it."
     elif not found.finding.is_met:
-        failed = [leaf.text for leaf in found.finding.leaves() if leaf.standing is Standing.FAILED]
+        failed = [
+            leaf.text for leaf in found.finding.leaves() if leaf.standing is Fulfilment.FAILED
+        ]
         if failed:
             yield f"{bad('Failed')}: {'; '.join(failed)}."
         else:

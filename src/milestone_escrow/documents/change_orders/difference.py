@@ -21,7 +21,7 @@ Words = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FieldChange:
     """One difference: which field of what; `before` or `after` is "" where it was not there.
 
     `group` is head, party, rules, milestone, clause or attachment, `subject` which one of them.
@@ -50,7 +50,7 @@ class Change:
 class Difference:
     """Everything in which the new version differs, in the order of the file."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[FieldChange, ...]
 
     @property
     def milestones(self) -> tuple[str, ...]:
@@ -103,28 +103,28 @@ def difference(old: Agreement, new: Agreement) -> Difference:
     )
 
 
-def _each(group: str, old: Mapping[str, Words], new: Mapping[str, Words]) -> Iterator[Change]:
+def _each(group: str, old: Mapping[str, Words], new: Mapping[str, Words]) -> Iterator[FieldChange]:
     for name in dict.fromkeys((*old, *new)):
         if name not in new:
-            yield Change(group, name, "", _summary(old[name]), "")
+            yield FieldChange(group, name, "", _summary(old[name]), "")
         elif name not in old:
-            yield Change(group, name, "", "", _summary(new[name]))
+            yield FieldChange(group, name, "", "", _summary(new[name]))
         else:
             yield from _fields(group, name, old[name], new[name])
 
 
-def _fields(group: str, subject: str, old: Words, new: Words) -> Iterator[Change]:
+def _fields(group: str, subject: str, old: Words, new: Words) -> Iterator[FieldChange]:
     for field in dict.fromkeys((*old, *new)):
         before, after = old.get(field, ""), new.get(field, "")
         if before != after:
-            yield Change(group, subject, field, before, after)
+            yield FieldChange(group, subject, field, before, after)
 
 
 def _summary(words: Words) -> str:
     return ", ".join(value for value in list(words.values())[:3] if value)
 
 
-def _heading(change: Change) -> str:
+def _heading(change: FieldChange) -> str:
     if change.group in ("head", "rules"):
         return change.subject.capitalize()
     return f"{change.group.capitalize()} {change.subject}"

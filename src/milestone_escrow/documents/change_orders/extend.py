@@ -6,7 +6,7 @@ import datetime
 
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.edit import dump, replace_value
-from milestone_escrow.documents.model import Entry
+from milestone_escrow.documents.model import MilestoneEntry
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.documents.source import Tree, Where
 from milestone_escrow.documents.values import OnDate
@@ -68,7 +68,7 @@ def _where(agreement: Agreement, milestone: PlannedMilestone) -> Where:
 def _date(agreement: Agreement, milestone: PlannedMilestone, where: Where) -> datetime.date:
     if milestone.due is not None:
         return milestone.due
-    entry: Entry = agreement.model.milestones[int(where[1])]
+    entry: MilestoneEntry = agreement.model.milestones[int(where[1])]
     rule = getattr(entry, _silence_field(milestone))
     assert isinstance(rule, OnDate)  # without a due date a deadline is one
     return rule.day

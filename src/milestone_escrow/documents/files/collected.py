@@ -13,7 +13,7 @@ from pathlib import Path
 from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.canonical import canonical_json, sha256
 from milestone_escrow.documents.files.envelope import Envelope, heading
-from milestone_escrow.documents.files.signed import Consent, SignedFile, hexed
+from milestone_escrow.documents.files.signed_file import Consent, SignedFile, hexed
 from milestone_escrow.documents.manifest import Manifest
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.errors import UsageError

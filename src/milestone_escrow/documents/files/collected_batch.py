@@ -13,7 +13,7 @@ from pathlib import Path
 from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.files.collected import CollectedAttestation, read_unsigned
 from milestone_escrow.documents.files.envelope import Envelope
-from milestone_escrow.documents.files.signed import Consent, SignedFile, hexed
+from milestone_escrow.documents.files.signed_file import Consent, SignedFile, hexed
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.acts import Attestation
 from milestone_escrow.protocol.batch import Batch, batches

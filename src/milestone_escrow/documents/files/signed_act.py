@@ -16,7 +16,7 @@ from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.canonical import sha256
 from milestone_escrow.documents.files.collected import words_hash
 from milestone_escrow.documents.files.envelope import Envelope, dumps, heading
-from milestone_escrow.documents.files.signed import Consent, Signed, hexed
+from milestone_escrow.documents.files.signed_file import Collected, Consent, hexed
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.errors import assert_never
 from milestone_escrow.protocol.acts import Dispute, Resolution, Ruling, Submission
@@ -44,7 +44,7 @@ def reason_words(reason: str) -> dict[str, object]:
 
 
 @dataclass(frozen=True)
-class SignedAct(Signed):
+class SignedAct(Collected):
     """One act with the signatures collected so far, by account, all verified.
 
     `words` are what the act's hash commits to; empty where it commits to nothing.

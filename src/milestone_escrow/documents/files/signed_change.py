@@ -14,8 +14,8 @@ from pathlib import Path
 from milestone_escrow.documents.change_orders.change_order import ChangeOrder, change_order
 from milestone_escrow.documents.files import signed_agreement
 from milestone_escrow.documents.files.envelope import Envelope
-from milestone_escrow.documents.files.signed import Consent, SignedFile, hexed
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
+from milestone_escrow.documents.files.signed_file import Consent, SignedFile, hexed
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.amendment import Amendment
 from milestone_escrow.protocol.eip712 import Address, TypedData

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from milestone_escrow.documents.requirements.evaluation import Evaluation, Judgement, Standing
+from milestone_escrow.documents.requirements.evaluation import Evaluation, Fulfilment, Judgement
 from milestone_escrow.documents.requirements.facts import Facts
 from milestone_escrow.documents.requirements.judges import (
     after,
@@ -64,16 +64,16 @@ def _judge(requirement: Leaf, facts: Facts, now: int) -> Judgement:
 
 def _combined(requirement: Requirement, items: Sequence[Evaluation], needed: int) -> Evaluation:
     met = sorted(item.since for item in items if item.is_met)
-    failed = sorted(item.since for item in items if item.standing is Standing.FAILED)
+    failed = sorted(item.since for item in items if item.standing is Fulfilment.FAILED)
     allowed_to_fail = len(items) - needed
     if len(met) >= needed:
-        standing, since = Standing.MET, met[needed - 1] if needed else 0
+        standing, since = Fulfilment.MET, met[needed - 1] if needed else 0
     elif len(failed) > allowed_to_fail:
-        standing, since = Standing.FAILED, failed[allowed_to_fail]
+        standing, since = Fulfilment.FAILED, failed[allowed_to_fail]
     else:
-        standing, since = Standing.MISSING, 0
+        standing, since = Fulfilment.MISSING, 0
     # All that is met counts: of n items that suffice, an independent one can be among them.
-    independent = standing is Standing.MET and any(i.is_met and i.independent for i in items)
+    independent = standing is Fulfilment.MET and any(i.is_met and i.independent for i in items)
     text = _count(len(met), len(items), needed)
     return Evaluation(requirement, standing, text, since, independent, tuple(items))
 

@@ -9,7 +9,7 @@ from enum import Enum
 from milestone_escrow.documents.requirements.kinds import Requirement
 
 
-class Standing(str, Enum):
+class Fulfilment(str, Enum):
     """Met; missing, which waiting and working may cure; failed, which somebody must look at."""
 
     MET = "met"
@@ -27,7 +27,7 @@ class Judgement:
         independent: whether somebody other than the payee has shown it.
     """
 
-    standing: Standing
+    standing: Fulfilment
     text: str
     since: int = 0
     independent: bool = False
@@ -42,7 +42,7 @@ class Evaluation:
     """
 
     requirement: Requirement
-    standing: Standing
+    standing: Fulfilment
     text: str
     since: int = 0
     independent: bool = False
@@ -50,7 +50,7 @@ class Evaluation:
 
     @property
     def is_met(self) -> bool:
-        return self.standing is Standing.MET
+        return self.standing is Fulfilment.MET
 
     def leaves(self) -> Iterator[Evaluation]:
         """The findings on single requirements, in order."""

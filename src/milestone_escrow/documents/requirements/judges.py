@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from milestone_escrow.documents.requirements.compare import meets, shown_value
-from milestone_escrow.documents.requirements.evaluation import Judgement, Standing
+from milestone_escrow.documents.requirements.evaluation import Fulfilment, Judgement
 from milestone_escrow.documents.requirements.facts import Facts, SuppliedFile
 from milestone_escrow.documents.requirements.kinds import (
     AfterRequired,
@@ -16,7 +16,7 @@ from milestone_escrow.documents.requirements.kinds import (
 )
 from milestone_escrow.protocol.acts import Verdict
 
-MET, MISSING, FAILED = Standing.MET, Standing.MISSING, Standing.FAILED
+MET, MISSING, FAILED = Fulfilment.MET, Fulfilment.MISSING, Fulfilment.FAILED
 
 
 def document(required: DocumentRequired, facts: Facts) -> Judgement:

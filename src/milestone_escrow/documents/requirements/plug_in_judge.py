@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
-from milestone_escrow.documents.requirements.evaluation import Judgement, Standing
+from milestone_escrow.documents.requirements.evaluation import Fulfilment, Judgement
 from milestone_escrow.documents.requirements.facts import Facts
 from milestone_escrow.documents.requirements.kinds import OtherRequired
 from milestone_escrow.documents.requirements.plug_ins import find_kind
@@ -33,7 +33,7 @@ def other(required: OtherRequired, facts: Facts, now: int) -> Judgement:
     try:
         kind: object = find_kind(required.kind)
     except EscrowError as error:
-        return Judgement(Standing.FAILED, error.message)
+        return Judgement(Fulfilment.FAILED, error.message)
     if not isinstance(kind, JudgingPlugIn):
         return _failed(required, "is not installed here" if kind is None else "cannot be evaluated")
     try:
@@ -48,4 +48,4 @@ def other(required: OtherRequired, facts: Facts, now: int) -> Judgement:
 
 
 def _failed(required: OtherRequired, why: str) -> Judgement:
-    return Judgement(Standing.FAILED, f"{required.words()}: '{required.kind}' {why}")
+    return Judgement(Fulfilment.FAILED, f"{required.words()}: '{required.kind}' {why}")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from milestone_escrow.documents.requirements.evaluate import evaluate
-from milestone_escrow.documents.requirements.evaluation import Evaluation, Standing
+from milestone_escrow.documents.requirements.evaluation import Evaluation, Fulfilment
 from milestone_escrow.documents.requirements.facts import (
     Event,
     Facts,
@@ -39,7 +39,7 @@ BASE = Facts(
     payee_hosts=frozenset({"maker.example"}),
     amount=100,
 )
-MET, MISSING, FAILED = Standing.MET, Standing.MISSING, Standing.FAILED
+MET, MISSING, FAILED = Fulfilment.MET, Fulfilment.MISSING, Fulfilment.FAILED
 
 
 def file(
@@ -70,7 +70,7 @@ PHOTOS = DocumentRequired("photos", "supplier", 3, "image/jpeg")
 REPORT = DocumentRequired("report", "inspector")
 WORD = StatementRequired("inspector", "the goods match")
 
-CASES: list[tuple[Requirement, Facts, Standing, str, int, bool]] = [
+CASES: list[tuple[Requirement, Facts, Fulfilment, str, int, bool]] = [
     (PHOTOS, BASE, MISSING, "0 of 3 photos from supplier", 0, False),
     (
         PHOTOS, replace(BASE, files=(file(1), file(2))),
@@ -189,7 +189,7 @@ CASES: list[tuple[Requirement, Facts, Standing, str, int, bool]] = [
 def test_says_of_each_kind_what_it_comes_to_and_why(
     required: Requirement,
     facts: Facts,
-    standing: Standing,
+    standing: Fulfilment,
     text: str,
     since: int,
     independent: bool,

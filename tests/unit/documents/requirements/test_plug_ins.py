@@ -14,7 +14,7 @@ import pytest
 
 from milestone_escrow.documents.requirements import plug_ins
 from milestone_escrow.documents.requirements.evaluate import evaluate
-from milestone_escrow.documents.requirements.evaluation import Evaluation, Judgement, Standing
+from milestone_escrow.documents.requirements.evaluation import Evaluation, Fulfilment, Judgement
 from milestone_escrow.documents.requirements.facts import Event, Facts
 from milestone_escrow.documents.requirements.kinds import OtherRequired, requirements_hash
 from milestone_escrow.documents.requirements.language import (
@@ -87,13 +87,17 @@ def test_the_documented_kind_is_read_hashed_and_said_in_words() -> None:
 def test_the_documented_kind_is_evaluated() -> None:
     cold, end = reading("7.99", 10), reading(None, 20, "end")
     assert (found().standing, found().text) == (
-        Standing.MISSING, "0 readings so far, all cold enough",
+        Fulfilment.MISSING, "0 readings so far, all cold enough",
     )  # fmt: skip
-    assert found(cold).standing is Standing.MISSING
+    assert found(cold).standing is Fulfilment.MISSING
     done = found(cold, end)
-    assert (done.standing, done.since, done.independent) == (Standing.MET, 20, True)
+    assert (done.standing, done.since, done.independent) == (Fulfilment.MET, 20, True)
     warm = found(cold, reading("8.01", 15), end)
-    assert (warm.standing, warm.since, warm.text) == (Standing.FAILED, 15, "truck-7 was at 8.01 °C")
+    assert (warm.standing, warm.since, warm.text) == (
+        Fulfilment.FAILED,
+        15,
+        "truck-7 was at 8.01 °C",
+    )
 
 
 @pytest.mark.usefixtures("documented")
@@ -136,7 +140,7 @@ class Usual:
 
     @staticmethod
     def judge(fields, facts, now):
-        return Judgement(Standing.MET, "fine", 1)
+        return Judgement(Fulfilment.MET, "fine", 1)
 
 
 class Breaking(Usual):
@@ -173,7 +177,7 @@ def test_a_broken_kind_fails_its_own_milestone_and_nothing_else(
     finding = evaluate(tree, Facts(settled={"a": 5}), NOW)
     assert finding.is_met
     (odd, _) = finding.items[0].items
-    assert odd.standing is Standing.FAILED
+    assert odd.standing is Fulfilment.FAILED
     assert says in odd.text
 
 
@@ -183,7 +187,7 @@ def test_a_kind_that_was_uninstalled_since_fails(install: Install) -> None:
     assert evaluate(tree, Facts(), NOW).is_met
     install()
     finding = evaluate(tree, Facts(), NOW)
-    assert finding.standing is Standing.FAILED
+    assert finding.standing is Fulfilment.FAILED
     assert "is not installed here" in finding.items[0].text
 
 

@@ -48,10 +48,10 @@ class Consent:
         raise UsageError(f"{self.whose} is not by {self.account} for {self.what}", hint=hint)
 
 
-Some = TypeVar("Some", bound="Signed")
+Some = TypeVar("Some", bound="Collected")
 
 
-class Signed(ABC):
+class Collected(ABC):
     """Something with the signatures collected so far, all verified, by whoever signed."""
 
     signatures: Mapping[str, bytes]
@@ -102,7 +102,7 @@ class Signed(ABC):
         return signed
 
 
-class SignedFile(Signed):
+class SignedFile(Collected):
     """One file for each of them."""
 
     @abstractmethod
