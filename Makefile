@@ -12,11 +12,14 @@ SLITHER_ENV := .venv-slither/.ready
 NODE := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-main test-brownie brownie lint slither fuzz simulate bench contracts messages dist clean
+.PHONY: help demo quick test test-main test-brownie brownie lint slither lowest fuzz simulate bench contracts \
+	dist clean
 
 help:
 	@echo "make demo       an agreement from signature to release, on a chain of its own"
-	@echo "make test       all tests, Brownie's included"
+	@echo "make quick      style, types and the fast rooms' tests, in a minute"
+	@echo "make test       all tests, Brownie's included; or those of one room: ROOM=oracle"
+	@echo "make lowest     the fast rooms with the lowest release of every library that is allowed"
 	@echo "make brownie    Brownie's environment, for docs/brownie.md"
 	@echo "make lint       ruff, mypy, forge fmt, slither"
 	@echo "make slither    static analysis, each finding answered in docs/security.md"
@@ -31,7 +34,22 @@ help:
 demo: $(RUNTIME)
 	@$(BIN)/escrow demo
 
-test: test-main test-brownie
+# What to run while writing: style, types, and what needs no chain and no service. CONTRIBUTING.md
+# names each room's tests; a ROOM is one of those, or any folder below tests.
+FAST := tests/house tests/unit
+ROOM ?=
+test: $(if $(ROOM),test-room,test-main test-brownie)
+
+quick: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	@if test -x $(NODE_BIN)/forge; then $(NODE_BIN)/forge fmt --check contracts; fi
+	$(BIN)/pytest -q -n 2 --dist worksteal -m "not slow" $(FAST)
+
+.PHONY: test-room
+test-room: $(DEV)
+	$(BIN)/pytest -n 2 --dist worksteal $$($(BIN)/python -m tools.rooms $(ROOM))
 
 test-main: $(DEV) $(NODE)
 	$(BIN)/python -m milestone_escrow.chain.deploy.compiler --warm
@@ -55,6 +73,18 @@ lint: $(DEV) $(NODE) slither
 slither: $(DEV) $(NODE) $(SLITHER_ENV)
 	$(BIN)/python -m milestone_escrow.chain.deploy.compiler --install
 	PATH="$(NODE_BIN):$$PATH" .venv-slither/bin/python tools/slither_check.py
+
+# The oldest that pyproject.toml allows of everything that it names, in an environment of its own.
+lowest:
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/pip install --quiet --disable-pip-version-check uv
+	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest/bin/python \
+		--resolution lowest-direct -e '.[dev]'
+	.venv-lowest/bin/pytest -q -n 2 --dist worksteal $(FAST) $(LOWEST)
+
+# Where web3, click, SQLAlchemy, FastAPI, openpyxl and fpdf2 are used most.
+LOWEST := tests/chain/test_connection.py tests/cli/agreement tests/cli/status tests/cli/test_reference.py \
+	tests/oracle/store tests/oracle/api/test_access.py
 
 # As long as it is told; SEED plays one round again, and shrinks what fails.
 SECONDS ?= 600

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import settings
 
 from milestone_escrow.cli.shell.home import prefer_fast_hashing
+from tools import rooms
 
 prefer_fast_hashing()
 
@@ -26,7 +27,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 # Here, since of several processes only the first one ends the run, and it reads no other folder's
 # conftest.py.
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What the state machine did, all shards together."""
+    """What the state machine did, all shards together, and the seconds of each room."""
+    _show_seconds(terminalreporter)
     if shards := _tallies(terminalreporter):
         from tests.invariants.together import together
 
@@ -45,6 +47,23 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if never := missing(shards):
         reporter.write_line(f"\nno shard of the state machine met {', '.join(never)}")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _show_seconds(reporter: pytest.TerminalReporter) -> None:
+    """Beside its budget; on a machine that has other work, read them against each other."""
+    took = rooms.spent(
+        (report.nodeid.partition("::")[0], report.duration)
+        for outcome in ("", "passed", "failed", "skipped", "error")
+        for report in reporter.getreports(outcome)
+        if isinstance(report, pytest.TestReport)
+    )
+    if not took:
+        return
+    reporter.section("seconds of each room")
+    for row, seconds in sorted(took.items(), key=lambda one: one[1], reverse=True):
+        over = "  over its budget" if seconds > row.seconds else ""
+        names = ", ".join(row.rooms)
+        reporter.write_line(f"{names:<20}{seconds:>8.1f} of {row.seconds:>4}{over}")
 
 
 def _tallies(reporter: pytest.TerminalReporter) -> list[str]:
