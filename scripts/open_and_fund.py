@@ -14,6 +14,7 @@ from milestone_escrow.deals.table import Table, milestone_index
 from milestone_escrow.documents.files.signed_agreement import PARTIES, SignedAgreement, signed_path
 from milestone_escrow.errors import ChainError, EscrowError, UsageError
 from milestone_escrow.protocol.lifecycle import Role, Split, Status, Verb
+from milestone_escrow.words.checked import ReportTeller
 from milestone_escrow.words.standing import Standing, amount, require, silence_words, split_words
 from scripts.here import account, ask, contract, find, shelf, told
 
@@ -27,7 +28,8 @@ def sign(agreement: str, account_name: str = "") -> SignedAgreement:
     report = deal.check(now=escrow.now())
     if report.errors:
         first = report.errors[0]
-        raise EscrowError(f"it must not be signed: {first.where}: {first.text}", hint=first.fix)
+        text, fix = ReportTeller(report).finding(first)
+        raise EscrowError(f"it must not be signed: {first.where}: {text}", hint=fix)
     signer = account(account_name)
     role = signed.bound.party_of(signer.address)
     print(f"sign {deal.reference} for {escrow.network.title} as {role}, {deal.name(role)}")

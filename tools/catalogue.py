@@ -19,8 +19,8 @@ MESSAGES = "milestone_escrow.words.messages"
 
 # How many of their arguments are messages: a singular with its plural, a refusal with its way out.
 FUNCTIONS = {"say": 1, "say_count": 2}
-METHODS = {"say": 2}
-METHODS_OF = SRC / "words" / "refusals"
+METHODS = {"say": 2, "one": 1}
+METHODS_OF = SRC / "words"
 
 HEADER = """# Messages of milestone-escrow, written by tools/catalogue.py.
 msgid ""

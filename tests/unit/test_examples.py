@@ -11,9 +11,9 @@ import pytest
 
 from milestone_escrow.documents import examples
 from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.check.report import Level
+from milestone_escrow.documents.check.finding_kinds import Level
 from milestone_escrow.documents.manifest import manifest
-from milestone_escrow.documents.render import render_agreement, render_report
+from milestone_escrow.documents.render import render_agreement
 from milestone_escrow.documents.requirements.kinds import (
     AllRequired,
     DocumentRequired,
@@ -23,6 +23,7 @@ from milestone_escrow.documents.requirements.kinds import (
 from milestone_escrow.documents.testkeys import TEST_ACCOUNTS
 from milestone_escrow.documents.when import is_month_end
 from milestone_escrow.errors import UsageError
+from milestone_escrow.words.check_report import render_report
 
 TODAYS = (date(2026, 11, 22), date(2028, 2, 29), date(2031, 12, 31))
 

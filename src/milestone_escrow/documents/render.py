@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.check.report import Report
-from milestone_escrow.documents.money import Denomination, format_amount, format_percent
+from milestone_escrow.documents.money import format_percent
 from milestone_escrow.documents.requirements.kinds import SomeRequired
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.documents.values import BPS
@@ -17,7 +16,6 @@ from milestone_escrow.documents.when import (
     format_date,
     format_duration,
     format_time,
-    read_zone,
 )
 
 WIDTH = 92
@@ -31,17 +29,6 @@ def render_agreement(agreement: Agreement) -> str:
         _rules(agreement),
         _milestones(agreement),
         _clauses(agreement),
-    )
-    return "\n".join(line.rstrip() for part in parts for line in part) + "\n"
-
-
-def render_report(report: Report) -> str:
-    """The report as text: findings first, then who alone can do what, silence, exposure."""
-    parts = (
-        _findings(report),
-        _powers(report),
-        _silences(report),
-        _exposure(report),
     )
     return "\n".join(line.rstrip() for part in parts for line in part) + "\n"
 
@@ -139,75 +126,6 @@ def _clauses(agreement: Agreement) -> Iterator[str]:
             )  # fmt: skip
     yield ""
     yield f"Document hash (SHA-256): {agreement.document_hash.hex()}"
-
-
-def _findings(report: Report) -> Iterator[str]:
-    yield f"{report.reference}: {report.title}"
-    counts = ((len(report.errors), "error"), (len(report.warnings), "warning"))
-    yield ", ".join(f"{n or 'no'} {word}{'' if n == 1 else 's'}" for n, word in counts)
-    for finding in report.findings:
-        place = f"line {finding.line}, " if finding.line else ""
-        text = f"{finding.level.value}: {place}{finding.where}: {finding.text}"
-        yield from textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ")
-        yield from textwrap.wrap(
-            f"-> {finding.fix}", WIDTH, initial_indent="    ", subsequent_indent="       "
-        )
-
-
-def _powers(report: Report) -> Iterator[str]:
-    yield from _heading("Who can cause a payment or a refund")
-    shown: dict[str, list[str]] = {}
-    for power in report.who_alone:
-        lines = [
-            f"{verb} {actor.who}, {actor.how}"
-            for verb, actors in (("pay:   ", power.payment), ("refund:", power.refund))
-            for actor in actors
-        ]
-        shown.setdefault("\n".join(lines), []).append(power.milestone)
-    for block, keys in shown.items():
-        yield f"  {_joined(keys)}"
-        for line in block.splitlines():
-            yield from textwrap.wrap(line, WIDTH, initial_indent="    ", subsequent_indent=" " * 12)
-
-
-def _silences(report: Report) -> Iterator[str]:
-    yield from _heading("If somebody goes silent")
-    clock = {outcome for s in report.silence if s.role == "everybody" for outcome in s.outcomes}
-    for silence in sorted(report.silence, key=lambda s: s.role != "everybody"):
-        role = silence.role if silence.role == silence.name else f"{silence.role}, {silence.name}"
-        yield f"  {role}"
-        yield from _wrapped(silence.text, "    ")
-        same = [o.milestone for o in silence.outcomes if o in clock and silence.role != "everybody"]
-        if same:
-            yield f"      as if nobody acts: {_joined(same)}"
-        for outcome in silence.outcomes:
-            if outcome.milestone in same:
-                continue
-            yield from textwrap.wrap(
-                f"{outcome.milestone}: {outcome.text}", WIDTH, initial_indent="      ",
-                subsequent_indent="        ",
-            )  # fmt: skip
-    if report.settled_by:
-        when = format_time(report.settled_by, read_zone(report.timezone))
-        yield f"  If nobody ever acts, all funded money has found its owner after {when}."
-
-
-def _exposure(report: Report) -> Iterator[str]:
-    currency, zone = Denomination(report.symbol, report.decimals), read_zone(report.timezone)
-    yield from _heading(f"Exposure if all goes to plan ({report.symbol})")
-    columns = ("paid", "work", "buyer ahead", "supplier ahead")
-    yield f"  {'':<36}" + "".join(f"{name:>15}" for name in columns)
-    for point in report.exposure:
-        amounts = (point.paid, point.worth, point.buyer, point.supplier)
-        day = format_time(point.at, zone).split(",")[0]
-        event = textwrap.shorten(point.event, 22, placeholder="…")
-        yield f"  {day:<12} {event:<23}" + "".join(
-            f"{format_amount(amount, currency, symbol=False):>15}" for amount in amounts
-        )
-
-
-def _joined(keys: list[str]) -> str:
-    return ", ".join(keys) if len(keys) < 5 else f"{keys[0]} … {keys[-1]} ({len(keys)} milestones)"
 
 
 def _heading(text: str) -> tuple[str, str]:

@@ -6,9 +6,10 @@ a translation may put its parts in any order, so a sentence is never glued from 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from gettext import NullTranslations
 
 ENGLISH = NullTranslations()
@@ -24,6 +25,26 @@ def say(message: str, /, **parts: object) -> str:
 def say_count(one: str, many: str, count: int, /, **parts: object) -> str:
     """The message that goes with a number, which both know as {count}."""
     return _catalogue.get().ngettext(one, many, count).format(count=count, **parts)
+
+
+def sentences(*said: str) -> str:
+    """Sentences after each other, each complete by itself; those that are "" stay away."""
+    return " ".join(filter(None, said))
+
+
+def read_by(teller: object, values: Mapping[str, object]) -> dict[str, _Part]:
+    """Parts whose messages say how they are read: `{asked:amount}` is what `teller.amount` makes
+    of `asked`."""
+    return {name: _Part(value, teller) for name, value in values.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    value: object
+    teller: object
+
+    def __format__(self, kind: str) -> str:
+        return str(getattr(self.teller, kind)(self.value) if kind else self.value)
 
 
 @contextmanager

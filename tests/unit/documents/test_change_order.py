@@ -14,10 +14,11 @@ from milestone_escrow.documents.change_orders.change_order import ChangeOrder, c
 from milestone_escrow.documents.change_orders.difference import difference
 from milestone_escrow.documents.change_orders.extend import extend
 from milestone_escrow.documents.change_orders.marking import mark_change
-from milestone_escrow.documents.render import render_agreement, render_report
+from milestone_escrow.documents.render import render_agreement
 from milestone_escrow.errors import DocumentError, UsageError
 from milestone_escrow.protocol.eip712 import Domain
 from milestone_escrow.protocol.lifecycle import State, Status
+from milestone_escrow.words.check_report import render_report
 
 UNTIL = 1_900_000_000
 SETTLED, FUNDED, UNFUNDED = State(Status.SETTLED), State(Status.FUNDED), State()

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
-from milestone_escrow.documents.render import render_agreement, render_report
+from milestone_escrow.documents.render import render_agreement
 from milestone_escrow.documents.source import Tree
 from milestone_escrow.errors import DocumentError
+from milestone_escrow.words.check_report import render_report
 
 FRAGMENTS = (
     "", "off", "0", "-1", "100 %", "0 %", "rest", "nobody", "all", "2 of 3", "9999-12-31",

@@ -15,6 +15,7 @@ from milestone_escrow.documents.money import Denomination
 from milestone_escrow.documents.render import render_agreement
 from milestone_escrow.documents.vat import REVERSE_CHARGE, Taxed, Vat, read_vat
 from milestone_escrow.errors import DocumentError, UsageError
+from milestone_escrow.words.checked import ReportTeller
 
 Load = Callable[..., Agreement]
 
@@ -113,7 +114,8 @@ def test_check_asks_for_what_an_invoice_needs(load: Load) -> None:
         ("no-address", "parties.buyer"),
         ("vat-on-top", "payment.vat"),
     }
-    assert "1,900.00 USDC" in next(f.text for f in report.findings if f.code == "vat-on-top")
+    on_top = next(f for f in report.findings if f.code == "vat-on-top")
+    assert "1,900.00 USDC" in ReportTeller(report).finding(on_top)[0]
 
 
 def test_a_prefix_is_short_and_plain(refusal: Callable[..., DocumentError]) -> None:

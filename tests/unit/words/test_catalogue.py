@@ -79,7 +79,7 @@ def complaints(source: str, *, methods: bool = False) -> Iterator[str]:
             yield f"{call.lineno}: parts {wanted} are wanted, {given} are given"
     for one, many in messages_of(tree, methods=methods):
         for text in filter(None, (one, many)):
-            if text != text.strip() or text[0] in ",;:." or text[-1] in ",;:(":
+            if text != text.strip() or text[0] in ",;:." or text[-1] in ",;(":
                 yield f"'{text}' is a piece of a sentence"
             if "" in parts(text):
                 yield f"'{text}' has a part without a name"

@@ -47,7 +47,7 @@ def write_example(session: Session, example: str, file: Path) -> None:
 
 def check_file(session: Session, file: str) -> None:
     """The report, and status 1 where something must be corrected before signing."""
-    from milestone_escrow.documents.render import render_report
+    from milestone_escrow.words.check_report import render_report, report_json
 
     report = _load(file).check(now=session.now())
     for line in render_report(report).splitlines():
@@ -57,7 +57,7 @@ def check_file(session: Session, file: str) -> None:
         session.say(f"  {command(f'escrow agreement sign {file} --as buyer')}")
     else:
         session.say(f"\n{bad('Do not sign it')} before the errors are corrected.")
-    session.emit(report.to_json())
+    session.emit(report_json(report))
     session.exit_status = 0 if report.ok else 1
 
 

@@ -10,6 +10,7 @@ from milestone_escrow.cli.shell.signers import choose
 from milestone_escrow.documents.files.signed_agreement import PARTIES, SignedAgreement, signed_path
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.words.checked import ReportTeller
 from milestone_escrow.words.standing import person
 
 
@@ -106,10 +107,10 @@ def require_no_errors(session: Session, signed: SignedAgreement) -> None:
     report = signed.agreement.check(now=session.now())
     if report.errors:
         first = report.errors[0]
+        text, fix = ReportTeller(report).finding(first)
         raise EscrowError(
-            f"{signed.agreement.reference} must not be signed like this: {first.where}: "
-            f"{first.text}",
-            hint=first.fix,
+            f"{signed.agreement.reference} must not be signed like this: {first.where}: {text}",
+            hint=fix,
         )
 
 

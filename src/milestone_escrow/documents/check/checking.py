@@ -19,6 +19,8 @@ def check(agreement: AgreementData, now: int) -> Report:
         timezone=agreement.timezone.key,
         symbol=agreement.currency.symbol,
         decimals=agreement.currency.decimals,
+        supplier=agreement.short_name("supplier"),
+        buyer=agreement.short_name("buyer"),
         findings=findings(agreement, now),
         who_alone=powers(agreement),
         exposure=exposure(agreement, now),

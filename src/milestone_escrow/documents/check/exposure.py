@@ -20,7 +20,7 @@ def exposure(agreement: AgreementData, now: int) -> tuple[ExposurePoint, ...]:
     points: list[ExposurePoint] = []
     paid = worth = done = 0
     total, price = _work(agreement), sum(m.amount for m in agreement.milestones)
-    for at, order, amount, event in events:
+    for at, order, amount, key in events:
         if order == _DELIVERY:
             done += amount
             worth = price * done // total if total else 0
@@ -28,7 +28,8 @@ def exposure(agreement: AgreementData, now: int) -> tuple[ExposurePoint, ...]:
             paid += amount
         point = ExposurePoint(
             at=at,
-            event=event,
+            milestone=key,
+            is_payment=order == _PAYMENT,
             paid=paid,
             worth=worth,
             held=price - paid,
@@ -44,15 +45,12 @@ _DELIVERY, _PAYMENT = 0, 1
 
 
 def _payments(agreement: AgreementData, now: int) -> list[tuple[int, int, int, str]]:
-    return [
-        (_paid_at(agreement, m, now), _PAYMENT, m.amount, f"{m.key} is paid")
-        for m in agreement.milestones
-    ]
+    return [(_paid_at(agreement, m, now), _PAYMENT, m.amount, m.key) for m in agreement.milestones]
 
 
 def _deliveries(agreement: AgreementData) -> list[tuple[int, int, int, str]]:
     return [
-        (m.due_at or m.deadline, _DELIVERY, m.amount + m.withheld, f"{m.key} is due")
+        (m.due_at or m.deadline, _DELIVERY, m.amount + m.withheld, m.key)
         for m in agreement.milestones
         if _is_work(m)
     ]

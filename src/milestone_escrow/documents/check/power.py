@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 
 from milestone_escrow.documents.agreement_data import AgreementData
-from milestone_escrow.documents.check.report import Actor, Power
-from milestone_escrow.documents.money import format_percent
+from milestone_escrow.documents.check.report import Actor, Means, Power
 from milestone_escrow.documents.resolve import PlannedMilestone
-from milestone_escrow.documents.when import format_duration, format_time
 from milestone_escrow.protocol.terms import BPS, MIN_REJECTION_PERIOD
 
 
@@ -31,43 +28,35 @@ def supplier_alone(agreement: AgreementData, milestone: PlannedMilestone) -> boo
 def _payment(agreement: AgreementData, milestone: PlannedMilestone) -> Iterator[Actor]:
     rules = agreement.model.rules
     if milestone.is_deposit:
-        yield Actor("buyer", "by funding it: a deposit is paid at once", True)
+        yield Actor("buyer", Means.FUNDING, True)
         return
-    yield Actor("buyer", "by approving, in full or in part", True)
+    yield Actor("buyer", Means.APPROVING, True)
     if milestone.quorum:
-        yield Actor(*_quorum(milestone, "by accepting"), milestone.quorum == 1)
+        yield Actor(milestone.verified_by, Means.ACCEPTING, milestone.quorum == 1)
         if supplier_alone(agreement, milestone):
-            yield Actor("supplier", "by a verifier's account of its own", True)
+            yield Actor("supplier", Means.OWN_VERIFIER, True)
     if rules.review_period:
-        review = format_duration(rules.review_period)
-        yield Actor("supplier", f"by submitting, unless the buyer objects within {review}", True)
+        yield Actor("supplier", Means.SUBMITTING, True, period=rules.review_period)
     if milestone.pays_on_silence:
-        when = format_time(milestone.deadline, agreement.timezone)
-        yield Actor("the clock", f"after {when}, unless the buyer objects before", True)
+        yield Actor("the clock", Means.PAID_IN_TIME, True, at=milestone.deadline)
     share = rules.if_no_ruling or 0
     if share and not milestone.pays_on_silence and "arbiter" in agreement.people:
-        how = f"by disputing before the deadline: {_share(share)} if the arbiter stays silent"
-        yield Actor("supplier", how, False)
+        yield Actor("supplier", Means.DISPUTING, False, share=share)
 
 
 def _refund(agreement: AgreementData, milestone: PlannedMilestone) -> Iterator[Actor]:
     if milestone.is_deposit:
         return
-    yield Actor("supplier", "by giving back, in full or in part", True)
+    has_arbiter = "arbiter" in agreement.people
+    yield Actor("supplier", Means.GIVING_BACK, True)
     if milestone.quorum:
         period = max(agreement.model.rules.objection_period, MIN_REJECTION_PERIOD)
-        wait = format_duration(period)
-        objects = ", unless the supplier disputes it" if "arbiter" in agreement.people else ""
-        how = f"by rejecting, after {wait}{objects}"
-        yield Actor(*_quorum(milestone, how), milestone.quorum == 1)
+        means = Means.REJECTING if has_arbiter else Means.REJECTING_FOR_GOOD
+        yield Actor(milestone.verified_by, means, milestone.quorum == 1, period=period)
     if not milestone.pays_on_silence:
-        when = format_time(milestone.deadline, agreement.timezone)
-        yield Actor("the clock", f"after {when}, if nothing is proven before", True)
+        yield Actor("the clock", Means.REFUNDED_IN_TIME, True, at=milestone.deadline)
     if back := buyer_takes_back(agreement, milestone):
-        has_arbiter = "arbiter" in agreement.people
-        silent = "if the arbiter stays silent" if has_arbiter else "because nobody can rule"
-        how = f"by objecting in time: {_share(back)} goes back {silent}"
-        yield Actor("buyer", how, not has_arbiter)
+        yield Actor("buyer", Means.OBJECTING, not has_arbiter, share=back)
 
 
 def buyer_takes_back(agreement: AgreementData, milestone: PlannedMilestone) -> int:
@@ -77,11 +66,3 @@ def buyer_takes_back(agreement: AgreementData, milestone: PlannedMilestone) -> i
     if milestone.is_deposit or not may_object:
         return 0
     return BPS - (rules.if_no_ruling or 0)
-
-
-def _share(bps: int) -> str:
-    return format_percent(Fraction(bps, BPS))
-
-
-def _quorum(milestone: PlannedMilestone, how: str) -> tuple[str, str]:
-    return milestone.verified_by, how

@@ -2,38 +2,69 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
-
-class Level(str, Enum):
-    """How bad a finding is: an error must not be signed, a warning should be understood."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    NOTE = "note"
+from milestone_escrow.documents.agreement_data import AgreementData
+from milestone_escrow.documents.check.finding_kinds import FindingKind, Level
+from milestone_escrow.documents.source import Where, field_name
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that a careful reader would say; `where` is the field, `line` 0 if unknown."""
+    """One thing that a careful reader would say; `where` is the field, `line` 0 if unknown.
 
-    level: Level
-    code: str
+    `more` of the milestones of one entry have it as well.
+    """
+
+    kind: FindingKind
     where: str
-    text: str
-    fix: str
     line: int = 0
+    more: int = 0
+
+    @property
+    def code(self) -> str:
+        return self.kind.code
+
+    @property
+    def level(self) -> Level:
+        return self.kind.level
+
+
+def finding(agreement: AgreementData, where: Where, kind: FindingKind) -> Finding:
+    return Finding(kind, field_name(where), agreement.source.line(where))
+
+
+class Means(Enum):
+    """By what somebody causes a payment or a refund; in brackets, which field tells more."""
+
+    FUNDING = "funding a deposit"
+    APPROVING = "approving"
+    ACCEPTING = "accepting"
+    OWN_VERIFIER = "a verifier's account of its own"
+    SUBMITTING = "submitting (period)"
+    PAID_IN_TIME = "silence (at)"
+    DISPUTING = "disputing before the deadline (share)"
+    GIVING_BACK = "giving back"
+    REJECTING = "rejecting (period)"
+    REJECTING_FOR_GOOD = "rejecting where nobody can dispute (period)"
+    REFUNDED_IN_TIME = "nothing being proven (at)"
+    OBJECTING = "objecting (share)"
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Somebody who can cause a payment or a refund; `alone` means with nobody else's help."""
+    """Somebody who can cause a payment or a refund; `alone` means with nobody else's help.
+
+    `period` in seconds, `at` Unix seconds, `share` in basis points, where the means has it.
+    """
 
     who: str
-    how: str
+    means: Means
     alone: bool
+    period: int = 0
+    at: int = 0
+    share: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,28 +84,61 @@ class Power:
         return tuple(actor.who for actor in self.refund if actor.alone)
 
 
+class Course(Enum):
+    """Which way a milestone goes when somebody is silent."""
+
+    UNFUNDED = "nobody funds it"
+    FUNDED = "a deposit, paid as soon as it is funded"
+    ACCEPTED = "paid some time after its verifiers accepted"
+    SUBMITTED = "paid some time after it was submitted"
+    CLOCK = "time decides"
+    DISPUTE = "time decides, after a dispute before a verdict"
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What one milestone comes to: `at` is Unix seconds, 0 where it depends on an act.
 
-    Amounts are token units. `text` says the same in a sentence.
+    Amounts are token units, `wait` is seconds after that act.
     """
 
     milestone: str
+    course: Course
     at: int
     to_payee: int
     to_buyer: int
-    text: str
+    wait: int = 0
+    verified_by: str = ""
+
+
+class Silent(Enum):
+    """Who never acts."""
+
+    BUYER = "buyer"
+    SUPPLIER = "supplier"
+    VERIFIER = "verifier"
+    VERIFIERS = "verifiers"
+    ARBITER = "arbiter"
+    EVERYBODY = "everybody"
 
 
 @dataclass(frozen=True, slots=True)
 class SilenceOf:
-    """What happens if this role never acts: buyer, supplier, a verifier, arbiter, everybody."""
+    """What happens if this role never acts: buyer, supplier, a verifier, arbiter, everybody.
 
+    Attributes:
+        name: the person's or company's; "" of several.
+        deposits: token units that a silent supplier has already.
+        others: milestones that a silent verifier's colleagues can still certify.
+    """
+
+    who: Silent
     role: str
     name: str
-    text: str
     outcomes: tuple[Outcome, ...]
+    deposits: int = 0
+    silence_pays: bool = False
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +146,7 @@ class ExposurePoint:
     """Where both sides stand at a moment, if all goes to plan. Amounts are token units.
 
     Attributes:
+        is_payment: whether the milestone is paid then; otherwise its work is due.
         paid: what has left the contract to the supplier.
         worth: the value of the work that is due by then, as a share of the price.
         held: what still waits in the contract, if everything was funded at the start.
@@ -90,7 +155,8 @@ class ExposurePoint:
     """
 
     at: int
-    event: str
+    milestone: str
+    is_payment: bool
     paid: int
     worth: int
     held: int
@@ -102,7 +168,8 @@ class ExposurePoint:
 class Report:
     """Everything that `check` says about an agreement at a time.
 
-    `settled_by` is when the last money leaves the contract if nobody ever acts.
+    `settled_by` is when the last money leaves the contract if nobody ever acts; `supplier` and
+    `buyer` are their short names.
     """
 
     reference: str
@@ -111,6 +178,8 @@ class Report:
     timezone: str
     symbol: str
     decimals: int
+    supplier: str
+    buyer: str
     findings: tuple[Finding, ...]
     who_alone: tuple[Power, ...]
     exposure: tuple[ExposurePoint, ...]
@@ -134,23 +203,5 @@ class Report:
         """Whether it may be signed: no errors."""
         return not self.errors
 
-    def to_json(self) -> dict[str, Any]:
-        """For machines; amounts are text, because JSON numbers lose digits."""
-        return {"ok": self.ok, **_jsonable(asdict(self))}
-
     def _of(self, level: Level) -> tuple[Finding, ...]:
         return tuple(finding for finding in self.findings if finding.level is level)
-
-
-_AMOUNTS = frozenset({"paid", "worth", "held", "buyer", "supplier", "to_payee", "to_buyer"})
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {
-            name: str(inner) if name in _AMOUNTS else _jsonable(inner)
-            for name, inner in value.items()
-        }
-    if isinstance(value, (list, tuple)):
-        return [_jsonable(inner) for inner in value]
-    return value.value if isinstance(value, Enum) else value

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from milestone_escrow.documents.agreement_data import AgreementData
-from milestone_escrow.documents.check.report import Outcome, SilenceOf
+from milestone_escrow.documents.check.report import Course, Outcome, SilenceOf, Silent
 from milestone_escrow.documents.resolve import PlannedMilestone
-from milestone_escrow.documents.when import format_duration, format_time
 from milestone_escrow.protocol.lifecycle import Silence, State, Status, silence
 from milestone_escrow.protocol.terms import Milestone, Terms
 from milestone_escrow.protocol.token import Token
@@ -36,10 +35,7 @@ def silences(agreement: AgreementData, now: int) -> tuple[SilenceOf, ...]:
         *_all_verifiers(agreement, now),
         *_arbiter(agreement),
         SilenceOf(
-            "everybody",
-            "everybody",
-            "Time alone settles every funded milestone; what is not funded never moves.",
-            _by_the_clock(agreement, now, agreement.milestones),
+            Silent.EVERYBODY, "everybody", "", _by_the_clock(agreement, now, agreement.milestones)
         ),
     )
 
@@ -47,56 +43,47 @@ def silences(agreement: AgreementData, now: int) -> tuple[SilenceOf, ...]:
 def _buyer(agreement: AgreementData, now: int) -> SilenceOf:
     outcomes = []
     rules = agreement.model.rules
-    for milestone in agreement.milestones:
-        amount = agreement.amount(milestone.amount)
-        if milestone.is_deposit:
-            text = "is not paid, because nobody funds it"
-        elif milestone.quorum:
-            text = f"pays {amount} {_later(rules.objection_period)} after {_accepting(milestone)}"
+    for m in agreement.milestones:
+        if m.is_deposit:
+            outcomes.append(Outcome(m.key, Course.UNFUNDED, 0, 0, 0))
+        elif m.quorum:
+            wait = rules.objection_period
+            course = Course.ACCEPTED
+            outcomes.append(Outcome(m.key, course, 0, m.amount, 0, wait, m.verified_by))
         elif rules.review_period:
-            text = f"pays {amount} {format_duration(rules.review_period)} after it is submitted"
+            wait = rules.review_period
+            outcomes.append(Outcome(m.key, Course.SUBMITTED, 0, m.amount, 0, wait))
         else:
-            outcomes.append(_clock(agreement, milestone, now))
-            continue
-        to_payee = 0 if milestone.is_deposit else milestone.amount
-        outcomes.append(Outcome(milestone.key, 0, to_payee, 0, text))
-    text = "What is funded goes on without the buyer; what is not funded need not be worked on."
-    return SilenceOf("buyer", agreement.name("buyer"), text, tuple(outcomes))
+            outcomes.append(_clock(agreement, m, now))
+    return SilenceOf(Silent.BUYER, "buyer", agreement.name("buyer"), tuple(outcomes))
 
 
 def _supplier(agreement: AgreementData, now: int) -> SilenceOf:
     milestones = tuple(m for m in agreement.milestones if not m.is_deposit)
-    text = "Work that is not done is not proven, and the clock decides."
-    if any(m.pays_on_silence for m in milestones):
-        text += " Where silence pays, the buyer must object before the date."
-    if deposits := sum(m.amount for m in agreement.milestones if m.is_deposit):
-        text += f" A deposit of {agreement.amount(deposits)} is with the supplier already."
-    outcomes = _by_the_clock(agreement, now, milestones)
-    return SilenceOf("supplier", agreement.name("supplier"), text, outcomes)
+    return SilenceOf(
+        Silent.SUPPLIER,
+        "supplier",
+        agreement.name("supplier"),
+        _by_the_clock(agreement, now, milestones),
+        deposits=sum(m.amount for m in agreement.milestones if m.is_deposit),
+        silence_pays=any(m.pays_on_silence for m in milestones),
+    )
 
 
 def _verifier(agreement: AgreementData, now: int, name: str) -> SilenceOf:
     needed = tuple(
         m for m in agreement.milestones if name in m.verifiers and len(m.verifiers) - 1 < m.quorum
     )
-    others = [m.key for m in agreement.milestones if name in m.verifiers and m not in needed]
-    text = "The buyer can still approve, and the clock decides where nobody else can certify."
-    if others:
-        text = f"The other verifiers suffice for {', '.join(others)}." + (
-            f" {text}" if needed else ""
-        )
-    elif not needed:
-        text = "Nothing changes: no milestone names this verifier."
+    others = tuple(m.key for m in agreement.milestones if name in m.verifiers and m not in needed)
     outcomes = _by_the_clock(agreement, now, needed)
-    return SilenceOf(name, agreement.name(name), text, outcomes)
+    return SilenceOf(Silent.VERIFIER, name, agreement.name(name), outcomes, others=others)
 
 
 def _all_verifiers(agreement: AgreementData, now: int) -> Iterator[SilenceOf]:
     verified = tuple(m for m in agreement.milestones if m.quorum)
     if verified:
-        text = "The buyer can still approve; otherwise the clock decides."
         outcomes = _by_the_clock(agreement, now, verified)
-        yield SilenceOf("verifiers", "all verifiers", text, outcomes)
+        yield SilenceOf(Silent.VERIFIERS, "verifiers", "", outcomes)
 
 
 def _arbiter(agreement: AgreementData) -> Iterator[SilenceOf]:
@@ -111,9 +98,8 @@ def _arbiter(agreement: AgreementData) -> Iterator[SilenceOf]:
         clock = milestone.deadline + terms.arbitration_period
         state = State(status=Status.DISPUTED_BEFORE_VERDICT, clock=clock)
         for step in silence(terms, milestone, state):
-            outcomes.append(_outcome(agreement, planned, step, "disputed before a verdict, "))
-    text = "A verdict of the verifiers stands. A dispute without a verdict is shared as agreed."
-    yield SilenceOf("arbiter", agreement.name("arbiter"), text, tuple(outcomes))
+            outcomes.append(_outcome(planned, Course.DISPUTE, step))
+    yield SilenceOf(Silent.ARBITER, "arbiter", agreement.name("arbiter"), tuple(outcomes))
 
 
 def _by_the_clock(
@@ -124,31 +110,11 @@ def _by_the_clock(
 
 def _clock(agreement: AgreementData, planned: PlannedMilestone, now: int) -> Outcome:
     if planned.is_deposit:
-        text = f"pays {agreement.amount(planned.amount)} as soon as it is funded"
-        return Outcome(planned.key, now, planned.amount, 0, text)
+        return Outcome(planned.key, Course.FUNDED, now, planned.amount, 0)
     terms, milestones = on_chain(agreement)
     (step,) = silence(terms, milestones[planned.index], State(status=Status.FUNDED))
-    return _outcome(agreement, planned, step)
+    return _outcome(planned, Course.CLOCK, step)
 
 
-def _outcome(
-    agreement: AgreementData, planned: PlannedMilestone, step: Silence, prefix: str = ""
-) -> Outcome:
-    when = format_time(step.at, agreement.timezone)
-    payee, buyer = agreement.short_name("supplier"), agreement.short_name("buyer")
-    to_payee, to_buyer = step.split.to_payee, step.split.to_buyer
-    if to_payee and to_buyer:
-        money = f"pays {agreement.amount(to_payee)} to {payee}, {agreement.amount(to_buyer)} back"
-    elif to_payee:
-        money = f"pays {agreement.amount(to_payee)} to {payee}"
-    else:
-        money = f"returns {agreement.amount(to_buyer)} to {buyer}"
-    return Outcome(planned.key, step.at, to_payee, to_buyer, f"{prefix}{money} after {when}")
-
-
-def _later(period: int) -> str:
-    return format_duration(period) if period else "at once"
-
-
-def _accepting(milestone: PlannedMilestone) -> str:
-    return f"{milestone.verified_by} accepted"
+def _outcome(planned: PlannedMilestone, course: Course, step: Silence) -> Outcome:
+    return Outcome(planned.key, course, step.at, step.split.to_payee, step.split.to_buyer)

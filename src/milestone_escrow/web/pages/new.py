@@ -27,6 +27,7 @@ from milestone_escrow.oracle.drafts import MAX_TEXT, DraftVersion
 from milestone_escrow.papers.contract import contract_pdf
 from milestone_escrow.web.page_deps import Web, WebDeps
 from milestone_escrow.web.rendering import page
+from milestone_escrow.words.checked import ReportTeller
 
 router = APIRouter(route_class=CarefulRoute)
 
@@ -143,7 +144,8 @@ def finish(token: str, web: Web, viewer: Asking) -> JSONResponse:
     agreement = Agreement.drafted(_versions(web, token)[-1].text)
     report = agreement.check(web.api.now())
     if report.errors:
-        raise UsageError(f"it cannot be signed yet: {report.errors[0].text}")
+        text, _ = ReportTeller(report).finding(report.errors[0])
+        raise UsageError(f"it cannot be signed yet: {text}")
     if account not in agreement.people.values():
         raise UsageError(
             f"{account} is nobody in this agreement", hint="sign in with an account that it names"
@@ -169,13 +171,14 @@ def checked(web: WebDeps, text: str) -> dict[str, object]:
         return {"ok": False, "line": error.line, "error": _unnamed(error), "findings": []}
     except EscrowError as error:
         return {"ok": False, "line": 0, "error": str(error), "findings": []}
+    teller = ReportTeller(report)
     return {
         "ok": not report.errors,
         "line": 0,
         "error": "",
         "title": agreement.title,
         "price": agreement.amount(agreement.price),
-        "findings": [_finding(finding) for finding in report.findings],
+        "findings": [_finding(teller, finding) for finding in report.findings],
         "milestones": [
             {
                 "title": milestone.title,
@@ -184,7 +187,7 @@ def checked(web: WebDeps, text: str) -> dict[str, object]:
             }
             for milestone in agreement.milestones
         ],
-        "silence": [f"{one.name}: {one.text}" for one in report.silence],
+        "silence": [f"{teller.name(one)}: {teller.silence(one)}" for one in report.silence],
         "alone": list(_alone(agreement, report.who_alone)),
     }
 
@@ -205,13 +208,9 @@ def _alone(agreement: Agreement, powers: object) -> Iterator[str]:
         yield f"{title}: {pays} alone can pay it out, {refunds} alone can give it back"
 
 
-def _finding(finding: Finding) -> dict[str, object]:
-    return {
-        "level": finding.level.value,
-        "text": finding.text,
-        "fix": finding.fix,
-        "line": finding.line,
-    }
+def _finding(teller: ReportTeller, finding: Finding) -> dict[str, object]:
+    text, fix = teller.finding(finding)
+    return {"level": finding.level.value, "text": text, "fix": fix, "line": finding.line}
 
 
 def trouble_of(error: EscrowError) -> str:

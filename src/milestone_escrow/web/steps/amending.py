@@ -15,6 +15,7 @@ from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.web.page_deps import WebDeps
 from milestone_escrow.web.steps import paying
 from milestone_escrow.web.steps.visit import VALID_FOR, Visit, WalletStep, done, send, sign
+from milestone_escrow.words.checked import ReportTeller
 from milestone_escrow.words.listing import listed
 
 NAME = "amendment"
@@ -35,8 +36,8 @@ def written(web: WebDeps, view: DocumentedView, text: str) -> tuple[SignedChange
     new = Agreement.drafted(mark_change(text, old.bound, states))
     report = new.check(web.escrow.now())
     if report.errors:
-        first = report.errors[0]
-        raise UsageError(f"it must not be signed like this: {first.text}", hint=first.fix)
+        text, fix = ReportTeller(report).finding(report.errors[0])
+        raise UsageError(f"it must not be signed like this: {text}", hint=fix)
     if new.network != web.escrow.network.name:
         raise UsageError(
             f"the text is made for {new.network}, the agreement is on {web.escrow.network.name}",

@@ -12,7 +12,7 @@ from milestone_escrow.chain.refusals.naming import account_name, milestone_name
 from milestone_escrow.documents.money import format_amount
 from milestone_escrow.documents.when import format_time
 from milestone_escrow.protocol.lifecycle import silence
-from milestone_escrow.words.messages import say
+from milestone_escrow.words.messages import read_by, say
 
 Told: TypeAlias = tuple[str, str]
 """What was refused, and the way out; the latter is "" where there is none."""
@@ -36,8 +36,7 @@ class Case:
         """A refusal with its way out; without one, what the clock leads to."""
         index = self.attempt.index
         tried = say("it") if index is None else self.milestone(index)
-        parts = {name: _Part(value, self) for name, value in self.values.items()}
-        named = {**parts, "verb": self.verb, "tried": tried, **more}
+        named = {**read_by(self, self.values), "verb": self.verb, "tried": tried, **more}
         out = self.clock if way_out is None else way_out and say(way_out, **named)
         return say(what, **named), out
 
@@ -88,14 +87,3 @@ class Case:
 
 
 Rule: TypeAlias = Callable[[Case], Told]
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A value of the error: `{asked}` as it is, `{asked:amount}` as money of the agreement."""
-
-    value: Any
-    case: Case
-
-    def __format__(self, kind: str) -> str:
-        return str(getattr(self.case, kind)(self.value) if kind else self.value)

@@ -1,0 +1,178 @@
+"""A report of `check` as text for people, and as JSON with the same sentences."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from milestone_escrow.documents.check.report import Actor, Outcome, Report, Silent
+from milestone_escrow.documents.money import Denomination, format_amount
+from milestone_escrow.words.checked import ReportTeller
+from milestone_escrow.words.messages import say, say_count
+
+WIDTH = 92
+
+
+def render_report(report: Report) -> str:
+    """The report as text: findings first, then who alone can do what, silence, exposure."""
+    teller = ReportTeller(report)
+    parts = (_findings(teller), _powers(teller), _silences(teller), _exposure(teller))
+    return "\n".join(line.rstrip() for part in parts for line in part) + "\n"
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    """For machines; amounts are text, because JSON numbers lose digits."""
+    teller = ReportTeller(report)
+    return {
+        "ok": report.ok,
+        "reference": report.reference,
+        "title": report.title,
+        "at": report.at,
+        "timezone": report.timezone,
+        "symbol": report.symbol,
+        "decimals": report.decimals,
+        "findings": [
+            {
+                "level": one.level.value,
+                "code": one.code,
+                "where": one.where,
+                **dict(zip(("text", "fix"), teller.finding(one), strict=True)),
+                "line": one.line,
+            }
+            for one in report.findings
+        ],
+        "who_alone": [
+            {
+                "milestone": power.milestone,
+                "payment": [_actor(teller, actor) for actor in power.payment],
+                "refund": [_actor(teller, actor) for actor in power.refund],
+            }
+            for power in report.who_alone
+        ],
+        "exposure": [
+            {
+                "at": point.at,
+                "event": teller.event(point),
+                "paid": str(point.paid),
+                "worth": str(point.worth),
+                "held": str(point.held),
+                "buyer": str(point.buyer),
+                "supplier": str(point.supplier),
+            }
+            for point in report.exposure
+        ],
+        "silence": [
+            {
+                "role": silence.role,
+                "name": teller.name(silence),
+                "text": teller.silence(silence),
+                "outcomes": [_outcome(teller, outcome) for outcome in silence.outcomes],
+            }
+            for silence in report.silence
+        ],
+        "settled_by": report.settled_by,
+    }
+
+
+def _actor(teller: ReportTeller, actor: Actor) -> dict[str, object]:
+    return {"who": actor.who, "how": teller.means(actor), "alone": actor.alone}
+
+
+def _outcome(teller: ReportTeller, outcome: Outcome) -> dict[str, object]:
+    return {
+        "milestone": outcome.milestone,
+        "at": outcome.at,
+        "to_payee": str(outcome.to_payee),
+        "to_buyer": str(outcome.to_buyer),
+        "text": teller.outcome(outcome),
+    }
+
+
+def _findings(teller: ReportTeller) -> Iterator[str]:
+    report = teller.report
+    yield f"{report.reference}: {report.title}"
+    errors = say_count("{count} error", "{count} errors", len(report.errors))
+    warnings = say_count("{count} warning", "{count} warnings", len(report.warnings))
+    yield say(
+        "{errors}, {warnings}",
+        errors=errors if report.errors else say("no errors"),
+        warnings=warnings if report.warnings else say("no warnings"),
+    )
+    for finding in report.findings:
+        text, fix = teller.finding(finding)
+        parts = {"level": finding.level.value, "where": finding.where, "text": text}
+        if finding.line:
+            told = say("{level}: line {line}, {where}: {text}", line=finding.line, **parts)
+        else:
+            told = say("{level}: {where}: {text}", **parts)
+        yield from _wrapped(told, 2, 4)
+        yield from _wrapped(f"-> {fix}", 4, 7)
+
+
+def _powers(teller: ReportTeller) -> Iterator[str]:
+    yield from ("", say("Who can cause a payment or a refund"))
+    shown: dict[tuple[str, ...], list[str]] = {}
+    for power in teller.report.who_alone:
+        sides = ((say("pay:"), power.payment), (say("refund:"), power.refund))
+        lines = tuple(
+            f"{side:<7} {actor.who}, {teller.means(actor)}"
+            for side, actors in sides
+            for actor in actors
+        )
+        shown.setdefault(lines, []).append(power.milestone)
+    for lines, keys in shown.items():
+        yield f"  {_joined(keys)}"
+        for line in lines:
+            yield from _wrapped(line, 4, 12)
+
+
+def _silences(teller: ReportTeller) -> Iterator[str]:
+    report = teller.report
+    yield from ("", say("If somebody goes silent"))
+    everybody = [one for one in report.silence if one.who is Silent.EVERYBODY]
+    clock = {outcome for one in everybody for outcome in one.outcomes}
+    for silence in (*everybody, *(one for one in report.silence if one not in everybody)):
+        name = teller.name(silence)
+        yield f"  {silence.role}" if silence.role == name else f"  {silence.role}, {name}"
+        yield from _wrapped(teller.silence(silence), 4, 4)
+        same = [o.milestone for o in silence.outcomes if o in clock and silence not in everybody]
+        if same:
+            told = say("as if nobody acts: {milestones}", milestones=_joined(same))
+            yield f"      {told}"
+        for outcome in silence.outcomes:
+            if outcome.milestone not in same:
+                yield from _wrapped(f"{outcome.milestone}: {teller.outcome(outcome)}", 6, 8)
+    if report.settled_by:
+        when = teller.time(report.settled_by)
+        told = say(
+            "If nobody ever acts, all funded money has found its owner after {when}.", when=when
+        )
+        yield f"  {told}"
+
+
+def _exposure(teller: ReportTeller) -> Iterator[str]:
+    report = teller.report
+    currency = Denomination(report.symbol, report.decimals)
+    yield from ("", say("Exposure if all goes to plan ({symbol})", symbol=report.symbol))
+    columns = (say("paid"), say("work"), say("buyer ahead"), say("supplier ahead"))
+    yield f"  {'':<36}" + "".join(f"{name:>15}" for name in columns)
+    for point in report.exposure:
+        amounts = (point.paid, point.worth, point.buyer, point.supplier)
+        day = teller.time(point.at).split(",")[0]
+        event = textwrap.shorten(teller.event(point), 22, placeholder="…")
+        yield f"  {day:<12} {event:<23}" + "".join(
+            f"{format_amount(amount, currency, symbol=False):>15}" for amount in amounts
+        )
+
+
+def _joined(keys: list[str]) -> str:
+    if len(keys) < 5:
+        return ", ".join(keys)
+    return say(
+        "{first} … {last} ({count} milestones)", first=keys[0], last=keys[-1], count=len(keys)
+    )
+
+
+def _wrapped(text: str, first: int, later: int) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=" " * first, subsequent_indent=" " * later)
