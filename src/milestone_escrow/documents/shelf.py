@@ -17,7 +17,6 @@ from pathlib import Path
 from milestone_escrow.documents.agreement import Agreement, BoundAgreement
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement, signed_path
 from milestone_escrow.documents.files.signed_change import SignedChange
-from milestone_escrow.documents.files.writing import write_private
 from milestone_escrow.documents.source import suggest
 from milestone_escrow.errors import DocumentError, UsageError
 from milestone_escrow.protocol.signatures import Wallets
@@ -60,8 +59,7 @@ class Shelf:
         if path.is_file():
             signed = signed.merge(self._load(path))
         _make(self.folder)
-        text = json.dumps(signed.to_json(), indent=2, ensure_ascii=False) + "\n"
-        write_private(path, text.encode())
+        signed.save(path)
         return signed
 
     def get(self, agreement_id: bytes) -> SignedAgreement | None:
@@ -131,7 +129,7 @@ class Shelf:
             # Of two orders to the same version the later one is what people agree on now.
             change = change.merge(known) if known.amendment == change.amendment else change
         _make(path.parent)
-        write_private(path, change.dumps().encode())
+        change.save(path)
         return change
 
     def changes(self, agreement_id: bytes) -> tuple[SignedChange, ...]:

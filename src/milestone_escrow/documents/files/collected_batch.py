@@ -6,7 +6,7 @@ attestation must be about an agreement that the reader knows, and its words thos
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,11 +133,3 @@ def load_batch(path: Path, find: Find, wallets: Wallets | None = None) -> Collec
     if collected.batch.attestations != tuple(item.attestation for item in items):
         raise envelope.damaged("its attestations are not one batch in its order")
     return collected.with_those_in(envelope, wallets)
-
-
-def merged(files: Sequence[CollectedBatch]) -> CollectedBatch:
-    """All files of one batch together; see `merge`."""
-    result = files[0]
-    for other in files[1:]:
-        result = result.merge(other)
-    return result

@@ -16,7 +16,6 @@ from milestone_escrow.documents.files.collected_batch import (
     CollectedBatch,
     collect,
     load_batch,
-    merged,
 )
 from milestone_escrow.errors import DocumentError, UsageError
 from milestone_escrow.protocol.acts import Attestation, Verdict
@@ -74,7 +73,7 @@ def test_a_quorum_signs_one_file(
     assert set(second.signatures) == {inspector.address, bank.address}
     assert [dict(item.words) for item in second.items] == [WORDS, WORDS]
     other = batch.sign(bank)
-    assert merged([batch.sign(inspector), other]).signatures == second.signatures
+    assert batch.sign(inspector).merge(other).signatures == second.signatures
 
 
 def test_only_who_verifies_all_of_it_signs(
