@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -23,10 +24,13 @@ from milestone_escrow.documents.requirements.kinds import (
     AllRequired,
     DocumentRequired,
     HttpRequired,
+    Leaf,
+    OtherRequired,
     Requirement,
     SomeRequired,
     StatementRequired,
     WebhookRequired,
+    requirements_hash,
 )
 from milestone_escrow.protocol.acts import Verdict
 
@@ -365,3 +369,26 @@ def test_what_is_independent_falls_with_the_independent_facts(
     if evaluate(tree, facts, NOW).independent:
         others = [f for f in facts.files if f.supplied_by != SUPPLIER]
         assert others or facts.statements or any(e.source == "carrier" for e in facts.events)
+
+
+EVERY_KIND: tuple[Leaf, ...] = (
+    DocumentRequired("photos", "supplier"),
+    StatementRequired("inspector"),
+    AfterRequired("packed"),
+    WebhookRequired("carrier", "delivered"),
+    HTTP,
+    OtherRequired("cold_chain", (("logger", "truck-7"),), "no reading above 8 °C"),
+)
+
+
+@pytest.mark.parametrize("required", EVERY_KIND, ids=lambda leaf: type(leaf).__name__)
+def test_every_kind_is_judged_with_a_reason(required: Leaf) -> None:
+    found = evaluate(AllRequired((required,)), BASE, NOW)
+    assert not found.is_met
+    assert found.items[0].text
+    assert required.words()
+    assert len(requirements_hash(AllRequired((required,)))) == 32
+
+
+def test_a_kind_that_is_new_has_to_be_tried_here() -> None:
+    assert {type(leaf) for leaf in EVERY_KIND} == set(get_args(Leaf))
