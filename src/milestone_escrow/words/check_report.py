@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from milestone_escrow.documents.check.report import Actor, Outcome, Report, Silent
+from milestone_escrow.documents.check.report import Actor, Finding, Outcome, Report, Silent
 from milestone_escrow.documents.money import Denomination, format_amount
 from milestone_escrow.words.checked import ReportTeller
 from milestone_escrow.words.messages import say, say_count
@@ -24,24 +24,10 @@ def render_report(report: Report) -> str:
 def report_json(report: Report) -> dict[str, Any]:
     """For machines; amounts are text, because JSON numbers lose digits."""
     teller = ReportTeller(report)
+    names = ("ok", "reference", "title", "at", "timezone", "symbol", "decimals")
     return {
-        "ok": report.ok,
-        "reference": report.reference,
-        "title": report.title,
-        "at": report.at,
-        "timezone": report.timezone,
-        "symbol": report.symbol,
-        "decimals": report.decimals,
-        "findings": [
-            {
-                "level": one.level.value,
-                "code": one.code,
-                "where": one.where,
-                **dict(zip(("text", "fix"), teller.finding(one), strict=True)),
-                "line": one.line,
-            }
-            for one in report.findings
-        ],
+        **{name: getattr(report, name) for name in names},
+        "findings": [_finding(teller, finding) for finding in report.findings],
         "who_alone": [
             {
                 "milestone": power.milestone,
@@ -54,11 +40,7 @@ def report_json(report: Report) -> dict[str, Any]:
             {
                 "at": point.at,
                 "event": teller.event(point),
-                "paid": str(point.paid),
-                "worth": str(point.worth),
-                "held": str(point.held),
-                "buyer": str(point.buyer),
-                "supplier": str(point.supplier),
+                **_amounts(point, "paid", "worth", "held", "buyer", "supplier"),
             }
             for point in report.exposure
         ],
@@ -75,18 +57,23 @@ def report_json(report: Report) -> dict[str, Any]:
     }
 
 
+def _finding(teller: ReportTeller, one: Finding) -> dict[str, object]:
+    text, fix = teller.finding(one)
+    found = {"level": one.level.value, "code": one.code, "where": one.where}
+    return {**found, "text": text, "fix": fix, "line": one.line}
+
+
 def _actor(teller: ReportTeller, actor: Actor) -> dict[str, object]:
     return {"who": actor.who, "how": teller.means(actor), "alone": actor.alone}
 
 
-def _outcome(teller: ReportTeller, outcome: Outcome) -> dict[str, object]:
-    return {
-        "milestone": outcome.milestone,
-        "at": outcome.at,
-        "to_payee": str(outcome.to_payee),
-        "to_buyer": str(outcome.to_buyer),
-        "text": teller.outcome(outcome),
-    }
+def _outcome(teller: ReportTeller, one: Outcome) -> dict[str, object]:
+    amounts = _amounts(one, "to_payee", "to_buyer")
+    return {"milestone": one.milestone, "at": one.at, **amounts, "text": teller.outcome(one)}
+
+
+def _amounts(thing: object, *names: str) -> dict[str, str]:
+    return {name: str(getattr(thing, name)) for name in names}
 
 
 def _findings(teller: ReportTeller) -> Iterator[str]:

@@ -203,30 +203,8 @@ class VatOnTop(Found):
 
 
 FindingKind: TypeAlias = (
-    DatePast
-    | DueBeforeDate
-    | TwoRoles
-    | PayeeAlone
-    | KnownKey
-    | NoChecksum
-    | ShortPeriod
-    | NoObjection
-    | ObjectsBeforeDue
-    | ShortRefund
-    | ShortProof
-    | WeakQuorum
-    | OnlyBuyer
-    | UnusedVerifier
-    | NoArbiter
-    | ManyMilestones
-    | LargeDeposit
-    | NoClauses
-    | Vague
-    | SupplierEvidence
-    | OwnEvidence
-    | WrongOrder
-    | TermsRefused
-    | NoTaxId
-    | NoAddress
-    | VatOnTop
-)
+    DatePast | DueBeforeDate | TwoRoles | PayeeAlone | KnownKey | NoChecksum | ShortPeriod
+    | NoObjection | ObjectsBeforeDue | ShortRefund | ShortProof | WeakQuorum | OnlyBuyer
+    | UnusedVerifier | NoArbiter | ManyMilestones | LargeDeposit | NoClauses | Vague
+    | SupplierEvidence | OwnEvidence | WrongOrder | TermsRefused | NoTaxId | NoAddress | VatOnTop
+)  # fmt: skip

@@ -7,35 +7,8 @@ from dataclasses import replace
 from fractions import Fraction
 
 from milestone_escrow.documents.agreement_data import AgreementData
+from milestone_escrow.documents.check import finding_kinds as kinds
 from milestone_escrow.documents.check.books import books
-from milestone_escrow.documents.check.finding_kinds import (
-    DatePast,
-    DueBeforeDate,
-    KnownKey,
-    KnownKeyInTest,
-    Lack,
-    LargeDeposit,
-    Level,
-    ManyMilestones,
-    NoArbiter,
-    NoChecksum,
-    NoClauses,
-    NoObjection,
-    ObjectsBeforeDue,
-    OnlyBuyer,
-    OwnEvidence,
-    PayeeAlone,
-    ShortPeriod,
-    ShortProof,
-    ShortRefund,
-    SupplierEvidence,
-    TermsRefused,
-    TwoRoles,
-    UnusedVerifier,
-    Vague,
-    WeakQuorum,
-    WrongOrder,
-)
 from milestone_escrow.documents.check.power import buyer_takes_back, supplier_alone
 from milestone_escrow.documents.check.report import Finding, finding
 from milestone_escrow.documents.check.silence import on_chain
@@ -60,9 +33,9 @@ _NO_CONTRACT = "0x" + "f" * 40
 def findings(agreement: AgreementData, now: int) -> tuple[Finding, ...]:
     """All findings, errors first, each group in the order of the file."""
     found = [one for rule in _RULES for one in rule(agreement, now)]
-    if not any(one.level is Level.ERROR for one in found):
+    if not any(one.level is kinds.Level.ERROR for one in found):
         found += _terms(agreement, now)
-    order = list(Level)
+    order = list(kinds.Level)
     return tuple(sorted(_joined(found), key=lambda f: (order.index(f.level), f.line)))
 
 
@@ -84,11 +57,11 @@ def _dates(agreement: AgreementData, now: int) -> Iterator[Finding]:
             continue
         where = (*m.where, "due")
         if m.due and m.due_at <= now:
-            yield finding(agreement, where, DatePast(m.key, m.due))
+            yield finding(agreement, where, kinds.DatePast(m.key, m.due))
         elif m.deadline <= now:
-            yield finding(agreement, m.where, DatePast(m.key, None))
+            yield finding(agreement, m.where, kinds.DatePast(m.key, None))
         elif m.due and m.due < agreement.date:
-            yield finding(agreement, where, DueBeforeDate(m.key, m.due))
+            yield finding(agreement, where, kinds.DueBeforeDate(m.key, m.due))
 
 
 def _roles(agreement: AgreementData, now: int) -> Iterator[Finding]:
@@ -96,11 +69,11 @@ def _roles(agreement: AgreementData, now: int) -> Iterator[Finding]:
     for role, account in agreement.people.items():
         if account in seen:
             where = (*_party(agreement, role), "account")
-            yield finding(agreement, where, TwoRoles(role, seen[account]))
+            yield finding(agreement, where, kinds.TwoRoles(role, seen[account]))
         seen.setdefault(account, role)
     for m in agreement.milestones:
         if supplier_alone(agreement, m):
-            yield finding(agreement, (*m.where, "verified_by"), PayeeAlone(m.key))
+            yield finding(agreement, (*m.where, "verified_by"), kinds.PayeeAlone(m.key))
 
 
 def _accounts(agreement: AgreementData, now: int) -> Iterator[Finding]:
@@ -109,11 +82,11 @@ def _accounts(agreement: AgreementData, now: int) -> Iterator[Finding]:
     for role, party in agreement.parties.items():
         where = (*_party(agreement, role), "account")
         if party.account in TEST_ACCOUNTS and network not in LOCAL_NETWORKS:
-            kind = KnownKeyInTest if is_test else KnownKey
+            kind = kinds.KnownKeyInTest if is_test else kinds.KnownKey
             yield finding(agreement, where, kind(role, party.name))
         written = _written(agreement, where)
         if written[2:] == written[2:].lower() and any(c.isalpha() for c in written[2:]):
-            yield finding(agreement, where, NoChecksum(role, party.account))
+            yield finding(agreement, where, kinds.NoChecksum(role, party.account))
 
 
 def _windows(agreement: AgreementData, now: int) -> Iterator[Finding]:
@@ -123,46 +96,48 @@ def _windows(agreement: AgreementData, now: int) -> Iterator[Finding]:
         ("review_period", rules.review_period),
     ):
         if 0 < period < SHORT_WINDOW:
-            yield finding(agreement, ("rules", field), ShortPeriod(field, period))
+            yield finding(agreement, ("rules", field), kinds.ShortPeriod(field, period))
     if any(m.quorum for m in agreement.milestones) and not rules.objection_period:
-        yield finding(agreement, ("rules", "objection_period"), NoObjection())
+        yield finding(agreement, ("rules", "objection_period"), kinds.NoObjection())
     for m in agreement.milestones:
         if m.is_deposit or not m.due_at:
             continue
         room = m.deadline - m.due_at
         if m.pays_on_silence and room < SHORT_WINDOW:
-            yield finding(agreement, m.where, ObjectsBeforeDue(m.key, room))
+            yield finding(agreement, m.where, kinds.ObjectsBeforeDue(m.key, room))
         elif not m.pays_on_silence and room < SHORT_WINDOW:
-            yield finding(agreement, m.where, ShortRefund(m.key, room))
+            yield finding(agreement, m.where, kinds.ShortRefund(m.key, room))
         elif not m.pays_on_silence and m.quorum and room < rules.objection_period:
-            yield finding(agreement, m.where, ShortProof(m.key, room))
+            yield finding(agreement, m.where, kinds.ShortProof(m.key, room))
 
 
 def _quorums(agreement: AgreementData, now: int) -> Iterator[Finding]:
     for m in agreement.milestones:
         if len(m.verifiers) > 1 and m.quorum * 2 <= len(m.verifiers):
             count = len(m.verifiers)
-            yield finding(agreement, m.where, WeakQuorum(m.key, m.quorum, count, count // 2 + 1))
+            yield finding(
+                agreement, m.where, kinds.WeakQuorum(m.key, m.quorum, count, count // 2 + 1)
+            )
         if not (m.quorum or m.pays_on_silence or agreement.model.rules.review_period):
-            yield finding(agreement, m.where, OnlyBuyer(m.key))
+            yield finding(agreement, m.where, kinds.OnlyBuyer(m.key))
     used = {name for m in agreement.milestones for name in m.verifiers}
     for name in agreement.model.parties.verifiers:
         if name not in used:
-            yield finding(agreement, ("parties", "verifiers", name), UnusedVerifier(name))
+            yield finding(agreement, ("parties", "verifiers", name), kinds.UnusedVerifier(name))
 
 
 def _shape(agreement: AgreementData, now: int) -> Iterator[Finding]:
     if "arbiter" not in agreement.people:
         back = max(buyer_takes_back(agreement, m) for m in agreement.milestones)
-        yield finding(agreement, ("parties", "arbiter"), NoArbiter(back))
+        yield finding(agreement, ("parties", "arbiter"), kinds.NoArbiter(back))
     if (count := len(agreement.milestones)) > WALLET_MILESTONES:
-        yield finding(agreement, ("milestones",), ManyMilestones(count, WALLET_MILESTONES))
+        yield finding(agreement, ("milestones",), kinds.ManyMilestones(count, WALLET_MILESTONES))
     deposits = sum(m.amount for m in agreement.milestones if m.is_deposit)
     if deposits * 100 > agreement.price * LARGE_DEPOSIT_PERCENT:
         share = Fraction(deposits, agreement.price)
-        yield finding(agreement, ("milestones",), LargeDeposit(share))
+        yield finding(agreement, ("milestones",), kinds.LargeDeposit(share))
     if not agreement.model.clauses:
-        yield finding(agreement, ("clauses",), NoClauses())
+        yield finding(agreement, ("clauses",), kinds.NoClauses())
 
 
 def _clarity(agreement: AgreementData, now: int) -> Iterator[Finding]:
@@ -170,32 +145,34 @@ def _clarity(agreement: AgreementData, now: int) -> Iterator[Finding]:
         if m.is_deposit:
             continue
         lacks = {
-            Lack.REQUIREMENTS: not m.requirements.items,
-            Lack.RESPONSIBLE: not m.responsible,
-            Lack.DUE: m.due is None,
-            Lack.TITLE: len(m.title.split()) < 3,
+            kinds.Lack.REQUIREMENTS: not m.requirements.items,
+            kinds.Lack.RESPONSIBLE: not m.responsible,
+            kinds.Lack.DUE: m.due is None,
+            kinds.Lack.TITLE: len(m.title.split()) < 3,
         }
         for lack, is_missing in lacks.items():
             if is_missing:
-                yield finding(agreement, m.where, Vague(m.key, lack, m.title))
+                yield finding(agreement, m.where, kinds.Vague(m.key, lack, m.title))
         yield from _proof(agreement, m)
 
 
 def _proof(agreement: AgreementData, m: PlannedMilestone) -> Iterator[Finding]:
     proofs = list(leaves(m.requirements))
     if m.supplier_evidence:
-        yield finding(agreement, (*m.where, "supplier_evidence"), SupplierEvidence(m.key))
+        yield finding(agreement, (*m.where, "supplier_evidence"), kinds.SupplierEvidence(m.key))
     elif m.quorum and proofs and all(
         (isinstance(p, DocumentRequired) and p.source == "supplier") or isinstance(p, AfterRequired)
         for p in proofs
     ):  # fmt: skip
-        yield finding(agreement, (*m.where, "requires"), OwnEvidence(m.key))
+        yield finding(agreement, (*m.where, "requires"), kinds.OwnEvidence(m.key))
     for proof in proofs:
         if isinstance(proof, AfterRequired):
             everything = (*agreement.milestones, *agreement.left_behind)
             first = next(other for other in everything if other.key == proof.milestone)
             if m.due and first.due and first.due > m.due:
-                yield finding(agreement, (*m.where, "due"), WrongOrder(m.key, first.key, first.due))
+                yield finding(
+                    agreement, (*m.where, "due"), kinds.WrongOrder(m.key, first.key, first.due)
+                )
 
 
 def _terms(agreement: AgreementData, now: int) -> Iterator[Finding]:
@@ -204,7 +181,7 @@ def _terms(agreement: AgreementData, now: int) -> Iterator[Finding]:
     try:
         validate_terms(terms, milestones, contract=_NO_CONTRACT, now=now)
     except TermsError as error:
-        yield finding(agreement, ("milestones",), TermsRefused(error.message))
+        yield finding(agreement, ("milestones",), kinds.TermsRefused(error.message))
 
 
 def _party(agreement: AgreementData, role: str) -> Where:
