@@ -213,5 +213,5 @@ def test_a_change_order_that_will_not_do_says_why(
         acting.amend(deal, found.amendment, signatures)
     long = replace(found, amendment=replace(found.amendment, valid_until=2**40))
     escrow.chain.set_time(found.new.milestones[0].deadline + DAY)
-    with pytest.raises(ContractError, match="new milestone 0: deadline is 14 Apr 2027"):
+    with pytest.raises(ContractError, match="new milestone 1: deadline is 14 Apr 2027"):
         acting.amend(deal, long.amendment, sign(escrow, long, SUPPLIER))

@@ -141,7 +141,7 @@ def test_too_few_verifiers_and_strangers_are_refused(
     with pytest.raises(ContractError, match="1 of 2 needed verifiers"):
         acting.attest(funded, *attestation(escrow, funded, 2, inspector))
     for wrong in (stranger, forwarder):
-        with pytest.raises(UsageError, match="does not verify milestone 1"):
+        with pytest.raises(UsageError, match="does not verify milestone 2"):
             acting.attest(funded, *attestation(escrow, funded, 1, wrong))
     what, _ = attestation(escrow, funded, 1, inspector)
     other = replace(what, amount=5)

@@ -215,7 +215,7 @@ def test_verifiers_do_not_buy_what_they_verify(
     escrow: Escrow, funded: OpenedAgreement, supplier: DevSigner, inspector: DevSigner
 ) -> None:
     offer = escrow.acts.offer(funded, 1, 5)
-    with pytest.raises(ContractError, match="cannot own the payout of milestone 1"):
+    with pytest.raises(ContractError, match="cannot own the payout of milestone 2"):
         escrow.acting_as(inspector).perform(funded, offer, signed(escrow, offer, supplier))
 
 
@@ -336,7 +336,7 @@ def test_one_that_is_refused_refuses_all_and_is_named(
 ) -> None:
     acting = escrow.acting_as(buyer)
     parts = [acting.prepare.approve(funded, at) for at in (1, 2, 1)]
-    with pytest.raises(ContractError, match="milestone 1 is settled, but `approve` needs") as told:
+    with pytest.raises(ContractError, match="milestone 2 is settled, but `approve` needs") as told:
         acting.together(parts)
     assert told.value.name == "WrongStatus"
     assert escrow.states(funded)[2].status is Status.FUNDED

@@ -87,7 +87,7 @@ def test_from_a_file_to_a_release(escrow: Type, sandbox: Path, tmp_path: Path):
     shown = json.loads(escrow("status", reference, "--json").stdout)
     found = {milestone["key"]: milestone["status_text"] for milestone in shown["milestones"]}
     assert found["manufactured"] == "paid"
-    assert "nobody disputed the acceptance" in " ".join(escrow("history", reference).stdout.split())
+    assert "nobody objected for " in " ".join(escrow("history", reference).stdout.split())
 
 
 def test_says_so_without_a_sandbox(escrow: Type):

@@ -20,6 +20,7 @@ from milestone_escrow.documents.model import AgreementFile, Party, read_model
 from milestone_escrow.documents.money import DECIMALS, Denomination, format_amount
 from milestone_escrow.documents.resolve import PlannedMilestone, resolve
 from milestone_escrow.documents.schedule import plan
+from milestone_escrow.documents.short_names import short_names
 from milestone_escrow.documents.source import Source, Tree, Where, suggest
 from milestone_escrow.documents.when import start_of_day
 from milestone_escrow.errors import UsageError
@@ -115,9 +116,14 @@ class AgreementData:
         """The person's or company's name behind a role."""
         return self.parties[role].name if role in self.parties else role
 
+    @cached_property
+    def _short_names(self) -> Mapping[str, str]:
+        return short_names({party.name for party in self.parties.values()})
+
     def short_name(self, role: str) -> str:
-        """The name without the place behind it: "Rajwada Exports Pvt Ltd, Jaipur" loses Jaipur."""
-        return self.name(role).split(",")[0]
+        """The name without place and legal form, as far as it is nobody else's here."""
+        name = self.name(role)
+        return self._short_names.get(name, name)
 
     def roles(self, account: Address) -> tuple[str, ...]:
         """The roles of an account."""

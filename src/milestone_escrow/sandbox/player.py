@@ -16,15 +16,16 @@ from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.acts import Attestation, Resolution, Verdict
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import Split, State, Status, held
+from milestone_escrow.sandbox.cast import Cast
 from milestone_escrow.sandbox.evidence import Cabinet, EvidenceDesk
 from milestone_escrow.sandbox.moments import TimeUp, moment_after, opening_of
 from milestone_escrow.sandbox.shares import part_of, split_of
-from milestone_escrow.sandbox.silence import Due, dues, silent
+from milestone_escrow.sandbox.silence import Due, dues
 from milestone_escrow.sandbox.story import ANYONE, Step, Story, Verb
-from milestone_escrow.sandbox.teller import Teller
 from milestone_escrow.sandbox.timeline import Beat
 from milestone_escrow.sandbox.world import World
 from milestone_escrow.words.listing import counted, listed
+from milestone_escrow.words.silence import silent
 
 VALID_FOR = 7 * DAY
 PARTIES = ("buyer", "supplier")
@@ -49,7 +50,7 @@ class Player:
 
     def __post_init__(self) -> None:
         self.bound: BoundAgreement = self.agreement.on(self.world.escrow)
-        self.tell = Teller(self.bound)
+        self.tell = Cast(self.bound)
         self.desk = EvidenceDesk(self.agreement, self.cabinet)
         self.states: tuple[State, ...] = tuple(State() for _ in self.bound.milestones)
         self.signatures: dict[Address, bytes] = {}
@@ -86,8 +87,8 @@ class Player:
         what = f"deploys the escrow contract and test {token.symbol}"
         yield Beat(world.now, "The demo", what, gas=world.deployment_gas)
         receipt = world.mint(people["buyer"], token, self.agreement.price)
-        price = self.tell.amount(self.agreement.price)
-        what = f"gives {self.tell.name('buyer')} {price} of test money"
+        price = self.tell.names.amount(self.agreement.price)
+        what = f"gives {self.tell.names.role('buyer')} {price} of test money"
         yield self._beat("The demo", what, receipt)
         fee_account = (self.bound.terms.fee_recipient,) if self.bound.terms.fee_bps else ()
         for account in (people["buyer"], people["supplier"], *fee_account):
@@ -99,18 +100,18 @@ class Player:
         for role in PARTIES:
             signed = signed.sign(self.world.signer(agreement.people[role]))
         what = f"sign {agreement.reference} (agreement 0x{self.bound.id.hex()[:8]}…)"
-        yield Beat(self.world.now, tell.names(PARTIES), what)
+        yield Beat(self.world.now, tell.people(PARTIES), what)
         others = [role for role in agreement.people if role not in PARTIES]
         for role in others:
             signed = signed.appoint(role, self.world.signer(agreement.people[role]))
         if others:
             what = f"{tell.does(others, 'confirm')} the role of {listed(others)}"
-            yield Beat(self.world.now, tell.names(others), what)
+            yield Beat(self.world.now, tell.people(others), what)
         self.signatures = {agreement.people[role]: signed.signatures[role] for role in PARTIES}
         receipt = self._as("buyer").allow(self.bound.token.symbol, agreement.price)
         verb = tell.does(("buyer",), "let")
-        what = f"{verb} the contract take {tell.amount(agreement.price)} when told to fund"
-        yield self._beat(tell.name("buyer"), what, receipt)
+        what = f"{verb} the contract take {tell.names.amount(agreement.price)} when told to fund"
+        yield self._beat(tell.names.role("buyer"), what, receipt)
 
     # Time
 
@@ -151,10 +152,10 @@ class Player:
 
     def _finalize(self, due: Due, who: str, note: str = "") -> Beat:
         key = self.agreement.milestones[due.milestone].key
-        why = silent(self.bound.terms, self.bound.milestones[due.milestone], due)
+        why = silent(self.bound.terms, self.bound.milestones[due.milestone], due.step.status)
         receipt = self._as(who).finalize(self.bound, due.milestone)
         self._decide(key, why)
-        name = "Anyone" if who == ANYONE else self.tell.name(who)
+        name = "Anyone" if who == ANYONE else self.tell.names.role(who)
         return self._beat(name, f"finalizes {key}: {why}", receipt, key, note)
 
     # Verbs
@@ -177,17 +178,17 @@ class Player:
                 self._decide(key, "paid when funded")
         every = len(chosen) == len(milestones) > 1
         what = f"{funds} {f'all {len(chosen)} milestones' if every else listed(chosen)}"
-        yield self._beat(self.tell.name(step.by[0]), what, receipt, note=step.note)
+        yield self._beat(self.tell.names.role(step.by[0]), what, receipt, note=step.note)
 
     def _hand_in(self, step: Step) -> Iterator[Beat]:
         key = step.milestones[0]
         files = self.desk.take(key, step.evidence, step.by)
         what = f"{self.tell.does(step.by, 'hand in')} {self.tell.files(files, key)}"
-        yield Beat(self.world.now, self.tell.names(step.by), what, key, note=step.note)
+        yield Beat(self.world.now, self.tell.people(step.by), what, key, note=step.note)
 
     def _attest(self, step: Step) -> Iterator[Beat]:
         key, verdict = step.milestones[0], _VERDICTS[step.verb]
-        who, planned = self.tell.names(step.by), self.agreement.milestone(key)
+        who, planned = self.tell.people(step.by), self.agreement.milestone(key)
         files, lacks = self.desk.check(key, step.evidence, frozenset(step.by), self._settled())
         if files.files:
             found = "; ".join(lacks) or "nothing is missing"
@@ -225,7 +226,7 @@ class Player:
         receipt = self._as(step.by[0]).submit(self.bound, key, words_hash(words_of(files)))
         what = f"{self.tell.does(step.by, 'submit')} {key} for review, with"
         what = f"{what} {counted(len(files.files), 'file')} as evidence"
-        yield self._beat(self.tell.names(step.by), what, receipt, key, step.note)
+        yield self._beat(self.tell.people(step.by), what, receipt, key, step.note)
 
     def _dispute(self, step: Step) -> Iterator[Beat]:
         key, reason = step.milestones[0], words_hash(words_of(None, step.reason))
@@ -236,7 +237,7 @@ class Player:
         key, split = step.milestones[0], self._split(step)
         reason = words_hash(words_of(None, step.reason))
         receipt = self._as(step.by[0]).rule(self.bound, key, split.to_payee, split.to_buyer, reason)
-        yield self._say(step, "rule on", receipt, f"ruled by {self.tell.names(step.by)}")
+        yield self._say(step, "rule on", receipt, f"ruled by {self.tell.people(step.by)}")
 
     def _approve(self, step: Step) -> Iterator[Beat]:
         receipt = self._as(step.by[0]).approve(self.bound, step.milestones[0], self._part(step))
@@ -279,7 +280,7 @@ class Player:
         key = step.milestones[0]
         self._decide(key, decided)
         what = _because(f"{self.tell.does(step.by, verb)} {key}", step)
-        return self._beat(self.tell.names(step.by), what, receipt, key, step.note)
+        return self._beat(self.tell.people(step.by), what, receipt, key, step.note)
 
     def _beat(self, who: str, what: str, receipt: Receipt, key: str = "", note: str = "") -> Beat:
         """A line about what was just sent; whoever sends changes states, so they are read again."""

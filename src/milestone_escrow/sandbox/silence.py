@@ -1,4 +1,4 @@
-"""What falls due when nobody acts: the keeper's arithmetic, and its words."""
+"""What falls due when nobody acts: the keeper's arithmetic."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from milestone_escrow.documents.when import format_duration
-from milestone_escrow.protocol.lifecycle import Silence, State, Status, silence
-from milestone_escrow.protocol.terms import BPS, Milestone, Terms
+from milestone_escrow.protocol.lifecycle import Silence, State, silence
+from milestone_escrow.protocol.terms import Milestone, Terms
 
 
 class OpenAgreement(Protocol):
@@ -37,21 +36,3 @@ def dues(agreement: OpenAgreement, states: Sequence[State]) -> tuple[Due, ...]:
         if (steps := silence(agreement.terms, milestone, state))
     ]
     return tuple(sorted(found, key=lambda due: (due.step.at, due.milestone)))
-
-
-def silent(terms: Terms, milestone: Milestone, due: Due) -> str:
-    """Who said nothing, and what follows: "nobody objected for 2 days"."""
-    status, split = due.step.status, due.step.split
-    if status is Status.FUNDED:
-        return "its date has come" if milestone.pays_on_silence else "nothing was proven in time"
-    if status is Status.SUBMITTED:
-        return f"nobody objected for {format_duration(terms.review_period)}"
-    if status is Status.RELEASE_PENDING:
-        return f"nobody objected for {format_duration(terms.objection_period)}"
-    if status is Status.REFUND_PENDING:
-        return "nobody disputed the rejection"
-    if status is Status.DISPUTED_BEFORE_VERDICT:
-        share = terms.default_payee_bps * 100 / BPS
-        return f"nobody ruled, so {share:g} % to the supplier as agreed"
-    stands = "certificate" if split.to_payee else "rejection"
-    return f"nobody ruled, so the {stands} stands"

@@ -1,31 +1,8 @@
-"""Names of people and lists of words, for one line of text."""
+"""Lists of words, and verbs and things in the number that goes with them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.protocol.eip712 import Address
-
-# Longer forms first: "Co. Ltd" would otherwise leave its "Co." behind.
-_FORMS = (
-    "Pvt Ltd", "Pte Ltd", "Co. Ltd", "Ltd", "GmbH", "Inc.", "Inc", "LLC", "AG", "OÜ", "Oy", "SA",
-)  # fmt: skip
-
-
-def short(name: str) -> str:
-    """ "Nordlicht Teppiche" of "Nordlicht Teppiche GmbH, Hamburg"."""
-    first = name.split(",")[0].strip()
-    for form in _FORMS:
-        if first.endswith(f" {form}"):
-            return first.removesuffix(form).strip()
-    return first or name
-
-
-def person(agreement: Agreement, account: Address) -> str:
-    """The short name behind an account, or the account itself."""
-    roles = agreement.roles(account)
-    return short(agreement.name(roles[0])) if roles else account
 
 
 def listed(words: Sequence[str]) -> str:

@@ -7,15 +7,11 @@ from dataclasses import dataclass
 
 from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.resolve import PlannedMilestone
-from milestone_escrow.documents.when import format_relative, format_time
 from milestone_escrow.errors import LifecycleError
-from milestone_escrow.keys.sandbox_people import role_of
-from milestone_escrow.protocol.devchain import SANDBOX_CHAIN_ID
-from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
+from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import (
     Option,
     Role,
-    Silence,
     Split,
     State,
     Status,
@@ -24,10 +20,11 @@ from milestone_escrow.protocol.lifecycle import (
     held,
     options,
     payee,
-    silence,
 )
 from milestone_escrow.protocol.terms import Milestone, Terms
-from milestone_escrow.words.listing import short
+from milestone_escrow.words.names import Names
+from milestone_escrow.words.silence import silence_steps
+from milestone_escrow.words.splits import split_does
 
 NOTHING = Split(0, 0)
 
@@ -45,6 +42,10 @@ class Standing:
     @property
     def key(self) -> str:
         return self.planned.key
+
+    @property
+    def names(self) -> Names:
+        return Names.of(self.bound)
 
     @property
     def terms(self) -> Terms:
@@ -84,25 +85,15 @@ class Standing:
 
 
 def amount(standing: Standing, units: int) -> str:
-    return standing.bound.agreement.amount(units)
+    return standing.names.amount(units)
 
 
 def when(standing: Standing, moment: int) -> str:
-    """ "14 Apr 2027, 23:59 CEST (in 14 days)"."""
-    text = format_time(moment, standing.bound.agreement.timezone)
-    return f"{text} ({format_relative(moment, standing.now)})"
+    return standing.names.when(moment, standing.now)
 
 
 def person(bound: BoundAgreement, account: Address) -> str:
-    """The name behind an account, or the account itself; the sandbox's have names of their own."""
-    if account == ZERO_ADDRESS:
-        return "nobody"
-    roles = bound.agreement.roles(account)
-    if roles:
-        return short(bound.agreement.name(roles[0]))
-    if bound.domain.chain_id == SANDBOX_CHAIN_ID and (role := role_of(account)) != account:
-        return f"the {role} ({account[:8]}…)"
-    return account
+    return Names.of(bound).person(account)
 
 
 def holders(standing: Standing, role: Role) -> tuple[Address, ...]:
@@ -161,30 +152,18 @@ def _settled(standing: Standing) -> str:
 
 
 def split_words(standing: Standing, split: Split) -> str:
-    """ "pays 72,000.00 USDC to Rajwada Exports", with both sides where both receive."""
-    parts = []
-    if split.to_payee:
-        name = person(standing.bound, standing.payee)
-        parts.append(f"pays {amount(standing, split.to_payee)} to {name}")
-    if split.to_buyer:
-        name = person(standing.bound, standing.terms.buyer)
-        parts.append(f"gives {amount(standing, split.to_buyer)} back to {name}")
-    return " and ".join(parts) or "pays nothing"
+    return split_does(standing.names, split, standing.payee, standing.terms.buyer)
 
 
 def silence_words(standing: Standing) -> str:
     """What time alone will do, step by step; empty where nothing is held."""
-    steps = silence(standing.terms, standing.milestone, standing.state)
-    return "; then ".join(_step(standing, step) for step in steps)
-
-
-def _step(standing: Standing, step: Silence) -> str:
-    since = "now" if step.at <= standing.now else f"on {_date(standing, step.at)}"
-    return f"{since} {split_words(standing, step.split)}"
+    return silence_steps(
+        standing.names, standing.terms, standing.milestone, standing.state, standing.now
+    )
 
 
 def _date(standing: Standing, moment: int) -> str:
-    return format_time(moment, standing.bound.agreement.timezone)
+    return standing.names.time(moment)
 
 
 COMMANDS = {

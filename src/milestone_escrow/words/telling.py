@@ -7,15 +7,22 @@ from typing import Any, TypeAlias
 
 from milestone_escrow.chain.contract import events as happened
 from milestone_escrow.chain.contract.events import Event
-from milestone_escrow.documents.agreement import BoundAgreement
-from milestone_escrow.documents.when import format_time
 from milestone_escrow.protocol.acts import Verdict
-from milestone_escrow.protocol.eip712 import ZERO_HASH
-from milestone_escrow.protocol.lifecycle import Status
-from milestone_escrow.words.standing import person
+from milestone_escrow.protocol.eip712 import ZERO_HASH, Address
+from milestone_escrow.protocol.open_agreement import OpenAgreement
+from milestone_escrow.words.messages import say, say_count
+from milestone_escrow.words.names import Names
+from milestone_escrow.words.silence import silent
 
 Recall: TypeAlias = Callable[[bytes], Mapping[str, object]]
 """The words behind a hash on chain; empty where they are not known."""
+
+Told: TypeAlias = tuple[str, str]
+"""Who, and what: "Indus Survey", "rejected 'packed'"."""
+
+
+Credit: TypeAlias = happened.PayoutCredited | happened.CreditWithdrawn
+"""What belongs to an account, and to no agreement."""
 
 
 def version_of(event: Event) -> bytes:
@@ -26,19 +33,52 @@ def version_of(event: Event) -> bytes:
     return found
 
 
+def tell_credit(names: Names, event: Credit) -> Told:
+    amount, who = names.amount(event.amount), names.person(event.account)
+    if isinstance(event, happened.CreditWithdrawn):
+        return who, say("received {amount} that had waited", amount=amount)
+    return who, say("could not receive {amount}, which waits for `withdraw`", amount=amount)
+
+
+def payout(names: Names, event: happened.MilestonePaid, buyer: Address) -> str:
+    """ "71,280.00 USDC to Rajwada Exports (fee 720.00 USDC)", and what went back."""
+    parts = {
+        "paid": names.amount(event.to_payee),
+        "payee": names.person(event.payee),
+        "fee": names.amount(event.fee),
+        "back": names.amount(event.to_buyer),
+        "buyer": names.person(buyer),
+    }
+    if not event.to_payee:
+        return say("{back} to {buyer}", **parts)
+    if event.to_buyer and event.fee:
+        return say("{paid} to {payee} (fee {fee}) and {back} to {buyer}", **parts)
+    if event.to_buyer:
+        return say("{paid} to {payee} and {back} to {buyer}", **parts)
+    if event.fee:
+        return say("{paid} to {payee} (fee {fee})", **parts)
+    return say("{paid} to {payee}", **parts)
+
+
 class Teller:
     """Puts events into words: who, and what."""
 
-    def __init__(self, bound: BoundAgreement, events: Sequence[Event], recall: Recall) -> None:
+    def __init__(
+        self,
+        agreement: OpenAgreement,
+        events: Sequence[Event],
+        recall: Recall = lambda _: {},
+        names: Names | None = None,
+    ) -> None:
         """`events` are all that are going to be told, or more."""
         self.recall = recall
-        self.bound = bound
-        self.agreement = bound.agreement
+        self.deal = agreement
+        self.names = names or Names.of(agreement)
         # A resolution does not name the payee; the payout that follows it does.
         self.payees = {
             (event.place.transaction, event.milestone): event.payee
             for event in events
-            if isinstance(event, happened.MilestonePaid) and event.agreement_id == bound.id
+            if isinstance(event, happened.MilestonePaid) and event.agreement_id == agreement.id
         }
         # Money that a change order moves over was paid in before.
         self.carried = {
@@ -47,145 +87,196 @@ class Teller:
             if isinstance(event, happened.AgreementAmended)
         }
 
-    def tell(self, event: Event) -> tuple[str, str]:
+    def tell(self, event: Event) -> Told:
         return SENTENCES[type(event)](self, event)
 
     def is_about(self, event: Event, key: str) -> bool:
         if isinstance(event, happened.MilestonesFunded):
-            return key in [self.agreement.milestones[i].key for i in event.milestones]
+            return key in map(self._key, event.milestones)
         if isinstance(event, happened.AgreementAmended):
             # What it closes are milestones of the version before.
-            is_here = event.replaces == self.bound.id
-            return is_here and key in [self.agreement.milestones[i].key for i in event.closes]
+            return event.replaces == self.deal.id and key in map(self._key, event.closes)
         return self.key(event) == key
 
     def key(self, event: Event) -> str | None:
         index = getattr(event, "milestone", None)
-        return self.agreement.milestones[index].key if isinstance(index, int) else None
+        return self._key(index) if isinstance(index, int) else None
 
-    def name(self, account: str) -> str:
-        return person(self.bound, account)
+    def _key(self, index: int) -> str | None:
+        return self.names.document.milestones[index].key if self.names.document else None
 
-    def milestone(self, index: int) -> str:
-        return f"'{self.agreement.milestones[index].key}'"
+    def opened(self, event: happened.AgreementOpened) -> Told:
+        price = self.names.amount(sum(milestone.amount for milestone in event.milestones))
+        count = len(event.milestones)
+        if self.names.document is not None and self.names.document.replaces:
+            what = say_count(
+                "opened a new version, {price} in {count} milestone",
+                "opened a new version, {price} in {count} milestones",
+                count,
+                price=price,
+            )
+        else:
+            what = say_count(
+                "opened the agreement, {price} in {count} milestone",
+                "opened the agreement, {price} in {count} milestones",
+                count,
+                price=price,
+            )
+        return say("both sides"), what
 
-    def amount(self, units: int) -> str:
-        return self.agreement.amount(units)
+    def funded(self, event: happened.MilestonesFunded) -> Told:
+        keys, amount = self.names.milestones(event.milestones), self.names.amount
+        carried = self.carried.get((event.place.transaction, event.agreement_id))
+        funder = self.names.person(event.funder)
+        if carried is None:
+            what = say(
+                "paid {amount} in for {milestones}", amount=amount(event.amount), milestones=keys
+            )
+            return funder, what
+        more = event.amount - carried
+        if more > 0:
+            return funder, say(
+                "paid {amount} more in, for {milestones}", amount=amount(more), milestones=keys
+            )
+        what = say(
+            "{amount} of that went on in {milestones}", amount=amount(event.amount), milestones=keys
+        )
+        return say("both sides"), what
 
-    def time(self, moment: int) -> str:
-        return format_time(moment, self.agreement.timezone)
+    def attested(self, event: happened.MilestoneAttested) -> Told:
+        milestone = self.names.milestone(event.milestone)
+        if event.verdict is Verdict.ACCEPTED:
+            amount = self.names.amount(event.amount)
+            what = say("accepted {amount} of {milestone}", amount=amount, milestone=milestone)
+        else:
+            what = say("rejected {milestone}", milestone=milestone)
+        what = self._because(what, event.evidence_hash)
+        if event.clock > event.place.time:
+            time = self.names.time(event.clock)
+            what = say("{what}, takes effect {time}", what=what, time=time)
+        signers = [self.deal.terms.verifiers[place] for place in event.signers]
+        return self.names.people(signers), what
 
-    def words(self, digest: bytes) -> str:
-        """What a hash stands for, as far as it is known here."""
+    def submitted(self, event: happened.MilestoneSubmitted) -> Told:
+        said = say("said that {milestone} is done", milestone=self.names.milestone(event.milestone))
+        return self.names.person(event.payee), say(
+            "{what}; may be objected to until {time}",
+            what=self._because(said, event.evidence_hash),
+            time=self.names.time(event.clock),
+        )
+
+    def disputed(self, event: happened.MilestoneDisputed) -> Told:
+        said = say("disputed {milestone}", milestone=self.names.milestone(event.milestone))
+        said, time = self._because(said, event.reason_hash), self.names.time(event.clock)
+        if self.deal.terms.has_arbiter:
+            said = say("{what}; may be ruled on until {time}", what=said, time=time)
+        else:
+            said = say("{what}; may be settled until {time}", what=said, time=time)
+        return self.names.person(event.party), said
+
+    def ruled(self, event: happened.MilestoneRuled) -> Told:
+        what = say(
+            "ruled on {milestone}: {paid} to the payee, {back} to the buyer",
+            milestone=self.names.milestone(event.milestone),
+            paid=self.names.amount(event.to_payee),
+            back=self.names.amount(event.to_buyer),
+        )
+        arbiter = self.names.person(self.deal.terms.arbiter)
+        return arbiter, self._because(what, event.reason_hash)
+
+    def resolved(self, event: happened.MilestoneResolved) -> Told:
+        parts = {
+            "milestone": self.names.milestone(event.milestone),
+            "paid": self.names.amount(event.to_payee),
+            "back": self.names.amount(event.to_buyer),
+        }
+        if not event.to_buyer:
+            buyer = self.names.person(self.deal.terms.buyer)
+            return buyer, say("approved {paid} of {milestone}", **parts)
+        if not event.to_payee:
+            payee = self.payees[event.place.transaction, event.milestone]
+            return self.names.person(payee), say("gave {back} of {milestone} back", **parts)
+        return say("both sides"), say(
+            "settled {milestone}: {paid} to the payee, {back} to the buyer", **parts
+        )
+
+    def finalized(self, event: happened.MilestoneFinalized) -> Told:
+        milestone = self.deal.milestones[event.milestone]
+        return say("time"), say(
+            "decided {milestone}: {why}",
+            milestone=self.names.milestone(event.milestone),
+            why=silent(self.deal.terms, milestone, event.status),
+        )
+
+    def paid(self, event: happened.MilestonePaid) -> Told:
+        return say("contract"), say(
+            "paid {moved} for {milestone}",
+            moved=payout(self.names, event, self.deal.terms.buyer),
+            milestone=self.names.milestone(event.milestone),
+        )
+
+    def skipped(self, event: happened.AttestationSkipped) -> Told:
+        milestone = self.names.milestone(event.milestone)
+        return say("contract"), say(
+            "skipped a verdict on {milestone} in a batch", milestone=milestone
+        )
+
+    def assigned(self, event: happened.MilestoneAssigned) -> Told:
+        parts = {
+            "milestone": self.names.milestone(event.milestone),
+            "assignee": self.names.person(event.assignee),
+            "price": self.names.amount(event.price),
+        }
+        if event.price:
+            what = say("sold what {milestone} pays to {assignee} for {price}", **parts)
+        else:
+            what = say("assigned what {milestone} pays to {assignee}", **parts)
+        return self.names.person(event.payee), what
+
+    def amended(self, event: happened.AgreementAmended) -> Told:
+        moved = self.names.amount(event.carried)
+        if event.replaces != self.deal.id:
+            what = say(
+                "changed the agreement to this version: {amount} moved over from {id}",
+                amount=moved,
+                id=f"0x{event.replaces.hex()[:8]}…",
+            )
+        else:
+            what = say(
+                "changed the agreement: {milestones} closed here, {amount} moved to {id}",
+                milestones=self.names.milestones(event.closes),
+                amount=moved,
+                id=f"0x{event.agreement_id.hex()[:8]}…",
+            )
+        return say("both sides"), what
+
+    def credit(self, event: Credit) -> Told:
+        return tell_credit(self.names, event)
+
+    def _because(self, what: str, digest: bytes) -> str:
+        """With what a hash stands for, as far as it is known here."""
         if digest == ZERO_HASH:
-            return ""
+            return what
         known = self.recall(digest)
         files = known.get("files")
         listed = files if isinstance(files, list) else []
-        names = [str(file.get("name")) for file in listed if isinstance(file, dict)]
-        parts = [f"“{known['reason']}”"] if known.get("reason") else []
-        parts += [f"evidence {', '.join(names)}"] if names else []
-        return ", " + (", ".join(parts) or f"SHA-256 {digest.hex()[:12]}…")
-
-    def opened(self, event: happened.AgreementOpened) -> tuple[str, str]:
-        price = self.amount(sum(milestone.amount for milestone in event.milestones))
-        what = "a new version" if self.agreement.replaces else "the agreement"
-        return "both sides", f"opened {what}, {price} in {len(event.milestones)} milestones"
-
-    def funded(self, event: happened.MilestonesFunded) -> tuple[str, str]:
-        keys = ", ".join(map(self.milestone, event.milestones))
-        carried = self.carried.get((event.place.transaction, event.agreement_id))
-        if carried is None:
-            return self.name(event.funder), f"paid {self.amount(event.amount)} in for {keys}"
-        more = event.amount - carried
-        if more > 0:
-            return self.name(event.funder), f"paid {self.amount(more)} more in, for {keys}"
-        return "both sides", f"{self.amount(event.amount)} of that went on in {keys}"
-
-    def attested(self, event: happened.MilestoneAttested) -> tuple[str, str]:
-        names = ", ".join(self.name(self.bound.terms.verifiers[i]) for i in event.signers)
-        accepted = event.verdict is Verdict.ACCEPTED
-        what = f"accepted {self.amount(event.amount)} of" if accepted else "rejected"
-        later = f", takes effect {self.time(event.clock)}" if event.clock > event.place.time else ""
-        words = self.words(event.evidence_hash)
-        return names, f"{what} {self.milestone(event.milestone)}{words}{later}"
-
-    def submitted(self, event: happened.MilestoneSubmitted) -> tuple[str, str]:
-        words = self.words(event.evidence_hash)
-        text = f"said that {self.milestone(event.milestone)} is done{words}"
-        return self.name(event.payee), f"{text}; may be objected to until {self.time(event.clock)}"
-
-    def disputed(self, event: happened.MilestoneDisputed) -> tuple[str, str]:
-        words = self.words(event.reason_hash)
-        text = f"disputed {self.milestone(event.milestone)}{words}"
-        return self.name(event.party), f"{text}; may be ruled on until {self.time(event.clock)}"
-
-    def ruled(self, event: happened.MilestoneRuled) -> tuple[str, str]:
-        split = self.split(event.to_payee, event.to_buyer)
-        text = f"ruled on {self.milestone(event.milestone)}: {split}{self.words(event.reason_hash)}"
-        return self.name(self.bound.terms.arbiter), text
-
-    def resolved(self, event: happened.MilestoneResolved) -> tuple[str, str]:
-        key = self.milestone(event.milestone)
-        if not event.to_buyer:
-            text = f"approved {self.amount(event.to_payee)} of {key}"
-            return self.name(self.bound.terms.buyer), text
-        if not event.to_payee:
-            payee = self.payees[event.place.transaction, event.milestone]
-            return self.name(payee), f"gave {self.amount(event.to_buyer)} of {key} back"
-        return "both sides", f"settled {key}: {self.split(event.to_payee, event.to_buyer)}"
-
-    def finalized(self, event: happened.MilestoneFinalized) -> tuple[str, str]:
-        why = {
-            Status.FUNDED: "its deadline passed",
-            Status.SUBMITTED: "nobody objected in the review period",
-            Status.RELEASE_PENDING: "nobody disputed the acceptance",
-            Status.REFUND_PENDING: "nobody disputed the rejection",
-            Status.DISPUTED_BEFORE_VERDICT: "nobody ruled, the agreed share applies",
-            Status.DISPUTED_OVER_VERDICT: "nobody ruled, the verdict stands",
+        names = ", ".join(str(file.get("name")) for file in listed if isinstance(file, dict))
+        parts = {
+            "what": what,
+            "reason": known.get("reason"),
+            "files": names,
+            "hash": f"{digest.hex()[:12]}…",
         }
-        return "time", f"decided {self.milestone(event.milestone)}: {why[event.status]}"
-
-    def paid(self, event: happened.MilestonePaid) -> tuple[str, str]:
-        parts = []
-        if event.to_payee:
-            fee = f" (fee {self.amount(event.fee)})" if event.fee else ""
-            parts.append(f"{self.amount(event.to_payee)} to {self.name(event.payee)}{fee}")
-        if event.to_buyer:
-            parts.append(f"{self.amount(event.to_buyer)} to {self.name(self.bound.terms.buyer)}")
-        return "contract", f"paid {' and '.join(parts)} for {self.milestone(event.milestone)}"
-
-    def skipped(self, event: happened.AttestationSkipped) -> tuple[str, str]:
-        return "contract", f"skipped a verdict on {self.milestone(event.milestone)} in a batch"
-
-    def assigned(self, event: happened.MilestoneAssigned) -> tuple[str, str]:
-        key, assignee = self.milestone(event.milestone), self.name(event.assignee)
-        if event.price:
-            text = f"sold what {key} pays to {assignee} for {self.amount(event.price)}"
-        else:
-            text = f"assigned what {key} pays to {assignee}"
-        return self.name(event.payee), text
-
-    def amended(self, event: happened.AgreementAmended) -> tuple[str, str]:
-        if event.replaces != self.bound.id:
-            moved = f"{self.amount(event.carried)} moved over from 0x{event.replaces.hex()[:8]}…"
-            return "both sides", f"changed the agreement to this version: {moved}"
-        keys = ", ".join(map(self.milestone, event.closes))
-        moved = f"{self.amount(event.carried)} moved to 0x{event.agreement_id.hex()[:8]}…"
-        return "both sides", f"changed the agreement: {keys} closed here, {moved}"
-
-    def credited(self, event: happened.PayoutCredited) -> tuple[str, str]:
-        name = self.name(event.account)
-        return name, f"could not receive {self.amount(event.amount)}, which waits for `withdraw`"
-
-    def withdrawn(self, event: happened.CreditWithdrawn) -> tuple[str, str]:
-        return self.name(event.account), f"received {self.amount(event.amount)} that had waited"
-
-    def split(self, to_payee: int, to_buyer: int) -> str:
-        return f"{self.amount(to_payee)} to the payee, {self.amount(to_buyer)} to the buyer"
+        if known.get("reason") and names:
+            return say("{what}, “{reason}”, evidence {files}", **parts)
+        if known.get("reason"):
+            return say("{what}, “{reason}”", **parts)
+        if names:
+            return say("{what}, evidence {files}", **parts)
+        return say("{what}, SHA-256 {hash}", **parts)
 
 
-SENTENCES: dict[type, Callable[[Teller, Any], tuple[str, str]]] = {
+SENTENCES: dict[type, Callable[[Teller, Any], Told]] = {
     happened.AgreementOpened: Teller.opened,
     happened.MilestonesFunded: Teller.funded,
     happened.MilestoneAttested: Teller.attested,
@@ -198,6 +289,6 @@ SENTENCES: dict[type, Callable[[Teller, Any], tuple[str, str]]] = {
     happened.AttestationSkipped: Teller.skipped,
     happened.MilestoneAssigned: Teller.assigned,
     happened.AgreementAmended: Teller.amended,
-    happened.PayoutCredited: Teller.credited,
-    happened.CreditWithdrawn: Teller.withdrawn,
+    happened.PayoutCredited: Teller.credit,
+    happened.CreditWithdrawn: Teller.credit,
 }

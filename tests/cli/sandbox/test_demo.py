@@ -117,7 +117,7 @@ def test_the_default_story_shows_all_that_a_deal_can_need(escrow: Run) -> None:
         "finalizes manufactured: nobody objected for 2 days",
         "disputes packed",
         "rules on packed",
-        "finalizes departed: nobody ruled, so the certificate stands",
+        "finalizes departed: nobody ruled, so the verdict stands",
     ):
         assert any(part in what for what in whats), part
 

@@ -102,11 +102,11 @@ def test_a_newcomer_gets_from_a_file_to_automatic_release(escrow: Run, start: St
     # Two days for objections: nobody says a word, and the keeper pays.
     warped = escrow("sandbox", "warp", "3d")
     assert warped.status == 0
-    assert "time decides manufactured: nobody objected for 2 days" in warped.out
-    assert "72,000.00 USDC paid to Rajwada Exports for manufactured" in warped.out
+    assert "time decided 'manufactured': nobody objected for 2 days" in warped.out
+    assert "contract paid 72,000.00 USDC to Rajwada Exports for 'manufactured'" in warped.out
     assert terminal.stop() == 0
-    assert "opened, Nordlicht Teppiche buys from Rajwada Exports" in terminal.out
-    assert "72,000.00 USDC paid to Rajwada Exports for manufactured" in terminal.out
+    assert "both sides opened the agreement" in terminal.out
+    assert "contract paid 72,000.00 USDC to Rajwada Exports for 'manufactured'" in terminal.out
 
 
 def test_shows_who_lives_there(start: Start) -> None:

@@ -38,7 +38,7 @@ def test_shows_due_dates_and_what_silence_does(store: Store, running: Chronicle)
     zone = running.bound.agreement.timezone
     assert due["dtstart"].dt.astimezone(zone).date() == datetime.date(2027, 3, 15)
     assert str(due["summary"]) == "PO-2027-0114: 'manufactured' is due"
-    assert "72,000.00 USDC back to Nordlicht Teppiche GmbH" in str(events["end-1"]["summary"])
+    assert "72,000.00 USDC back to Nordlicht Teppiche" in str(events["end-1"]["summary"])
     assert str(events["end-4"]["summary"]).endswith("can no longer be funded")
 
 

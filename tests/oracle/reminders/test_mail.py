@@ -97,7 +97,7 @@ def _free() -> int:
 def _delivery(**body: Any) -> Delivery:
     full = {
         "subject": "'packed' is due on 29 Mar 2027, 23:59 CEST",
-        "text": "'packed' is due. It pays 36,000.00 USDC to Rajwada Exports Pvt Ltd.",
+        "text": "'packed' is due. It pays 36,000.00 USDC to Rajwada Exports.",
         "agreement": {"id": "0x" + "ab" * 32, "reference": "PO-1", "title": "Teppiche für Köln"},
         "milestone": None,
         "facts": {},
@@ -117,7 +117,7 @@ def test_a_letter_says_what_is_due_in_plain_words(
     message = mailbox.taken[0]
     assert message["Subject"] == "[PO-2027-0114] 'manufactured' is funded"
     text = message.get_content()
-    assert "72,000.00 USDC for 'manufactured' were paid in by Nordlicht Teppiche GmbH." in text
+    assert "72,000.00 USDC for 'manufactured' were paid in by Nordlicht Teppiche." in text
     assert "Agreement: PO-2027-0114, 1,200 hand-knotted carpets, Jaipur to Hamburg" in text
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["Message-ID"].endswith("@escrow.example>")

@@ -59,7 +59,7 @@ def test_reminds_the_payee_once_a_day_before_an_offer_ends(
     desk.restart()
     desk.round()
     (text,) = notebook.texts("offer")
-    assert text.startswith("Rajwada Exports Pvt Ltd offers what 'departed' pays for 59,000.00 USDC")
+    assert text.startswith("Rajwada Exports offers what 'departed' pays for 59,000.00 USDC")
 
 
 def test_a_running_planner_notices_an_offer_that_nothing_on_chain_tells_of(

@@ -80,9 +80,10 @@ def test_tells_what_happens_in_the_names_of_the_agreement(
 ) -> None:
     shelf[opened.id] = opened.agreement
     assert [line.split("  ", 1)[1] for line in sandbox.tick()] == [
-        "SHED-7: opened, Anna Bauer buys from Holz & Söhne, 4 milestones, 10,000.00 USDC",
-        "SHED-7: Anna Bauer pays in 10,000.00 USDC for deposit, foundation, walls and handover",
-        "SHED-7: 1,000.00 USDC paid to Holz & Söhne for deposit",
+        "SHED-7: both sides opened the agreement, 10,000.00 USDC in 4 milestones",
+        "SHED-7: Anna Bauer paid 10,000.00 USDC in for 'deposit', 'foundation', 'walls', "
+        "'handover'",
+        "SHED-7: contract paid 1,000.00 USDC to Holz & Söhne for 'deposit'",
     ]
     assert sandbox.tick() == []
 
@@ -91,8 +92,10 @@ def test_tells_it_in_roles_where_it_has_no_document(
     sandbox: Sandbox, opened: BoundAgreement
 ) -> None:
     lines = sandbox.tick()
-    assert f"0x{opened.id.hex()[:8]}…: buyer pays in 10,000.00 USDC" in lines[1]
-    assert lines[2].endswith("1,000.00 USDC paid to supplier for milestone 1")
+    assert f"0x{opened.id.hex()[:8]}…: the buyer (0x7E5F45…) paid 10,000.00 USDC in" in lines[1]
+    assert lines[2].endswith(
+        "contract paid 1,000.00 USDC to the supplier (0x2B5AD5…) for milestone 1"
+    )
 
 
 def test_the_keeper_finalizes_when_the_clock_has_come_there_and_not_before(
@@ -105,8 +108,10 @@ def test_the_keeper_finalizes_when_the_clock_has_come_there_and_not_before(
     assert sandbox.tick() == []
     clock.now = end
     lines = sandbox.tick()
-    assert lines[0].endswith("time decides milestone 4: nobody objected for 7 days")
-    assert lines[1].endswith("2,000.00 USDC paid to supplier for milestone 4")
+    assert lines[0].endswith("time decided milestone 4: nobody objected for 7 days")
+    assert lines[1].endswith(
+        "contract paid 2,000.00 USDC to the supplier (0x2B5AD5…) for milestone 4"
+    )
     assert statuses(sandbox, opened)[3] is Status.SETTLED
 
 
@@ -156,7 +161,7 @@ def test_somebody_who_finalizes_first_does_not_disturb_the_keeper(
     clock.now = opened.milestones[1].deadline + 1
     acting(SUPPLIER).finalize(opened, "foundation")
     lines = sandbox.tick()
-    assert lines[0].endswith("time decides milestone 2: nothing was proven in time")
+    assert lines[0].endswith("time decided milestone 2: nothing was proven in time")
     assert len(lines) == 2
 
 
@@ -168,10 +173,11 @@ def test_a_payout_that_cannot_be_delivered_is_told(
     sandbox.chain.send_from(20, token, denylist_call(SUPPLIER, True))
     acting(BUYER).approve(opened, "handover")
     lines = [line.split("  ", 1)[1] for line in sandbox.tick()]
-    assert "supplier cannot receive 2,000.00 USDC; it waits for `escrow withdraw`" in lines
+    who = "the supplier (0x2B5AD5…)"
+    assert f"{who} could not receive 2,000.00 USDC, which waits for `withdraw`" in lines
     sandbox.chain.send_from(20, token, denylist_call(SUPPLIER, False))
     acting(account_of("keeper")).withdraw("USDC", SUPPLIER)
-    assert sandbox.tick()[0].endswith("supplier has collected 2,000.00 USDC with `withdraw`")
+    assert sandbox.tick()[0].endswith(f"{who} received 2,000.00 USDC that had waited")
 
 
 def test_a_chain_that_was_reverted_is_watched_on(sandbox: Sandbox, opened: BoundAgreement) -> None:

@@ -1,4 +1,4 @@
-"""Small words of the sandbox: names, parts, who was silent."""
+"""Small words of the sandbox: parts, what falls due, people."""
 
 from __future__ import annotations
 
@@ -12,35 +12,9 @@ from milestone_escrow.protocol.lifecycle import Split, State, Status
 from milestone_escrow.protocol.terms import DAY, Milestone, Terms
 from milestone_escrow.protocol.token import Token
 from milestone_escrow.sandbox.shares import part_of, split_of
-from milestone_escrow.sandbox.silence import dues, silent
-from milestone_escrow.words.listing import does, listed, short
+from milestone_escrow.sandbox.silence import dues
 
 USDC = Token("USDC", "0x" + "11" * 20, 6)
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("Nordlicht Teppiche GmbH, Hamburg", "Nordlicht Teppiche"),
-        ("Huaqing Electronics Co. Ltd, Shenzhen", "Huaqing Electronics"),
-        ("Meranti Hospitals Pte Ltd", "Meranti Hospitals"),
-        ("Pixel & Pine OÜ, Tallinn", "Pixel & Pine"),
-        ("Dr. A. Brandt", "Dr. A. Brandt"),
-        ("Ltd", "Ltd"),
-    ],
-)
-def test_a_short_name_leaves_out_town_and_legal_form(name: str, expected: str) -> None:
-    assert short(name) == expected
-
-
-def test_lists_and_verbs_agree_with_who_acts() -> None:
-    assert listed(["a", "b", "c"]) == "a, b and c"
-    assert listed(["Elena and Marcus", "Cedar"]) == "Elena and Marcus, Cedar"
-    assert does(["Indus"], "dispute") == "disputes"
-    assert does(["Indus"], "hand in") == "hands in"
-    assert does(["Studio"], "finish it") == "finishes it"
-    assert does(["Elena and Marcus"], "fund") == "fund"
-    assert does(["a", "b"], "settle") == "settle"
 
 
 @pytest.mark.parametrize(
@@ -102,32 +76,8 @@ class Agreement:
     milestones = (milestone(), milestone(pays_on_silence=True))
 
 
-@pytest.mark.parametrize(
-    ("state", "words"),
-    [
-        (State(Status.FUNDED), "nothing was proven in time"),
-        (State(Status.SUBMITTED, clock=5), "nobody objected for 14 days"),
-        (State(Status.RELEASE_PENDING, clock=5, pending=100), "nobody objected for 2 days"),
-        (State(Status.REFUND_PENDING, clock=5), "nobody disputed the rejection"),
-        (
-            State(Status.DISPUTED_BEFORE_VERDICT, clock=5),
-            "nobody ruled, so 50 % to the supplier as agreed",
-        ),
-        (
-            State(Status.DISPUTED_OVER_VERDICT, clock=5, pending=100),
-            "nobody ruled, so the certificate stands",
-        ),
-        (State(Status.DISPUTED_OVER_VERDICT, clock=5), "nobody ruled, so the rejection stands"),
-    ],
-)
-def test_says_who_was_silent(state: State, words: str) -> None:
-    (due,) = dues(Agreement, (state, State()))
-    assert silent(Agreement.terms, Agreement.milestones[0], due) == words
-
-
-def test_a_progress_payment_needs_only_its_date() -> None:
+def test_a_progress_payment_pays_all_on_its_date() -> None:
     (due,) = dues(Agreement, (State(), State(Status.FUNDED)))
-    assert silent(Agreement.terms, Agreement.milestones[1], due) == "its date has come"
     assert due.step.split == Split(100, 0)
 
 

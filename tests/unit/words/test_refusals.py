@@ -71,7 +71,7 @@ def test_a_wrong_verb_explains_the_right_one() -> None:
         ("dispute", "only the one it goes against"),
         ("settle", "needs the consent of"),
         ("amend", "this change order also needs the consent of"),
-        ("assign", "only the payee hands milestone 1 on"),
+        ("assign", "only the payee hands milestone 2 on"),
         ("buy", "this offer is for one buyer only"),
     ],
 )
@@ -101,19 +101,19 @@ SENTENCES: list[tuple[str, tuple[object, ...], str, str]] = [
     ("MilestoneOutOfBounds", (1, b"deadline", 9, 10, 11), "open", "deadline is 1 Jan 1970"),
     ("RoleNotAllowed", (b"arbiter", BUYER), "open", "cannot be the arbiter"),
     ("UnknownMilestones", (0, 3), "fund", "no milestone was chosen"),
-    ("UnknownMilestones", (0b11000, 3), "fund", "no milestone 3, 4; the agreement has 3"),
+    ("UnknownMilestones", (0b11000, 3), "fund", "no milestone 4, 5; the agreement has 3"),
     ("TooLate", (APRIL, APRIL - 60), "attest", "ended on 14 Apr 2027, 21:58 UTC"),
     ("TooLate", (APRIL, APRIL), "fund", "agree on new dates"),
     ("InvalidSignature", (SUPPLIER, b"\1" * 32), "open", "not a signature of the supplier"),
     ("SignatureExpired", (APRIL, APRIL + 1), "attest", "was valid until 14 Apr 2027"),
     ("AttestationMismatch", (b"\1" * 32, 1, b"\2" * 32, 1), "attest", "another agreement"),
-    ("AttestationMismatch", (b"\1" * 32, 0, b"\1" * 32, 1), "attest", "milestone 0, not mil"),
+    ("AttestationMismatch", (b"\1" * 32, 0, b"\1" * 32, 1), "attest", "milestone 1, not mil"),
     ("VerdictNotAllowed", (3,), "attest", "shown to people and not sent"),
     ("IssuedAtOutOfBounds", (5, 5, 9), "attest", "not newer"),
     ("IssuedAtOutOfBounds", (10, 5, 9), "attest", "from the future"),
     ("AmountOutOfBounds", (0, 1, 9_000_000), "attest", "allowed are 0.000001 USDC to 9.00"),
     ("AmountOutOfBounds", (1, 0, 0), "attest", "a rejection certifies nothing"),
-    ("SignersNotAllowed", (2, 1), "attest", "does not verify milestone 1"),
+    ("SignersNotAllowed", (2, 1), "attest", "does not verify milestone 2"),
     ("QuorumNotReached", (1, 2), "attest", "1 of 2 needed verifiers have signed"),
     ("QuorumNotReached", (0, 0), "attest", "has no verifiers"),
     ("SignatureCountMismatch", (1, 2), "attest", "1 signatures for 2 signers"),
@@ -128,7 +128,7 @@ SENTENCES: list[tuple[str, tuple[object, ...], str, str]] = [
     ("OfferOutdated", (3 * 10**6, 1, 2 * 10**6, 2), "buy", "it held 3.00 USDC, now 2.00 USDC"),
     ("RoleNotAllowed", (b"assignee", ARBITER), "buy", "the arbiter, 0x44"),
     ("RoleNotAllowed", (b"supplier", STRANGER), "amend", "a change order keeps the supplier"),
-    ("MilestoneOutOfBounds", (1, b"quorum", 2, 0, 1), "amend", "new milestone 1: quorum is 2"),
+    ("MilestoneOutOfBounds", (1, b"quorum", 2, 0, 1), "amend", "new milestone 2: quorum is 2"),
     ("AmountOutOfBounds", (0, 1, 9_000_000), "buy", "the price is 0.00 USDC, allowed are 0.00"),
     ("WrongStatus", (1, 5, 0b1110), "assign", "is disputed, but `assign` needs funded"),
     ("TooLate", (APRIL, APRIL), "amend", "agree on new dates"),
@@ -207,6 +207,9 @@ def test_what_cannot_be_decoded_is_said_to_be_so(data: bytes, says: str) -> None
     assert says in str(explain(data, attempt("fund")))
 
 
-def test_amounts_of_unknown_tokens_are_token_units() -> None:
+def test_amounts_of_unknown_tokens_are_units_of_its_address() -> None:
     error = refusal("ERC20InsufficientBalance", BUYER, 5, 1_000, token=None)
-    assert "has 5 token units, needed are 1,000 token units" in str(error)
+    assert (
+        "has 5 units of 0x3333333333333333333333333333333333333333, needed are 1,000 units"
+        in str(error)
+    )

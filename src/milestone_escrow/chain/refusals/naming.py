@@ -21,4 +21,4 @@ def account_name(agreement: OpenAgreement, account: Address) -> str:
 def milestone_name(agreement: OpenAgreement, index: int) -> str:
     """Its key in quotes, or "milestone 3" where only the terms are known."""
     document = getattr(agreement, "agreement", None)
-    return f"'{document.milestones[index].key}'" if document else f"milestone {index}"
+    return f"'{document.milestones[index].key}'" if document else f"milestone {index + 1}"

@@ -77,7 +77,7 @@ def entries(seen: Situation, now: int) -> Iterator[CalendarEntry]:
     for index, state in enumerate(seen.states):
         if state.status is Status.SETTLED:
             continue
-        milestone, label = seen.milestones[index], seen.label(index)
+        milestone, label = seen.milestones[index], seen.names.milestone(index)
         changed, sequence = seen.since[index], _version(state.sequence, state.status)
         due = seen.due_at(index)
         if due and state.status in (Status.UNFUNDED, Status.FUNDED):
@@ -87,8 +87,8 @@ def entries(seen: Situation, now: int) -> Iterator[CalendarEntry]:
                 index,
                 due,
                 f"{label} is due",
-                f"{title}. It pays {seen.amount(seen.held(index) or milestone.amount)} to "
-                f"{seen.person(seen.payee(index))}.",
+                f"{title}. It pays {seen.names.amount(seen.held(index) or milestone.amount)} to "
+                f"{seen.names.person(seen.payee(index))}.",
                 sequence,
                 changed,
             )
@@ -98,7 +98,7 @@ def entries(seen: Situation, now: int) -> Iterator[CalendarEntry]:
                 index,
                 milestone.deadline,
                 f"{label} can no longer be funded",
-                f"{seen.amount(milestone.amount)} are not paid in yet.",
+                f"{seen.names.amount(milestone.amount)} are not paid in yet.",
                 sequence,
                 changed,
             )
@@ -109,7 +109,7 @@ def entries(seen: Situation, now: int) -> Iterator[CalendarEntry]:
                 index,
                 steps[0].at,
                 f"last day to rule on {label}",
-                f"{seen.person(seen.terms.arbiter)} may rule until then.",
+                f"{seen.names.person(seen.terms.arbiter)} may rule until then.",
                 sequence,
                 changed,
             )
@@ -124,7 +124,7 @@ def entries(seen: Situation, now: int) -> Iterator[CalendarEntry]:
                 f"{label}: time is up" if is_up else f"{label}: time {what}",
                 f"Anyone can let time decide now, which {what}: {command}"
                 if is_up
-                else f"If nobody acts until {seen.time(step.at)}, time {what}. {command}",
+                else f"If nobody acts until {seen.names.time(step.at)}, time {what}. {command}",
                 sequence,
                 step.at if is_up else changed,
             )

@@ -13,10 +13,11 @@ from milestone_escrow.protocol.lifecycle import (
     State,
     Status,
     end,
-    silence,
     silence_split,
 )
 from milestone_escrow.protocol.lifecycle import disputing_role as _disputing_role
+from milestone_escrow.words.messages import say
+from milestone_escrow.words.silence import otherwise
 
 HOUR = 3_600
 UNFUNDED_AFTER = DAY
@@ -31,7 +32,7 @@ def dates(seen: Situation, now: int, leads: tuple[int, ...]) -> Iterator[Notice]
             yield from _unfunded(seen, index, now, leads)
         elif state.status is Status.FUNDED:
             yield from _due(seen, index, now, leads)
-            yield from _deadline(seen, index, now, leads)
+            yield from _deadline(seen, index, leads)
         elif state.status.holds:
             yield from _window(seen, index, now, leads)
         if state.status.holds:
@@ -43,7 +44,6 @@ def dates(seen: Situation, now: int, leads: tuple[int, ...]) -> Iterator[Notice]
 def _nothing_funded(seen: Situation) -> Iterator[Notice]:
     if any(state.status is not Status.UNFUNDED for state in seen.states):
         return
-    total = seen.amount(sum(milestone.amount for milestone in seen.milestones))
     last = max(milestone.deadline for milestone in seen.milestones)
     yield Notice(
         "unfunded",
@@ -52,17 +52,21 @@ def _nothing_funded(seen: Situation) -> Iterator[Notice]:
         "opened",
         at=seen.opened_at + UNFUNDED_AFTER,
         until=last or None,
-        subject="nothing is paid in yet",
-        text=f"The agreement is open since {seen.time(seen.opened_at)}, and nothing of its {total} "
-        f"is paid in. Until then the supplier works without security. "
-        f"Anyone can pay in: escrow fund {seen.reference}",
+        subject=say("nothing is paid in yet"),
+        text=say(
+            "The agreement is open since {time}, and nothing of its {total} is paid in. Until then "
+            "the supplier works without security. Anyone can pay in: {command}",
+            time=seen.names.time(seen.opened_at),
+            total=seen.names.amount(sum(milestone.amount for milestone in seen.milestones)),
+            command=f"escrow fund {seen.reference}",
+        ),
         audience=seen.audience(seen.terms.buyer, seen.terms.supplier),
         target=last,
     )
 
 
 def _unfunded(seen: Situation, index: int, now: int, leads: tuple[int, ...]) -> Iterator[Notice]:
-    milestone = seen.milestones[index]
+    milestone, names = seen.milestones[index], seen.names
     if milestone.is_deposit:
         return
     due = seen.due_at(index)
@@ -75,10 +79,15 @@ def _unfunded(seen: Situation, index: int, now: int, leads: tuple[int, ...]) -> 
             name,
             at=at,
             until=milestone.deadline,
-            subject=f"{seen.label(index)} is not funded",
-            text=f"The {seen.amount(milestone.amount)} of {seen.label(index)} are not paid in. "
-            f"That is possible until {seen.when(milestone.deadline, now)}: "
-            f"escrow fund {seen.reference} {seen.key(index)}",
+            subject=say("{milestone} is not funded", milestone=names.milestone(index)),
+            text=say(
+                "The {amount} of {milestone} are not paid in. That is possible until {time}: "
+                "{command}",
+                amount=names.amount(milestone.amount),
+                milestone=names.milestone(index),
+                time=names.when(milestone.deadline, now),
+                command=f"escrow fund {seen.reference} {seen.key(index)}",
+            ),
             audience=seen.parties(index),
             target=target,
         )
@@ -88,10 +97,31 @@ def _due(seen: Situation, index: int, now: int, leads: tuple[int, ...]) -> Itera
     due, deadline = seen.due_at(index), seen.milestones[index].deadline
     if seen.document is None or not seen.opened_at < due <= deadline:
         return
-    planned = seen.document.milestones[index]
-    pays = f"It pays {seen.amount(seen.held(index))} to {seen.person(seen.payee(index))}."
-    shown = "; ".join(item.words() for item in planned.requirements.items)
-    proof = f" To be shown: {shown}." if shown else ""
+    planned, names = seen.document.milestones[index], seen.names
+    parts = {
+        "milestone": names.milestone(index),
+        "title": planned.title,
+        "time": names.time(due),
+        "when": names.when(due, now),
+        "amount": names.amount(seen.held(index)),
+        "payee": names.person(seen.payee(index)),
+        "shown": "; ".join(item.words() for item in planned.requirements.items),
+        "otherwise": _otherwise(seen, index),
+    }
+    if planned.requirements.items:
+        text = say(
+            "{milestone}, {title}, is due {when}. It pays {amount} to {payee}. To be shown: "
+            "{shown}.",
+            **parts,
+        )
+        late = say(
+            "{milestone}, {title}, was due {time} and is not proven. To be shown: {shown}. "
+            "{otherwise}",
+            **parts,
+        )
+    else:
+        text = say("{milestone}, {title}, is due {when}. It pays {amount} to {payee}.", **parts)
+        late = say("{milestone}, {title}, was due {time} and is not proven. {otherwise}", **parts)
     for name, at in moments(due, seen.opened_at, leads):
         yield Notice(
             "due",
@@ -100,9 +130,8 @@ def _due(seen: Situation, index: int, now: int, leads: tuple[int, ...]) -> Itera
             name,
             at=at,
             until=due,
-            subject=f"{seen.label(index)} is due {_short(seen, due)}",
-            text=f"{seen.label(index)}, {planned.title}, is due {seen.when(due, now)}. "
-            f"{pays}{proof}",
+            subject=say("{milestone} is due on {time}", **parts),
+            text=text,
             audience=seen.workers(index),
             target=due,
         )
@@ -114,18 +143,21 @@ def _due(seen: Situation, index: int, now: int, leads: tuple[int, ...]) -> Itera
             "once",
             at=due,
             until=deadline,
-            subject=f"{seen.label(index)} is overdue",
-            text=f"{seen.label(index)}, {planned.title}, was due {seen.time(due)} and is not "
-            f"proven.{proof} {_otherwise(seen, index, now)}",
+            subject=say("{milestone} is overdue", **parts),
+            text=late,
             audience=seen.workers(index),
             target=deadline,
         )
 
 
-def _deadline(seen: Situation, index: int, now: int, leads: tuple[int, ...]) -> Iterator[Notice]:
-    milestone = seen.milestones[index]
+def _deadline(seen: Situation, index: int, leads: tuple[int, ...]) -> Iterator[Notice]:
+    milestone, names = seen.milestones[index], seen.names
+    parts = {"milestone": names.milestone(index), "time": names.time(milestone.deadline)}
+    if milestone.pays_on_silence:
+        subject = say("{milestone} pays on {time}", **parts)
+    else:
+        subject = say("{milestone} is given back on {time}", **parts)
     for name, at in moments(milestone.deadline, seen.opened_at, leads):
-        what = "pays" if milestone.pays_on_silence else "is given back"
         yield Notice(
             "deadline",
             seen.agreement_id,
@@ -133,25 +165,16 @@ def _deadline(seen: Situation, index: int, now: int, leads: tuple[int, ...]) -> 
             name,
             at=at,
             until=milestone.deadline,
-            subject=f"{seen.label(index)} {what} {_short(seen, milestone.deadline)}",
-            text=_otherwise(seen, index, now),
+            subject=subject,
+            text=_otherwise(seen, index),
             audience=seen.workers(index),
             target=milestone.deadline,
         )
 
 
-_WINDOWS = {
-    Status.SUBMITTED: ("review", "the review period"),
-    Status.RELEASE_PENDING: ("objection", "the objection period"),
-    Status.REFUND_PENDING: ("objection", "the objection period"),
-    Status.DISPUTED_BEFORE_VERDICT: ("arbitration", "the time for a ruling"),
-    Status.DISPUTED_OVER_VERDICT: ("arbitration", "the time for a ruling"),
-}
-
-
 def _window(seen: Situation, index: int, now: int, leads: tuple[int, ...]) -> Iterator[Notice]:
     state = seen.states[index]
-    kind, name = _WINDOWS[state.status]
+    kind, subject = _window_ends(seen, index, state)
     for lead, at in moments(state.clock, seen.since[index], leads):
         yield Notice(
             kind,
@@ -161,28 +184,46 @@ def _window(seen: Situation, index: int, now: int, leads: tuple[int, ...]) -> It
             f"{state.sequence}-{lead}",
             at=at,
             until=state.clock,
-            subject=f"{name} of {seen.label(index)} ends {_short(seen, state.clock)}",
-            text=f"{_who_may(seen, index, state)} until {seen.when(state.clock, now)}. "
-            f"{_otherwise(seen, index, now)}",
+            subject=subject,
+            text=say(
+                "{who_may} until {time}. {otherwise}",
+                who_may=_who_may(seen, index, state),
+                time=seen.names.when(state.clock, now),
+                otherwise=_otherwise(seen, index),
+            ),
             audience=_window_audience(seen, index, state),
             target=state.clock,
         )
+
+
+def _window_ends(seen: Situation, index: int, state: State) -> tuple[str, str]:
+    """The kind of window, and that it ends."""
+    parts = {"milestone": seen.names.milestone(index), "time": seen.names.time(state.clock)}
+    if state.status is Status.SUBMITTED:
+        return "review", say("the review period of {milestone} ends on {time}", **parts)
+    if state.status in PENDING:
+        return "objection", say("the objection period of {milestone} ends on {time}", **parts)
+    return "arbitration", say("the time for a ruling of {milestone} ends on {time}", **parts)
 
 
 def _time_up(seen: Situation, index: int) -> Iterator[Notice]:
     """An hour after the clock ran out: by then somebody should have let it decide."""
     milestone, state = seen.milestones[index], seen.states[index]
     until = end(milestone, state)
-    split = silence_split(seen.terms, milestone, state)
     yield Notice(
         "time_up",
         seen.agreement_id,
         index,
         f"{state.sequence}",
         at=until + HOUR,
-        subject=f"time is up for {seen.label(index)}",
-        text=f"Since {seen.time(until)} anyone can let time decide {seen.label(index)}, which "
-        f"{seen.split(index, split)}: escrow finalize {seen.reference} {seen.key(index)}",
+        subject=say("time is up for {milestone}", milestone=seen.names.milestone(index)),
+        text=say(
+            "Since {time} anyone can let time decide {milestone}, which {does}: {command}",
+            time=seen.names.time(until),
+            milestone=seen.names.milestone(index),
+            does=seen.split(index, silence_split(seen.terms, milestone, state)),
+            command=f"escrow finalize {seen.reference} {seen.key(index)}",
+        ),
         audience=(*seen.parties(index), OPERATOR),
         target=until,
     )
@@ -191,16 +232,28 @@ def _time_up(seen: Situation, index: int) -> Iterator[Notice]:
 def _signatures(seen: Situation, now: int, leads: tuple[int, ...]) -> Iterator[Notice]:
     for waiting in seen.waiting:
         index = waiting.milestone
-        verifiers = seen.verifiers(index)
-        missing = tuple(who for who in verifiers if who not in waiting.signers)
-        quorum = seen.milestones[index].quorum
+        missing = tuple(who for who in seen.verifiers(index) if who not in waiting.signers)
+        parts = {
+            "milestone": seen.names.milestone(index),
+            "count": len(waiting.signers),
+            "quorum": seen.milestones[index].quorum,
+            "signers": seen.names.people(waiting.signers),
+            "missing": seen.names.people(missing),
+            "time": seen.names.time(waiting.valid_until),
+            "when": seen.names.when(waiting.valid_until, now),
+        }
         if waiting.complete:
-            what = f"The signatures on {seen.label(index)} are complete but not on chain."
+            text = say(
+                "The signatures on {milestone} are complete but not on chain. What is signed "
+                "counts until {when}.",
+                **parts,
+            )
             audience = (OPERATOR, *seen.parties(index))
         else:
-            what = (
-                f"{len(waiting.signers)} of {quorum} have signed on {seen.label(index)}: "
-                f"{seen.people(waiting.signers)}. Still able to: {seen.people(missing)}."
+            text = say(
+                "{count} of {quorum} have signed on {milestone}: {signers}. Still able to: "
+                "{missing}. What is signed counts until {when}.",
+                **parts,
             )
             audience = seen.audience(*missing)
         for name, at in moments(waiting.valid_until, waiting.received_at, leads):
@@ -211,9 +264,8 @@ def _signatures(seen: Situation, now: int, leads: tuple[int, ...]) -> Iterator[N
                 f"{waiting.digest.hex()[:24]}-{name}",
                 at=at,
                 until=waiting.valid_until,
-                subject=f"signatures on {seen.label(index)} run out "
-                f"{_short(seen, waiting.valid_until)}",
-                text=f"{what} What is signed counts until {seen.when(waiting.valid_until, now)}.",
+                subject=say("signatures on {milestone} run out on {time}", **parts),
+                text=text,
                 audience=audience,
                 target=waiting.valid_until,
             )
@@ -222,6 +274,13 @@ def _signatures(seen: Situation, now: int, leads: tuple[int, ...]) -> Iterator[N
 def _offers(seen: Situation, now: int, leads: tuple[int, ...]) -> Iterator[Notice]:
     for offer in seen.offers:
         index = offer.milestone
+        parts = {
+            "milestone": seen.names.milestone(index),
+            "payee": seen.names.person(seen.payee(index)),
+            "price": seen.names.amount(offer.price),
+            "time": seen.names.time(offer.valid_until),
+            "when": seen.names.when(offer.valid_until, now),
+        }
         for name, at in moments(offer.valid_until, offer.at, leads):
             yield Notice(
                 "offer",
@@ -230,37 +289,34 @@ def _offers(seen: Situation, now: int, leads: tuple[int, ...]) -> Iterator[Notic
                 f"{offer.digest.hex()[:24]}-{name}",
                 at=at,
                 until=offer.valid_until,
-                subject=f"the offer of {seen.label(index)} ends {_short(seen, offer.valid_until)}",
-                text=f"{seen.person(seen.payee(index))} offers what {seen.label(index)} pays for "
-                f"{seen.amount(offer.price)} until {seen.when(offer.valid_until, now)}.",
+                subject=say("the offer of {milestone} ends on {time}", **parts),
+                text=say("{payee} offers what {milestone} pays for {price} until {when}.", **parts),
                 audience=seen.audience(seen.payee(index), offer.financier),
                 target=offer.valid_until,
             )
 
 
-def _short(seen: Situation, moment: int) -> str:
-    return f"on {seen.time(moment)}"
-
-
-def _otherwise(seen: Situation, index: int, now: int) -> str:
-    """What silence does, step by step."""
-    steps = silence(seen.terms, seen.milestones[index], seen.states[index])
-    told = "; then ".join(
-        f"on {seen.time(step.at)} time {seen.split(index, step.split)}" for step in steps
-    )
-    return f"If nobody acts, {told}."
+def _otherwise(seen: Situation, index: int) -> str:
+    return otherwise(seen.names, seen.terms, seen.milestones[index], seen.states[index])
 
 
 def _who_may(seen: Situation, index: int, state: State) -> str:
-    label = seen.label(index)
-    if state.status in DISPUTED:
-        return f"{seen.person(seen.terms.arbiter)} may rule on {label}"
+    names, terms = seen.names, seen.terms
     buyer_objects = _disputing_role(seen.milestones[index], state) is Role.BUYER
-    who = seen.person(seen.terms.buyer if buyer_objects else seen.payee(index))
-    if not seen.terms.has_arbiter and state.status in PENDING:
-        return f"The verifiers may still decide otherwise about {label}"
-    what = {Status.SUBMITTED: "the claim for", Status.RELEASE_PENDING: "the acceptance of"}
-    return f"{who} may object to {what.get(state.status, 'the rejection of')} {label}"
+    parts = {
+        "milestone": names.milestone(index),
+        "arbiter": names.person(terms.arbiter),
+        "party": names.person(terms.buyer if buyer_objects else seen.payee(index)),
+    }
+    if state.status in DISPUTED:
+        return say("{arbiter} may rule on {milestone}", **parts)
+    if not terms.has_arbiter and state.status in PENDING:
+        return say("The verifiers may still decide otherwise about {milestone}", **parts)
+    if state.status is Status.SUBMITTED:
+        return say("{party} may object to the claim for {milestone}", **parts)
+    if state.status is Status.RELEASE_PENDING:
+        return say("{party} may object to the acceptance of {milestone}", **parts)
+    return say("{party} may object to the rejection of {milestone}", **parts)
 
 
 def _window_audience(seen: Situation, index: int, state: State) -> tuple[str, ...]:

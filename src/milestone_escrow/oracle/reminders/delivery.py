@@ -96,7 +96,7 @@ def body_of(notice: Notice, seen: Situation | None, to: str, now: int) -> dict[s
             "key": seen.key(notice.milestone),
             "title": planned.title if planned else "",
             "amount": str(seen.milestones[notice.milestone].amount),
-            "amount_text": seen.amount(seen.milestones[notice.milestone].amount),
+            "amount_text": seen.names.amount(seen.milestones[notice.milestone].amount),
         }
     return {
         "notice": notice.key,

@@ -16,7 +16,10 @@ from milestone_escrow.chain.contract.events import Event
 from milestone_escrow.oracle.reminders.notices import Notice
 from milestone_escrow.oracle.reminders.situation import Returned, Situation
 from milestone_escrow.protocol.acts import Verdict
-from milestone_escrow.protocol.lifecycle import Split, Status
+from milestone_escrow.protocol.lifecycle import Split
+from milestone_escrow.words.messages import say, say_count
+from milestone_escrow.words.silence import silent
+from milestone_escrow.words.telling import payout
 
 AT_ONCE = frozenset(
     {
@@ -29,21 +32,12 @@ AT_ONCE = frozenset(
 )
 """Kinds that are told before their block is final, and taken back where it is undone for good."""
 
-_WHY = {
-    Status.FUNDED: "its date has passed",
-    Status.SUBMITTED: "nobody objected in the review period",
-    Status.RELEASE_PENDING: "nobody disputed the acceptance",
-    Status.REFUND_PENDING: "nobody disputed the rejection",
-    Status.DISPUTED_BEFORE_VERDICT: "nobody ruled, the agreed share applies",
-    Status.DISPUTED_OVER_VERDICT: "nobody ruled, the verdict stands",
-}
-
 
 def happenings(seen: Situation) -> Iterator[Notice]:
     """A notice for every event in the order of the chain; those about money only once final."""
-    teller = _Teller(seen)
+    told = _Notices(seen)
     for event in seen.events:
-        for notice in teller.tell(event):
+        for notice in told.tell(event):
             if notice.kind in AT_ONCE or event.place.block <= seen.final_block:
                 yield notice
     for returned in seen.returned:
@@ -53,23 +47,30 @@ def happenings(seen: Situation) -> Iterator[Notice]:
 def _returned(seen: Situation, returned: Returned) -> Notice:
     """Never on chain: returned milestones simply go on."""
     index = returned.milestone
-    reasons = "; ".join(returned.reasons) or "no reason was given"
+    parts = {
+        "milestone": seen.names.milestone(index),
+        "signers": seen.names.people(returned.signers),
+        "reasons": "; ".join(returned.reasons) or say("no reason was given"),
+    }
     return Notice(
         "milestone.returned",
         seen.agreement_id,
         index,
         returned.digest.hex()[:24],
         at=returned.at,
-        subject=f"{seen.label(index)} was returned for rework",
-        text=f"{seen.people(returned.signers)} returned {seen.label(index)} for rework: {reasons}. "
-        "The milestone goes on; what is shown next is looked at anew.",
+        subject=say("{milestone} was returned for rework", **parts),
+        text=say(
+            "{signers} returned {milestone} for rework: {reasons}. The milestone goes on; what is "
+            "shown next is looked at anew.",
+            **parts,
+        ),
         audience=seen.workers(index),
         facts={"reasons": list(returned.reasons), "by": list(returned.signers)},
     )
 
 
 @dataclass
-class _Teller:
+class _Notices:
     """Walks through the events once, in order: some are only understood from those before."""
 
     seen: Situation
@@ -89,25 +90,35 @@ class _Teller:
             event,
             None,
             "once",
-            "the agreement is open",
-            f"Both sides have agreed: {seen.amount(total)} in {len(event.milestones)} milestones.",
+            say("the agreement is open"),
+            say_count(
+                "Both sides have agreed: {total} in {count} milestone.",
+                "Both sides have agreed: {total} in {count} milestones.",
+                len(event.milestones),
+                total=seen.names.amount(total),
+            ),
             seen.audience(event.buyer, event.supplier, *event.terms.verifiers, event.terms.arbiter),
             {"amount": str(total)},
         )
 
     def funded(self, event: happened.MilestonesFunded) -> Iterator[Notice]:
         seen = self.seen
+        cause = say("paid on as soon as it was paid in")
         for index in event.milestones:
             amount = seen.milestones[index].amount
-            self.causes[event.place.transaction, index] = "paid on as soon as it was paid in"
+            parts = {
+                "amount": seen.names.amount(amount),
+                "milestone": seen.names.milestone(index),
+                "funder": seen.names.person(event.funder),
+            }
+            self.causes[event.place.transaction, index] = cause
             yield self._notice(
                 "milestone.funded",
                 event,
                 index,
                 "once",
-                f"{seen.label(index)} is funded",
-                f"{seen.amount(amount)} for {seen.label(index)} were paid in by "
-                f"{seen.person(event.funder)}.",
+                say("{milestone} is funded", **parts),
+                say("{amount} for {milestone} were paid in by {funder}.", **parts),
                 seen.parties(index),
                 {"amount": str(amount), "funder": event.funder},
             )
@@ -116,19 +127,30 @@ class _Teller:
         seen, index = self.seen, event.milestone
         signers = tuple(seen.terms.verifiers[place] for place in event.signers)
         accepted = event.verdict is Verdict.ACCEPTED
-        names = seen.people(signers)
-        verb = "accepted" if accepted else "rejected"
-        self.causes[event.place.transaction, index] = f"{verb} by {names}"
-        what = f"{seen.amount(event.amount)} of {seen.label(index)}" if accepted else ""
-        later = event.clock > event.place.time
-        takes = f" It takes effect on {seen.time(event.clock)}." if later else ""
+        parts = {
+            "milestone": seen.names.milestone(index),
+            "signers": seen.names.people(signers),
+            "amount": seen.names.amount(event.amount),
+            "time": seen.names.time(event.clock),
+        }
+        if accepted:
+            subject = say("{milestone} was accepted", **parts)
+            text = say("{signers} accepted {amount} of {milestone}.", **parts)
+            cause = say("accepted by {signers}", **parts)
+        else:
+            subject = say("{milestone} was rejected", **parts)
+            text = say("{signers} rejected {milestone}.", **parts)
+            cause = say("rejected by {signers}", **parts)
+        if later := event.clock > event.place.time:
+            text = say("{verdict} It takes effect on {time}.", verdict=text, **parts)
+        self.causes[event.place.transaction, index] = cause
         yield self._notice(
-            f"milestone.{verb}",
+            "milestone.accepted" if accepted else "milestone.rejected",
             event,
             index,
             f"{event.issued_at}-{event.amount}",
-            f"{seen.label(index)} was {verb}",
-            f"{names} {verb} {what or seen.label(index)}.{takes}",
+            subject,
+            text,
             seen.parties(index),
             {
                 "amount": str(event.amount),
@@ -140,32 +162,47 @@ class _Teller:
 
     def submitted(self, event: happened.MilestoneSubmitted) -> Iterator[Notice]:
         seen, index = self.seen, event.milestone
-        buyer = seen.person(seen.terms.buyer)
+        parts = {
+            "payee": seen.names.person(event.payee),
+            "milestone": seen.names.milestone(index),
+            "buyer": seen.names.person(seen.terms.buyer),
+            "time": seen.names.time(event.clock),
+            "amount": seen.names.amount(seen.milestones[index].amount - self.paid[index]),
+        }
         yield self._notice(
             "milestone.submitted",
             event,
             index,
             f"{self._ordinal('submitted', index)}-{event.evidence_hash.hex()[:16]}",
-            f"{seen.label(index)} was submitted for review",
-            f"{seen.person(event.payee)} says that {seen.label(index)} is done. {buyer} may object "
-            f"until {seen.time(event.clock)}; if nobody does, it pays "
-            f"{seen.amount(seen.milestones[index].amount - self.paid[index])}.",
+            say("{milestone} was submitted for review", **parts),
+            say(
+                "{payee} says that {milestone} is done. {buyer} may object until {time}; if nobody "
+                "does, it pays {amount}.",
+                **parts,
+            ),
             seen.parties(index),
             {"review_until": event.clock, "evidence_hash": "0x" + event.evidence_hash.hex()},
         )
 
     def disputed(self, event: happened.MilestoneDisputed) -> Iterator[Notice]:
         seen, index = self.seen, event.milestone
-        arbiter = seen.person(seen.terms.arbiter)
-        rules = f"{arbiter} may rule" if seen.terms.has_arbiter else "Both sides may settle"
+        parts = {
+            "party": seen.names.person(event.party),
+            "milestone": seen.names.milestone(index),
+            "arbiter": seen.names.person(seen.terms.arbiter),
+            "time": seen.names.time(event.clock),
+        }
+        if seen.terms.has_arbiter:
+            text = say("{party} disputes {milestone}. {arbiter} may rule until {time}.", **parts)
+        else:
+            text = say("{party} disputes {milestone}. Both sides may settle until {time}.", **parts)
         yield self._notice(
             "milestone.disputed",
             event,
             index,
             f"{self._ordinal('disputed', index)}-{event.reason_hash.hex()[:16]}",
-            f"{seen.label(index)} is disputed",
-            f"{seen.person(event.party)} disputes {seen.label(index)}. {rules} until "
-            f"{seen.time(event.clock)}.",
+            say("{milestone} is disputed", **parts),
+            text,
             (*seen.audience(seen.terms.arbiter), *seen.parties(index)),
             {
                 "party": event.party,
@@ -176,29 +213,37 @@ class _Teller:
 
     def ruled(self, event: happened.MilestoneRuled) -> Iterator[Notice]:
         seen, index = self.seen, event.milestone
-        arbiter = seen.person(seen.terms.arbiter)
-        self.causes[event.place.transaction, index] = f"ruled by {arbiter}"
-        split = Split(event.to_payee, event.to_buyer)
+        parts = {
+            "arbiter": seen.names.person(seen.terms.arbiter),
+            "milestone": seen.names.milestone(index),
+            "does": seen.split(index, Split(event.to_payee, event.to_buyer)),
+        }
+        self.causes[event.place.transaction, index] = say("ruled by {arbiter}", **parts)
         yield self._notice(
             "milestone.ruled",
             event,
             index,
             f"{self._ordinal('ruled', index)}",
-            f"{arbiter} has ruled on {seen.label(index)}",
-            f"The ruling on {seen.label(index)} {seen.split(index, split)}.",
+            say("{arbiter} has ruled on {milestone}", **parts),
+            say("The ruling on {milestone} {does}.", **parts),
             seen.parties(index),
             {"to_payee": str(event.to_payee), "to_buyer": str(event.to_buyer)},
         )
 
     def resolved(self, event: happened.MilestoneResolved) -> Iterator[Notice]:
-        cause = "approved by the buyer" if not event.to_buyer else "agreed by both sides"
         if not event.to_payee:
-            cause = "given back by the payee"
+            cause = say("given back by the payee")
+        elif event.to_buyer:
+            cause = say("agreed by both sides")
+        else:
+            cause = say("approved by the buyer")
         self.causes[event.place.transaction, event.milestone] = cause
         yield from ()
 
     def finalized(self, event: happened.MilestoneFinalized) -> Iterator[Notice]:
-        self.causes[event.place.transaction, event.milestone] = _WHY[event.status]
+        milestone = self.seen.milestones[event.milestone]
+        why = silent(self.seen.terms, milestone, event.status)
+        self.causes[event.place.transaction, event.milestone] = why
         yield from ()
 
     def money(self, event: happened.MilestonePaid) -> Iterator[Notice]:
@@ -206,13 +251,16 @@ class _Teller:
         self.paid[index] += event.total
         kind = "split" if event.to_payee and event.to_buyer else "released"
         kind = "refunded" if not event.to_payee else kind
-        parts = []
-        if event.to_payee:
-            fee = f" after a fee of {seen.amount(event.fee)}" if event.fee else ""
-            parts.append(f"{seen.amount(event.to_payee)} to {seen.person(event.payee)}{fee}")
-        if event.to_buyer:
-            parts.append(f"{seen.amount(event.to_buyer)} to {seen.person(seen.terms.buyer)}")
         why = self.causes.get((event.place.transaction, index), "")
+        parts = {
+            "moved": payout(seen.names, event, seen.terms.buyer),
+            "milestone": seen.names.milestone(index),
+            "why": why,
+        }
+        if why:
+            text = say("{moved} left the contract for {milestone}: {why}.", **parts)
+        else:
+            text = say("{moved} left the contract for {milestone}.", **parts)
         facts: dict[str, object] = {
             "to_payee": str(event.to_payee),
             "fee": str(event.fee),
@@ -227,9 +275,8 @@ class _Teller:
             event,
             index,
             str(self.paid[index]),
-            f"{' and '.join(parts)} for {seen.label(index)}",
-            f"{' and '.join(parts)} left the contract for {seen.label(index)}"
-            + (f": {why}." if why else "."),
+            say("{moved} for {milestone}", **parts),
+            text,
             seen.parties(index),
             facts,
         )
@@ -239,24 +286,40 @@ class _Teller:
                 event,
                 index,
                 "once",
-                f"{seen.label(index)} is settled",
-                f"Nothing more can happen to {seen.label(index)}.",
+                say("{milestone} is settled", **parts),
+                say("Nothing more can happen to {milestone}.", **parts),
                 (),
                 {"amount": str(self.paid[index])},
             )
 
     def assigned(self, event: happened.MilestoneAssigned) -> Iterator[Notice]:
         seen, index = self.seen, event.milestone
-        payee, assignee = seen.person(event.payee), seen.person(event.assignee)
-        price = f" for {seen.amount(event.price)}" if event.price else ""
+        parts = {
+            "milestone": seen.names.milestone(index),
+            "payee": seen.names.person(event.payee),
+            "assignee": seen.names.person(event.assignee),
+            "account": event.assignee,
+            "price": seen.names.amount(event.price),
+        }
+        if event.price:
+            text = say(
+                "{payee} handed what {milestone} pays to {assignee} for {price}. It is paid to "
+                "{account} from now on.",
+                **parts,
+            )
+        else:
+            text = say(
+                "{payee} handed what {milestone} pays to {assignee}. It is paid to {account} from "
+                "now on.",
+                **parts,
+            )
         yield self._notice(
             "milestone.assigned",
             event,
             index,
             f"{self._ordinal('assigned', index)}",
-            f"what {seen.label(index)} pays now belongs to {assignee}",
-            f"{payee} handed what {seen.label(index)} pays to {assignee}{price}. It is paid to "
-            f"{event.assignee} from now on.",
+            say("what {milestone} pays now belongs to {assignee}", **parts),
+            text,
             tuple(dict.fromkeys((*seen.parties(index), *seen.audience(event.payee)))),
             {"payee": event.payee, "assignee": event.assignee, "price": str(event.price)},
         )
@@ -267,16 +330,20 @@ class _Teller:
             return
         for index in event.closes:
             self.paid[index] = seen.milestones[index].amount
-        labels = ", ".join(seen.label(index) for index in event.closes)
         new = "0x" + event.agreement_id.hex()
         yield self._notice(
             "agreement.amended",
             event,
             None,
             event.agreement_id.hex()[:32],
-            "the agreement was changed",
-            f"Both sides signed a new version, {new[:10]}…: {labels or 'nothing'} closed here, and "
-            f"{seen.amount(event.carried)} moved over.",
+            say("the agreement was changed"),
+            say(
+                "Both sides signed a new version, {id}: {milestones} closed here, and {amount} "
+                "moved over.",
+                id=f"{new[:10]}…",
+                milestones=seen.names.milestones(event.closes) or say("nothing"),
+                amount=seen.names.amount(event.carried),
+            ),
             seen.audience(
                 seen.terms.buyer, seen.terms.supplier, *seen.terms.verifiers, seen.terms.arbiter
             ),
@@ -325,16 +392,16 @@ class _Teller:
         )
 
 
-_SENTENCES: dict[type, Callable[[_Teller, Any], Iterator[Notice]]] = {
-    happened.AgreementOpened: _Teller.opened,
-    happened.MilestonesFunded: _Teller.funded,
-    happened.MilestoneAttested: _Teller.attested,
-    happened.MilestoneSubmitted: _Teller.submitted,
-    happened.MilestoneDisputed: _Teller.disputed,
-    happened.MilestoneRuled: _Teller.ruled,
-    happened.MilestoneResolved: _Teller.resolved,
-    happened.MilestoneFinalized: _Teller.finalized,
-    happened.MilestonePaid: _Teller.money,
-    happened.MilestoneAssigned: _Teller.assigned,
-    happened.AgreementAmended: _Teller.amended,
+_SENTENCES: dict[type, Callable[[_Notices, Any], Iterator[Notice]]] = {
+    happened.AgreementOpened: _Notices.opened,
+    happened.MilestonesFunded: _Notices.funded,
+    happened.MilestoneAttested: _Notices.attested,
+    happened.MilestoneSubmitted: _Notices.submitted,
+    happened.MilestoneDisputed: _Notices.disputed,
+    happened.MilestoneRuled: _Notices.ruled,
+    happened.MilestoneResolved: _Notices.resolved,
+    happened.MilestoneFinalized: _Notices.finalized,
+    happened.MilestonePaid: _Notices.money,
+    happened.MilestoneAssigned: _Notices.assigned,
+    happened.AgreementAmended: _Notices.amended,
 }

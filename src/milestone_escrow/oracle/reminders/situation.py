@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 
 from milestone_escrow.chain.contract.events import Event
 from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.when import format_relative, format_time
-from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
+from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import Split, State, held, payee
 from milestone_escrow.protocol.terms import Milestone, Terms
+from milestone_escrow.words.names import Names
+from milestone_escrow.words.splits import split_does
 
 UTC = ZoneInfo("UTC")
 
@@ -82,24 +83,11 @@ class Situation:
         return self.document.reference or self.document.title
 
     @property
-    def zone(self) -> ZoneInfo:
-        return self.document.timezone if self.document else UTC
+    def names(self) -> Names:
+        return Names(self.document, self.terms)
 
     def key(self, milestone: int) -> str:
         return self.document.milestones[milestone].key if self.document else str(milestone)
-
-    def label(self, milestone: int) -> str:
-        """ "'packed'", or "milestone 2" where nobody registered the agreement's file."""
-        return f"'{self.key(milestone)}'" if self.document else f"milestone {milestone}"
-
-    def person(self, account: Address) -> str:
-        if account == ZERO_ADDRESS:
-            return "nobody"
-        roles = self.roles(account)
-        return self.document.short_name(roles[0]) if self.document and roles else account
-
-    def people(self, accounts: tuple[Address, ...]) -> str:
-        return ", ".join(self.person(account) for account in accounts)
 
     def roles(self, account: Address) -> tuple[str, ...]:
         """The roles that an account has; by the terms alone, verifiers have no names."""
@@ -109,19 +97,8 @@ class Situation:
         known |= {"arbiter": self.terms.arbiter}
         return tuple(role for role, other in known.items() if other == account)
 
-    # Sums and times
-
-    def amount(self, units: int) -> str:
-        if self.document is None:
-            return f"{units:,} units of {self.terms.token}"
-        return self.document.amount(units)
-
-    def time(self, moment: int) -> str:
-        return format_time(moment, self.zone)
-
-    def when(self, moment: int, now: int) -> str:
-        """ "14 Apr 2027, 23:59 CEST (in 14 days)"."""
-        return f"{self.time(moment)} ({format_relative(moment, now)})"
+    def split(self, milestone: int, split: Split) -> str:
+        return split_does(self.names, split, self.payee(milestone), self.terms.buyer)
 
     def payee(self, milestone: int) -> Address:
         return payee(self.terms, self.states[milestone])
@@ -135,17 +112,6 @@ class Situation:
     def due_at(self, milestone: int) -> int:
         """When people expect it, 0 where no date but the deadline is known."""
         return self.document.milestones[milestone].due_at if self.document else 0
-
-    def split(self, milestone: int, split: Split) -> str:
-        """ "pays 72,000.00 USDC to Rajwada Exports Pvt Ltd", and back where both receive."""
-        parts = []
-        if split.to_payee:
-            name = self.person(self.payee(milestone))
-            parts.append(f"pays {self.amount(split.to_payee)} to {name}")
-        if split.to_buyer:
-            name = self.person(self.terms.buyer)
-            parts.append(f"gives {self.amount(split.to_buyer)} back to {name}")
-        return " and ".join(parts) or "pays nothing"
 
     # Who is told
 

@@ -15,7 +15,8 @@ from milestone_escrow.words.refusals.statuses import status_words, statuses_word
 def _milestone(c: Case) -> Told:
     # What a change order amends is known here, what it amends it to is not.
     index = c["milestone"]
-    which = say("new milestone {index}", index=index) if c.verb == "amend" else c.milestone(index)
+    new = c.verb == "amend"
+    which = say("new milestone {number}", number=index + 1) if new else c.names.milestone(index)
     term = _name(c["term"])
     if term == "deadline":
         return c.say(
@@ -54,10 +55,8 @@ def _role(c: Case) -> Told:
 def _unknown(c: Case) -> Told:
     if not c["asked"]:
         return c.say("no milestone was chosen", "name at least one that is not funded yet")
-    wrong = ", ".join(str(i) for i in indices(c["asked"]) if i >= c["count"])
-    return c.say(
-        "there is no milestone {wrong}", "the agreement has {count}, counted from 0", wrong=wrong
-    )
+    wrong = ", ".join(str(i + 1) for i in indices(c["asked"]) if i >= c["count"])
+    return c.say("there is no milestone {wrong}", "the agreement has {count}", wrong=wrong)
 
 
 def _status(c: Case) -> Told:
