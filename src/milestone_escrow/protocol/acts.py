@@ -39,15 +39,7 @@ class Attestation:
 
     def message(self) -> Message:
         """The fields under their Solidity names, for the typed-data codec."""
-        return {
-            "agreementId": self.agreement_id,
-            "milestone": self.milestone,
-            "verdict": int(self.verdict),
-            "amount": self.amount,
-            "evidenceHash": self.evidence_hash,
-            "issuedAt": self.issued_at,
-            "validUntil": self.valid_until,
-        }
+        return {**ATTESTATION.of(self), "verdict": int(self.verdict)}
 
 
 def batch_typed_data(domain: Domain, attestations: Sequence[Attestation]) -> TypedData:
@@ -137,12 +129,7 @@ class Appointment:
 
 def typed_act(domain: Domain, struct: Struct, act: object) -> TypedData:
     """An act whose attributes are the struct's fields in snake case."""
-    message = {field.name: getattr(act, _snake(field.name)) for field in struct.fields}
-    return TypedData(domain, struct, message)
-
-
-def _snake(name: str) -> str:
-    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name)
+    return TypedData(domain, struct, struct.of(act))
 
 
 ATTESTATION = Struct(

@@ -66,6 +66,15 @@ class Struct:
             for field in self.fields
         )
 
+    @cached_property
+    def attributes(self) -> tuple[tuple[str, str], ...]:
+        """For each field its name, here and as an attribute of a record: in snake case."""
+        return tuple((field.name, snake(field.name)) for field in self.fields)
+
+    def of(self, record: object) -> Message:
+        """A record as a message: its attributes under the names of the fields."""
+        return {name: getattr(record, attribute) for name, attribute in self.attributes}
+
     def hash(self, message: object) -> bytes:
         """`hashStruct`, after a strict check of every field.
 
@@ -98,6 +107,12 @@ class Struct:
         for member in self.members:
             found.update(member.closure())
         return found
+
+
+@lru_cache
+def snake(name: str) -> str:
+    """The name of an attribute, from that of a Solidity field."""
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name)
 
 
 def _encoder(kind: str, where: str, members: Mapping[str, Struct]) -> Encoder:

@@ -56,14 +56,7 @@ class Milestone:
 
     def message(self) -> Message:
         """The fields under their Solidity names, for the typed-data codec."""
-        return {
-            "amount": self.amount,
-            "deadline": self.deadline,
-            "paysOnSilence": self.pays_on_silence,
-            "verifierSet": self.verifier_set,
-            "quorum": self.quorum,
-            "requirementsHash": self.requirements_hash,
-        }
+        return MILESTONE.of(self)
 
     def hash(self) -> bytes:
         """`hashStruct` of the milestone, 32 bytes."""
@@ -94,22 +87,8 @@ class Terms:
 
     def message(self, milestones: Sequence[Milestone]) -> Message:
         """The `Agreement` struct under its Solidity names, for the typed-data codec."""
-        return {
-            "buyer": self.buyer,
-            "supplier": self.supplier,
-            "token": self.token,
-            "arbiter": self.arbiter,
-            "verifiers": self.verifiers,
-            "objectionPeriod": self.objection_period,
-            "reviewPeriod": self.review_period,
-            "arbitrationPeriod": self.arbitration_period,
-            "defaultPayeeBps": self.default_payee_bps,
-            "feeRecipient": self.fee_recipient,
-            "feeBps": self.fee_bps,
-            "documentHash": self.document_hash,
-            "salt": self.salt,
-            "milestones": [milestone.message() for milestone in milestones],
-        }
+        listed = [milestone.message() for milestone in milestones]
+        return {**TERMS.of(self), "milestones": listed}
 
     def verifiers_of(self, milestone: Milestone) -> tuple[Address, ...]:
         """The accounts of a milestone's verifier set, in ascending order."""
@@ -128,10 +107,12 @@ MILESTONE = Struct(
     ),
 )
 
+# The parts of `Agreement` but for its milestones, which Solidity has in a struct of their own.
+#
 # Some hardware wallets hash a nested struct of exactly 17 words wrongly, and `verifiers` directly
 # before `milestones`: the order and number of these fields keep clear of both.
-AGREEMENT = Struct(
-    "Agreement",
+TERMS = Struct(
+    "Terms",
     (
         Field("address", "buyer"),
         Field("address", "supplier"),
@@ -146,9 +127,10 @@ AGREEMENT = Struct(
         Field("uint16", "feeBps"),
         Field("bytes32", "documentHash"),
         Field("uint256", "salt"),
-        Field("Milestone[]", "milestones"),
     ),
-    members=(MILESTONE,),
+)
+AGREEMENT = Struct(
+    "Agreement", (*TERMS.fields, Field("Milestone[]", "milestones")), members=(MILESTONE,)
 )
 
 

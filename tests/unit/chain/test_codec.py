@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from web3 import Web3
@@ -19,7 +19,8 @@ from milestone_escrow.chain.contract.structs import (
     terms_tuple,
 )
 from milestone_escrow.errors import ChainError, UsageError
-from milestone_escrow.protocol.terms import Milestone, Terms
+from milestone_escrow.protocol import terms
+from milestone_escrow.protocol.terms import MILESTONE, Milestone, Terms
 
 A, B, C, D = (f"0x{digit * 40}" for digit in "1234")
 TERMS = Terms(A, B, C, D, (A, B), 1, 2, 3, 4, C, 5, b"\6" * 32, 7)
@@ -103,3 +104,18 @@ def test_code_matches_only_with_the_immutables_of_its_domain() -> None:
 def test_an_unknown_artifact_is_refused() -> None:
     with pytest.raises(UsageError, match="no contract Other"):
         load("Other")
+
+
+def test_the_records_have_the_fields_of_the_contracts_structs_in_their_order() -> None:
+    (opening,) = (
+        e for e in interface("MilestoneEscrow").events.values() if e.name == "AgreementOpened"
+    )
+    structs = {p["name"]: p["components"] for p in opening.inputs if "components" in p}
+    for name, struct, record in (
+        ("terms", terms.TERMS, Terms),
+        ("milestones", MILESTONE, Milestone),
+    ):
+        assert [(f.name, f.type) for f in struct.fields] == [
+            (part["name"], part["type"]) for part in structs[name]
+        ]
+        assert [attribute for _, attribute in struct.attributes] == [f.name for f in fields(record)]

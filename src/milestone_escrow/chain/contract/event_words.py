@@ -16,12 +16,19 @@ from milestone_escrow.chain.contract.structs import indices
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import Status
-from milestone_escrow.protocol.terms import MAX_MILESTONES, MAX_VERIFIERS, Milestone, Terms
+from milestone_escrow.protocol.terms import (
+    MAX_MILESTONES,
+    MAX_VERIFIERS,
+    MILESTONE,
+    TERMS,
+    Milestone,
+    Terms,
+)
 
 WORD = 32
 _TOPIC = 2 + 2 * WORD
-TERMS_WORDS = 13
-MILESTONE_WORDS = 6
+TERMS_WORDS = len(TERMS.fields)
+MILESTONE_WORDS = len(MILESTONE.fields)
 # More accounts than one process meets in a day; each costs a hash to write with its checksum.
 KNOWN_ACCOUNTS = 1 << 16
 
@@ -121,8 +128,9 @@ _READERS: dict[str, Reader] = {
     "status": _STATUSES.__getitem__,
 }
 
-_uint8, _uint16, _uint32 = _unsigned(8), _unsigned(16), _unsigned(32)
-_uint64, _uint128 = _unsigned(64), _unsigned(128)
+# A list is read by itself; see `read_opening`.
+_TERMS = tuple(None if field.type.endswith("[]") else reader(field.type) for field in TERMS.fields)
+_MILESTONE = tuple(reader(field.type) for field in MILESTONE.fields)
 
 
 def read_opening(data: Sequence[bytes]) -> tuple[Terms, tuple[Milestone, ...]]:
@@ -152,31 +160,11 @@ def _length(data: Sequence[bytes], at: int, most: int) -> int:
 
 
 def _terms(data: Sequence[bytes], verifiers: int) -> Terms:
-    return Terms(
-        buyer=account(data[0]),
-        supplier=account(data[1]),
-        token=account(data[2]),
-        arbiter=account(data[3]),
-        verifiers=tuple(
-            account(word) for word in data[TERMS_WORDS + 1 : TERMS_WORDS + 1 + verifiers]
-        ),
-        objection_period=_uint32(data[5]),
-        review_period=_uint32(data[6]),
-        arbitration_period=_uint32(data[7]),
-        default_payee_bps=_uint16(data[8]),
-        fee_recipient=account(data[9]),
-        fee_bps=_uint16(data[10]),
-        document_hash=data[11],
-        salt=_integer(data[12]),
-    )
+    listed = tuple(map(account, data[TERMS_WORDS + 1 : TERMS_WORDS + 1 + verifiers]))
+    words = zip(_TERMS, data[:TERMS_WORDS], strict=True)
+    values: list[Any] = [read(word) if read else listed for read, word in words]
+    return Terms(*values)
 
 
 def _milestone(data: Sequence[bytes]) -> Milestone:
-    return Milestone(
-        amount=_uint128(data[0]),
-        deadline=_uint64(data[1]),
-        pays_on_silence=_boolean(data[2]),
-        verifier_set=_uint32(data[3]),
-        quorum=_uint8(data[4]),
-        requirements_hash=data[5],
-    )
+    return Milestone(*(read(word) for read, word in zip(_MILESTONE, data, strict=True)))

@@ -8,9 +8,10 @@ from typing import Any
 
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.acts import Attestation
+from milestone_escrow.protocol.eip712 import snake
 from milestone_escrow.protocol.lifecycle import State, Status
 from milestone_escrow.protocol.open_agreement import OpenAgreement as OpenAgreement
-from milestone_escrow.protocol.terms import Milestone, Terms
+from milestone_escrow.protocol.terms import TERMS, Milestone, Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,32 +47,11 @@ def milestone_index(agreement: OpenAgreement, milestone: int | str) -> int:
 
 def terms_tuple(terms: Terms) -> tuple[object, ...]:
     """`Terms` for the ABI encoder, in the order of the Solidity struct."""
-    return (
-        terms.buyer,
-        terms.supplier,
-        terms.token,
-        terms.arbiter,
-        terms.verifiers,
-        terms.objection_period,
-        terms.review_period,
-        terms.arbitration_period,
-        terms.default_payee_bps,
-        terms.fee_recipient,
-        terms.fee_bps,
-        terms.document_hash,
-        terms.salt,
-    )
+    return tuple(TERMS.of(terms).values())
 
 
 def milestone_tuple(milestone: Milestone) -> tuple[object, ...]:
-    return (
-        milestone.amount,
-        milestone.deadline,
-        milestone.pays_on_silence,
-        milestone.verifier_set,
-        milestone.quorum,
-        milestone.requirements_hash,
-    )
+    return tuple(milestone.message().values())
 
 
 def milestone_tuples(milestones: Iterable[Milestone]) -> list[tuple[object, ...]]:
@@ -93,15 +73,8 @@ def attestation_tuple(attestation: Attestation) -> tuple[object, ...]:
 
 def read_state(values: Mapping[str, Any]) -> State:
     """`MilestoneState` out of a decoded answer."""
-    return State(
-        status=Status(values["status"]),
-        assignee=values["assignee"],
-        clock=values["clock"],
-        issued_at=values["issuedAt"],
-        sequence=values["sequence"],
-        pending=values["pending"],
-        paid=values["paid"],
-    )
+    fields = {snake(name): value for name, value in values.items()}
+    return State(**fields | {"status": Status(values["status"])})
 
 
 def bitmap(indices: Iterable[int]) -> int:
