@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.model import Party
 from milestone_escrow.documents.money import format_amount
 from milestone_escrow.documents.resolve import PlannedMilestone
@@ -70,7 +71,8 @@ def begin(bill: Bill, layout: Layout, facts: Sequence[tuple[str, str]]) -> Sheet
     agreement = bill.ledger.bound.agreement
     supplier, buyer = agreement.parties["supplier"], agreement.parties["buyer"]
     foot = f"{bill.kind} {bill.number}  ·  {supplier.name}"
-    sheet = Sheet(layout, f"{bill.kind} {bill.number}", supplier.name, bill.day, foot)
+    title = f"{bill.kind} {bill.number}"
+    sheet = Sheet(layout, title, supplier.name, bill.day, foot, written_by(agreement))
     _letterhead(sheet, supplier)
     sheet.down(13)
     top, gap = sheet.y, 12.0
@@ -87,6 +89,13 @@ def begin(bill: Bill, layout: Layout, facts: Sequence[tuple[str, str]]) -> Sheet
             sheet.row((label, value), widths, (QUIET, BODY), x=sheet.left + half)
     sheet.set_y(max(below, sheet.y) + 9)
     return sheet
+
+
+def written_by(agreement: Agreement) -> Iterator[str]:
+    """What people wrote and sentences quote."""
+    yield agreement.title
+    yield from (party.name for party in agreement.parties.values())
+    yield from (milestone.title for milestone in agreement.milestones)
 
 
 def lines_of(sheet: Sheet, bill: Bill, rows: Sequence[tuple[str, str, int]]) -> None:

@@ -12,7 +12,7 @@ from milestone_escrow.documents.money import format_percent
 from milestone_escrow.documents.requirements.kinds import SomeRequired
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.documents.when import format_date, format_duration
-from milestone_escrow.papers.bill import MONEY, QR_SIZE, party_facts
+from milestone_escrow.papers.bill import MONEY, QR_SIZE, party_facts, written_by
 from milestone_escrow.papers.sheet import (
     ACCENT,
     BODY,
@@ -49,7 +49,9 @@ def contract_pdf(
     """
     foot = f"{agreement.reference}  ·  SHA-256 {agreement.document_hash.hex()}"
     author = agreement.name("buyer")
-    sheet = Sheet(layout or Layout(), agreement.title, author, agreement.date, foot)
+    sheet = Sheet(
+        layout or Layout(), agreement.title, author, agreement.date, foot, written_by(agreement)
+    )
     _head(sheet, agreement)
     _parties(sheet, agreement)
     _pairs(sheet, "Payment and rules", _rules(agreement))

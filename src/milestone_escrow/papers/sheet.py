@@ -6,7 +6,9 @@ file is the document's own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from pathlib import Path
@@ -14,7 +16,8 @@ from pathlib import Path
 from fpdf import FPDF
 from fpdf.enums import Align, MethodReturnValue, XPos, YPos
 
-from milestone_escrow.papers.typeface import MONO, SANS, add_fonts, require_letters
+from milestone_escrow.papers.typeface import MONO, SANS, Typefaces
+from milestone_escrow.papers.typeset import Line, Typesetter, has_rtl, is_simple, isolated
 
 Colour = tuple[int, int, int]
 
@@ -54,26 +57,39 @@ CODE = Style(7, mono=True, colour=INK, leading=1.45)
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Paper ("a4" or "letter"), and a font of one's own for scripts that the shipped ones lack."""
+    """Paper ("a4" or "letter"), and fonts of one's own for scripts that the shipped ones lack."""
 
     paper: str = "a4"
-    font: Path | None = None
+    fonts: tuple[Path, ...] = ()
 
 
 class Sheet(FPDF):
     """One document; `y` moves down as it is written."""
 
-    def __init__(self, layout: Layout, title: str, author: str, day: date, foot: str) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        title: str,
+        author: str,
+        day: date,
+        foot: str,
+        names: Iterable[str] = (),
+    ) -> None:
+        """`names` are what people wrote and sentences quote: they keep a direction of their own.
+
+        Raises:
+            UsageError: a font cannot be read.
+        """
         super().__init__(format=layout.paper, unit="mm")
         self.foot = foot
+        self._names = sorted(filter(has_rtl, set(names)), key=len, reverse=True)
         self.set_margins(MARGIN, MARGIN, MARGIN)
         self.set_auto_page_break(True, BOTTOM)
         # Names must not be taken for the library's placeholder of a number of pages.
         self.str_alias_nb_pages = ""
         self.c_margin = 0.0
-        add_fonts(self, layout.font)
-        for text in (title, author, foot):
-            require_letters(self, text)
+        self._faces = Typefaces(self, layout.fonts)
+        self._typesetter = Typesetter(self, self._faces)
         self.set_title(title)
         self.set_author(author)
         self.set_creator("milestone-escrow")
@@ -108,13 +124,26 @@ class Sheet(FPDF):
         width: float | None = None,
         right: bool = False,
     ) -> None:
-        """A paragraph at the present height; lines break within `width`."""
-        require_letters(self, text)
-        self._style(style)
+        """A paragraph at the present height; lines break within `width`.
+
+        Raises:
+            UsageError: no font for a letter.
+        """
         start = self.left if x is None else x
+        room = self.right - start if width is None else width
+        if not self._is_simple(text, style):
+            lines = self._lines(text, style, room)
+            for line in lines:
+                self.need(style.height)
+                # A paragraph that runs from right to left begins at the right.
+                flush = right or (line.is_rtl and len(lines) > 1)
+                self._draw(line, style, start + (room - line.width if flush else 0), self.y)
+                self.set_xy(self.left, self.y + style.height)
+            return
+        self._style(style)
         self.set_x(start)
         self.multi_cell(
-            self.right - start if width is None else width,
+            room,
             style.height,
             text,
             align=Align.R if right else Align.L,
@@ -124,7 +153,8 @@ class Sheet(FPDF):
 
     def tall(self, text: str, style: Style, width: float) -> float:
         """How high a paragraph comes out."""
-        require_letters(self, text)
+        if not self._is_simple(text, style):
+            return len(self._lines(text, style, width)) * style.height
         self._style(style)
         how = MethodReturnValue.HEIGHT
         height = self.multi_cell(width, style.height, text, dry_run=True, output=how, align=Align.L)
@@ -133,7 +163,8 @@ class Sheet(FPDF):
 
     def wide(self, text: str, style: Style) -> float:
         """How wide one line comes out."""
-        require_letters(self, text)
+        if not self._is_simple(text, style):
+            return max(line.width for line in self._lines(text, style, math.inf))
         self._style(style)
         return float(self.get_string_width(text))
 
@@ -232,13 +263,52 @@ class Sheet(FPDF):
         number = f"Page {page} of {self.pages_count}"
         self.cell(self.width - most, LABEL.height, number, align=Align.R)
 
+    def _is_simple(self, text: str, style: Style) -> bool:
+        return text.isascii() or is_simple(text, self._faces.letters(_family(style)))
+
+    def _lines(self, text: str, style: Style, width: float) -> list[Line]:
+        text = isolated(unicodedata.normalize("NFC", text), self._names)
+        self._faces.require(text, _family(style))
+        return self._typesetter.lines(text, _family(style), _cut(style), style.size, width)
+
+    def _draw(self, line: Line, style: Style, x: float, y: float) -> None:
+        self.set_text_color(*style.colour)
+        for run in line.runs:
+            # What is copied or read aloud: vowels and marks that change places do not say it. From
+            # right to left programs turn glyphs round themselves, and would turn this round, too.
+            says = not run.is_rtl and not run.text.isascii()
+            if says:
+                self._out(f"/Span <</ActualText <feff{run.text.encode('utf-16-be').hex()}>>> BDC")
+            wide = self._typesetter.wide(run, _cut(style), style.size)
+            self.set_xy(x, y)
+            self.cell(wide, style.height, run.text)
+            if says:
+                self._out("EMC")
+            x += wide
+        self.set_text_shaping(False)
+
     def _style(self, style: Style) -> None:
-        self.set_font(MONO if style.mono else SANS, "B" if style.bold else "", style.size)
+        self.set_text_shaping(False)
+        self.set_font(_family(style), _cut(style), style.size)
         self.set_text_color(*style.colour)
 
     def _cell(self, text: str, style: Style, x: float, y: float, width: float) -> None:
+        """One line, cut off where there is no more room."""
+        whole = text
+        while text and self.wide(text, style) > width:
+            whole = whole[:-1].rstrip()
+            text = whole + "…"
+        if not self._is_simple(text, style):
+            self._draw(self._lines(text, style, width)[0], style, x, y)
+            return
         self._style(style)
-        while text and self.get_string_width(text) > width:
-            text = text[:-2].rstrip() + "…"
         self.set_xy(x, y)
         self.cell(width, style.height, text)
+
+
+def _family(style: Style) -> str:
+    return MONO if style.mono else SANS
+
+
+def _cut(style: Style) -> str:
+    return "B" if style.bold else ""

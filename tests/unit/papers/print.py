@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
 import pypdfium2
 
@@ -47,3 +50,22 @@ def _strays(text: pypdfium2.PdfTextPage, width: float, height: float):
         left, bottom, right, top = text.get_charbox(at)
         if left < side or right > width - side or bottom < end or top > height - end:
             yield letter
+
+
+def visual_lines(data: bytes) -> list[str]:
+    """The lines of a PDF with their letters from left to right as they stand, without spaces."""
+    lines: list[str] = []
+    for page in pypdfium2.PdfDocument(data):
+        text = page.get_textpage()
+        letters = []
+        for at in range(text.count_chars()):
+            letter = text.get_text_range(at, 1)
+            if letter.strip():
+                # The origin's height is the line's, whatever the letter's own shape.
+                x, y = ctypes.c_double(), ctypes.c_double()
+                pypdfium2.raw.FPDFText_GetCharOrigin(text, at, x, y)
+                letters.append((-round(y.value), x.value, at, letter))
+        letters.sort()
+        for _, line in groupby(letters, key=itemgetter(0)):
+            lines.append("".join(letter for *_, letter in line))
+    return lines

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from milestone_escrow.cli.shell.options import reads, signs, speaks
+from milestone_escrow.cli.shell.options import on_paper, reads, signs, speaks
 from milestone_escrow.cli.shell.session import Session
 
 
@@ -76,8 +76,11 @@ def check(session: Session, file: str) -> None:
     metavar="FILE",
     help="As a contract on paper, with the signatures there are.",
 )
+@on_paper
 @reads
-def show(session: Session, agreement: str, as_file: bool, pdf: Path | None) -> None:
+def show(
+    session: Session, agreement: str, as_file: bool, pdf: Path | None, fonts: tuple[Path, ...]
+) -> None:
     """Print an agreement for people, or with --json as the contract and programs see it.
 
     \b
@@ -90,7 +93,7 @@ def show(session: Session, agreement: str, as_file: bool, pdf: Path | None) -> N
     from milestone_escrow.cli.agreement import drafting
 
     if pdf:
-        drafting.print_agreement(session, agreement, pdf)
+        drafting.print_agreement(session, agreement, pdf, fonts)
     elif as_file:
         drafting.show_file(session, agreement)
     else:

@@ -81,19 +81,25 @@ def show_file(session: Session, name: str) -> None:
     session.emit({"yaml": text})
 
 
-def print_agreement(session: Session, name: str, file: Path) -> None:
+def print_agreement(session: Session, name: str, file: Path, fonts: tuple[Path, ...]) -> None:
     """The agreement as a contract on paper; what is signed shows its signatures."""
     from milestone_escrow.cli.shell.output import save
     from milestone_escrow.papers.contract import contract_pdf
+    from milestone_escrow.papers.sheet import Layout
 
     path = Path(name)
     if path.is_file() and path.suffix.lower() != ".json":
         agreement = Agreement.load(path)
-        data = contract_pdf(agreement)
+        data = contract_pdf(agreement, layout=Layout(fonts=fonts))
     else:
         signed = session.shelf.find(name)
         agreement = signed.agreement
-        data = contract_pdf(agreement, bound=signed.bound, signatures=signed.signatures)
+        data = contract_pdf(
+            agreement,
+            bound=signed.bound,
+            signatures=signed.signatures,
+            layout=Layout(fonts=fonts),
+        )
     save(file, data)
     session.say(f"{good('Written')} {file}")
     session.emit({"file": str(file), "reference": agreement.reference})

@@ -28,11 +28,11 @@ class Print:
     number: str | None
     page: str
     letter: bool
-    font: Path | None
+    fonts: tuple[Path, ...]
 
     @property
     def layout(self) -> Layout:
-        return Layout("letter" if self.letter else "a4", self.font)
+        return Layout("letter" if self.letter else "a4", self.fonts)
 
     def place(self, number: str) -> Path:
         return self.file or Path(re.sub(r"[^\w.-]+", "-", number) + ".pdf")

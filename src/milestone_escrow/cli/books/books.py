@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from milestone_escrow.cli.shell.options import reads
+from milestone_escrow.cli.shell.options import on_paper, reads
 from milestone_escrow.cli.shell.session import Session
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -25,12 +25,7 @@ _PRINT = (
     click.option("--number", metavar="TEXT", help="A number of your own."),
     click.option("--page", metavar="URL", default="", help="What the QR code leads to."),
     click.option("--letter", is_flag=True, help="On US letter paper instead of A4."),
-    click.option(
-        "--font",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        metavar="FILE",
-        help="A font for names that are neither Latin, Greek nor Cyrillic.",
-    ),
+    on_paper,
 )
 
 
@@ -41,7 +36,7 @@ def _prints(function: F) -> F:
     def command(*args: Any, **kwargs: Any) -> Any:
         from milestone_escrow.cli.books.bookkeeping import Print
 
-        names = ("file", "number", "page", "letter", "font")
+        names = ("file", "number", "page", "letter", "fonts")
         return function(*args, how=Print(**{name: kwargs.pop(name) for name in names}), **kwargs)
 
     wrapped: F = command  # type: ignore[assignment]

@@ -105,6 +105,17 @@ _FEES = (
 )
 
 
+on_paper = click.option(
+    "--font",
+    "fonts",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="A font for other scripts than Latin, Greek and Cyrillic, where this machine has none; "
+    "may be repeated.",
+)
+
+
 def speaks(function: F) -> F:
     """A command that only prints: --json."""
     return _session(function, _JSON)
