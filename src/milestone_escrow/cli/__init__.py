@@ -35,8 +35,8 @@ FAMILIES: Mapping[str, Mapping[str, Entry]] = {
         "doctor": Entry("network.doctor", "doctor", "Check everything before money moves."),
     },
     "Pay in": {
-        "open": Entry("fund.opening", "open_", "Open a signed agreement, and fund milestones."),
-        "fund": Entry("fund.opening", "fund", "Pay milestones into the contract."),
+        "open": Entry("fund.open", "open_", "Open a signed agreement, and fund milestones."),
+        "fund": Entry("fund.fund", "fund", "Pay milestones into the contract."),
     },
     "Decide": {
         "attest": Entry(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from milestone_escrow.cli.agreement.signing import require_no_errors
 from milestone_escrow.cli.change.change_words import as_json, difference_lines, plan_lines
-from milestone_escrow.cli.fund.paying import choose_way, permit_for, require_balance
 from milestone_escrow.cli.shell.desk import Desk, desk_of, look
 from milestone_escrow.cli.shell.home import write
 from milestone_escrow.cli.shell.letters import is_change
@@ -21,6 +20,7 @@ from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.cli.shell.signers import choose, names_at_hand
 from milestone_escrow.deals.absent import Absent
 from milestone_escrow.deals.action import Action
+from milestone_escrow.deals.paying import choose_way, permit_for, require_balance
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.change_orders.change_order import ChangeOrder, change_order
 from milestone_escrow.documents.change_orders.extend import extend

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from milestone_escrow.cli.attest.oracle_verifying import find_oracle, patiently
-from milestone_escrow.cli.fund.paying import choose_way, permit_for, require_balance
 from milestone_escrow.cli.receivable import factoring
 from milestone_escrow.cli.receivable.offers import (
     Offered,
@@ -24,6 +23,7 @@ from milestone_escrow.cli.shell.signers import account_named, choose
 from milestone_escrow.deals.absent import Absent
 from milestone_escrow.deals.action import Action
 from milestone_escrow.deals.deeds import assignment
+from milestone_escrow.deals.paying import choose_way, permit_for, require_balance
 from milestone_escrow.deals.rights import require_assignable, require_holder
 from milestone_escrow.deals.shares import share
 from milestone_escrow.documents.files.signed_act import SignedAct, dumps_acts

@@ -40,7 +40,7 @@ def send(session: Session, file: Path) -> None:
 
         submit_files(session, [file])
     elif "authorization" in fields:
-        from milestone_escrow.cli.fund.payments import submit_payment
+        from milestone_escrow.cli.fund.authorized import submit_payment
 
         submit_payment(session, file)
     elif "closes" in fields:

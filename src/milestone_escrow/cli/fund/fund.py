@@ -1,4 +1,4 @@
-"""`escrow open` and `escrow fund`: the buyer's money goes into the contract."""
+"""`escrow fund`: the buyer's money goes into the contract."""
 
 from __future__ import annotations
 
@@ -6,49 +6,22 @@ from pathlib import Path
 
 import click
 
+from milestone_escrow.cli.fund.authorized import sign_payment, submit_payment
+from milestone_escrow.cli.fund.linking import show_links
+from milestone_escrow.cli.fund.plan import WITH, plan_payment
+from milestone_escrow.cli.shell.desk import open_desk
 from milestone_escrow.cli.shell.options import sends
+from milestone_escrow.cli.shell.outcome import run
 from milestone_escrow.cli.shell.paper import Paper, on_paper
 from milestone_escrow.cli.shell.session import Session
+from milestone_escrow.deals.funding import chosen_milestones, paying_in
 from milestone_escrow.errors import UsageError
-
-_WITH = click.option(
-    "--with",
-    "way",
-    type=click.Choice(["allowance", "permit", "authorization"]),
-    help="How it is paid; the best that token and wallet know otherwise.",
-)
-
-
-@click.command("open", short_help="Open a signed agreement, and fund milestones.")
-@click.argument("agreement")
-@click.option(
-    "--fund",
-    metavar="all|next|KEY,KEY",
-    help="Pay these milestones in at once; otherwise nothing is paid yet.",
-)
-@_WITH
-@sends
-def open_(session: Session, agreement: str, fund: str | None, way: str | None) -> None:
-    """Open an agreement that both parties have signed, and fund milestones.
-
-    From then on its terms cannot change. Opening moves no money; --fund does, from the wallet of
-    whoever opens, usually the buyer. --with is explained by `escrow fund --help`.
-
-    \b
-    Examples:
-      escrow open agreement.yaml --fund next
-      escrow open PO-2027-0114 --fund deposit,manufactured
-      escrow open 0x4f1a --fund all --dry-run
-    """
-    from milestone_escrow.cli.fund.funding import open_agreement
-
-    open_agreement(session, agreement, fund, way)
 
 
 @click.command(short_help="Pay milestones into the contract.")
 @click.argument("names", nargs=-1, metavar="AGREEMENT [MILESTONE]...")
 @click.option("--all", "everything", is_flag=True, help="Every milestone that is not funded.")
-@_WITH
+@WITH
 @click.option(
     "--submit",
     type=click.Path(path_type=Path),
@@ -108,21 +81,26 @@ def fund(
     if (page or png) and not link:
         raise UsageError("--page and --png belong to --link", hint="add --link")
     if submit:
-        from milestone_escrow.cli.fund.payments import submit_payment
-
         if names or everything or way or paper.file:
             raise UsageError("--submit sends what is signed", hint="name only the file")
         submit_payment(session, submit)
-        return
-    if not names:
+    elif not names:
         raise UsageError("the agreement is missing", hint="as in `escrow fund PO-2027-0114`")
-    if link:
-        from milestone_escrow.cli.fund.linking import show_links
-
+    elif link:
         if way or paper.file or session.unsigned:
             raise UsageError("--link shows links, and nothing else", hint="name only milestones")
         show_links(session, names[0], names[1:], everything, page, png)
-        return
-    from milestone_escrow.cli.fund.funding import fund_milestones
-
-    fund_milestones(session, names[0], names[1:], everything, way, paper)
+    elif paper.file and way not in (None, "authorization"):
+        raise UsageError(
+            f"whoever pays by {way} sends it, too; only an authorization is signed to a file",
+            hint="use --with authorization, or leave --sign-only out",
+        )
+    else:
+        desk = open_desk(session, names[0])
+        chosen = chosen_milestones(desk.standings(), names[1:], everything=everything)
+        desk = desk.chosen((desk.bound.terms.buyer,))
+        if paper.file:
+            sign_payment(desk, chosen, paper)
+            return
+        plan = plan_payment(desk, chosen, way)
+        run(desk, paying_in(desk, plan), plan.keys)

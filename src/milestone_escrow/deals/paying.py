@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from milestone_escrow.cli.shell.desk import Desk
 from milestone_escrow.deals.absent import Absent
+from milestone_escrow.deals.table import Table
+from milestone_escrow.documents.files.wallet_links import approve_link, fund_page
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.protocol.eip712 import Address
-from milestone_escrow.words.standing import person
 
 if TYPE_CHECKING:
     from milestone_escrow.chain.contract.token_support import Way
@@ -25,13 +25,13 @@ class Chosen:
     why: str = ""
     lacks_allowance: bool = False
 
-    def allow(self, desk: Desk, units: int) -> Prepared | None:
+    def allow(self, table: Table, units: int) -> Prepared | None:
         """The transaction that must go before."""
-        return desk.verbs.allow(desk.bound.token, units) if self.lacks_allowance else None
+        return table.verbs.allow(table.bound.token, units) if self.lacks_allowance else None
 
-    def line(self, desk: Desk, units: int) -> str:
+    def line(self, table: Table, units: int) -> str:
         """How it is paid, as a sentence."""
-        price, payer = desk.bound.agreement.amount(units), person(desk.bound, desk.signer.address)
+        price, payer = table.amount(units), table.person(table.account)
         if self.way == "permit":
             return f"paid with a permit for exactly {price}{self.why}"
         if self.way == "authorization":
@@ -41,13 +41,13 @@ class Chosen:
         return f"paid from what {payer} has allowed the contract to take"
 
 
-def choose_way(desk: Desk, units: int, asked: str | None) -> Chosen:
+def choose_way(table: Table, units: int, asked: str | None) -> Chosen:
     """The way that was asked for, or else the best that token and payer can.
 
     Raises:
         UsageError: the token knows no such way.
     """
-    escrow, token, payer = desk.escrow, desk.bound.token, desk.signer.address
+    escrow, token, payer = table.escrow, table.bound.token, table.account
     if asked == "permit":
         escrow.token_domain(token.address, "permit")
         return Chosen("permit")
@@ -57,7 +57,7 @@ def choose_way(desk: Desk, units: int, asked: str | None) -> Chosen:
     allowed = escrow.allowance(token, payer) >= units
     if asked == "allowance":
         return Chosen("allowance", lacks_allowance=not allowed)
-    if isinstance(desk.signer, Absent):
+    if isinstance(table.signer, Absent):
         # Its key is not here to sign a permit.
         return Chosen("allowance", lacks_allowance=not allowed)
     if escrow.way_to_pay(token.address, units, payer) == "permit":
@@ -67,23 +67,48 @@ def choose_way(desk: Desk, units: int, asked: str | None) -> Chosen:
     return Chosen("allowance", f": {why}", lacks_allowance=not allowed)
 
 
-def permit_for(desk: Desk, units: int, chosen: Chosen) -> SignedPermit | None:
+def permit_for(table: Table, units: int, chosen: Chosen) -> SignedPermit | None:
     """The payer's permit, signed under the token's own domain, where that is the way."""
     if chosen.way != "permit":
         return None
-    return desk.escrow.sign_permit(desk.bound.token.address, units)
+    return table.escrow.sign_permit(table.bound.token.address, units)
 
 
-def require_balance(desk: Desk, payer: Address, units: int) -> None:
+def require_balance(table: Table, payer: Address, units: int) -> None:
     """Refuse a price that the payer does not have.
 
     Raises:
         EscrowError: with what is there.
     """
-    has = desk.escrow.balance(desk.bound.token, payer)
+    has = table.escrow.balance(table.bound.token, payer)
     if has < units:
-        amount = desk.bound.agreement.amount
+        amount = table.amount
         raise EscrowError(
-            f"{person(desk.bound, payer)} has {amount(has)}, and {amount(units)} is needed",
+            f"{table.person(payer)} has {amount(has)}, and {amount(units)} is needed",
             hint="pay less at once, or move tokens to that account first",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneLink:
+    """A link that a wallet on a phone scans; `says` is what it does."""
+
+    kind: str
+    uri: str
+    says: str
+
+
+def phone_links(table: Table, payer: Address, units: int, page: str | None) -> list[PhoneLink]:
+    """What to scan to pay so much in, in this order; `page` is where the agreement's page is."""
+    token, escrow = table.bound.token, table.escrow
+    links: list[PhoneLink] = []
+    if escrow.allowance(token, payer) < units:
+        permits = page and escrow.token_support(token.address).permit
+        says = f"Allow the contract to take exactly {table.amount(units)}"
+        says += "; not needed where the wallet signs a permit on the page." if permits else "."
+        uri = approve_link(token.address, table.network.chain_id, escrow.contract, units)
+        links.append(PhoneLink("approve", uri, says))
+    if page:
+        says = "Pay in on the agreement's page, opened in the browser of the same wallet."
+        links.append(PhoneLink("page", fund_page(page, table.bound.id), says))
+    return links
