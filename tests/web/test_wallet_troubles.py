@@ -92,7 +92,7 @@ def test_too_little_money_is_said_before_anything_is_signed(scene: Stage, visit:
     signed = scene.agreement(poor)
     page, wallet = visit("buyer", scene.page(signed, "fund"))
     _choose(page, "permit")
-    text = told(page, "are needed")
+    text = told(page, "is needed")
     assert "90,000,000.00 USDC" in text
     assert wallet.signed == []
 

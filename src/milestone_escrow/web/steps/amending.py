@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from milestone_escrow.deals.paying import require_balance
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.change_orders.change_order import ChangeOrder, change_order
 from milestone_escrow.documents.change_orders.marking import mark_change
@@ -101,7 +102,7 @@ def amend(visit: Visit) -> WalletStep:
 def _send(visit: Visit, change: SignedChange, order: ChangeOrder) -> WalletStep:
     needed, by = order.money.pulled, None
     if needed:
-        paying.require_balance(visit, needed)
+        require_balance(visit, visit.account, needed)
         uses = f"It costs nothing; the next step uses it to pay {visit.amount(needed)} in."
         found = paying.pulled(visit, needed, uses, "only when you fund or change something here")
         if isinstance(found, WalletStep):

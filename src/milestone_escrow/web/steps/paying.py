@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from milestone_escrow.chain.contract.token_support import Way, signs_by_key
+from milestone_escrow.deals.funding import consents, payments, price, require_consents
+from milestone_escrow.deals.paying import require_balance
 from milestone_escrow.errors import UsageError
+from milestone_escrow.protocol.lifecycle import Status
 from milestone_escrow.protocol.paying import (
     Authorization,
     Permit,
     SignedAuthorization,
     SignedPermit,
 )
-from milestone_escrow.web.steps.visit import Visit, WalletStep, done, send, sign
+from milestone_escrow.web.steps.visit import Visit, WalletStep, done, send, sentences, sign
+from milestone_escrow.words.standing import Standing
 
 WAYS: tuple[Way, ...] = ("permit", "authorization", "allowance")
 
@@ -23,21 +27,33 @@ def fund(visit: Visit) -> WalletStep:
     chosen = _chosen(visit)
     is_open = visit.escrow.is_open(visit.view.id)
     if is_open:
-        unfunded = set(visit.escrow.unfunded(visit.view))
-        chosen = tuple(index for index in chosen if index in unfunded)
+        chosen = [one for one in chosen if one.state.status is Status.UNFUNDED]
         if not chosen:
             return done("Paid in", "Everything that you chose is funded.")
     else:
-        _require_consents(visit)
-    needed = sum(visit.view.milestones[index].amount for index in chosen)
-    title = "Fund" if is_open else "Open and fund"
-    require_balance(visit, needed)
+        require_consents(visit, "send them the link to this page, where they can sign")
+    needed = price(chosen)
+    require_balance(visit, visit.account, needed)
     way = _way(visit, needed)
+    by: dict[str, Any] = {}
     if way == "allowance":
-        return _by_allowance(visit, chosen, needed, title)
-    if way not in visit.answers:
-        return _consent(visit, way, chosen, needed)
-    return _with_signature(visit, way, chosen, needed, title)
+        if allowance := allow(visit, needed, "only when you fund this agreement"):
+            return allowance
+    elif way not in visit.answers:
+        return _asked(visit, way, chosen, needed)
+    elif way == "permit":
+        by = {"permit": signed_permit(visit, needed)}
+    else:
+        by = {"authorization": _signed_authorization(visit, needed)}
+    verbs, indices = visit.verbs, [standing.planned.index for standing in chosen]
+    if not is_open:
+        prepared = verbs.open(visit.bound, consents(visit), indices, **by)
+    elif "authorization" in by:
+        prepared = verbs.fund_authorized(visit.bound, indices, **by)
+    else:
+        prepared = verbs.fund(visit.bound, indices, **by)
+    title = "Fund" if is_open else "Open and fund"
+    return send("fund", title, prepared, *sentences(payments(chosen)))
 
 
 def ways(visit: Visit) -> tuple[Way, ...]:
@@ -49,11 +65,11 @@ def ways(visit: Visit) -> tuple[Way, ...]:
     return tuple(way for way in WAYS if way in support.ways)
 
 
-def _chosen(visit: Visit) -> tuple[int, ...]:
-    """The milestones that were ticked, by index; all where none is named."""
+def _chosen(visit: Visit) -> list[Standing]:
+    """The milestones that were ticked; all where none is named."""
     text = visit.text("milestones", wanted=False)
-    count = len(visit.view.milestones)
-    return ticked(text, count) if text else tuple(range(count))
+    indices = ticked(text, len(visit.stages)) if text else range(len(visit.stages))
+    return [visit.stages[index] for index in indices]
 
 
 def ticked(text: str, count: int) -> tuple[int, ...]:
@@ -83,11 +99,6 @@ def _way(visit: Visit, needed: int) -> Way:
     return possible[0]
 
 
-def _by_allowance(visit: Visit, chosen: tuple[int, ...], needed: int, title: str) -> WalletStep:
-    allowance = allow(visit, needed, "only when you fund this agreement")
-    return allowance or _fund(visit, chosen, title, {})
-
-
 def allow(visit: Visit, needed: int, when: str) -> WalletStep | None:
     """The transaction that lets the contract take so much, where it may not yet."""
     escrow, token = visit.escrow, visit.view.token
@@ -102,13 +113,14 @@ def allow(visit: Visit, needed: int, when: str) -> WalletStep | None:
     )
 
 
-def _consent(visit: Visit, way: Way, chosen: tuple[int, ...], needed: int) -> WalletStep:
+def _asked(visit: Visit, way: Way, chosen: Sequence[Standing], needed: int) -> WalletStep:
     line = f"It costs nothing; the next step uses it to pay {visit.amount(needed)} in."
     if way == "permit":
         return permit(visit, needed, line)
     escrow = visit.escrow
     domain = escrow.token_domain(visit.view.terms.token, way)
-    allowed = escrow.authorization(visit.view, chosen, visit.account)
+    indices = [standing.planned.index for standing in chosen]
+    allowed = escrow.authorization(visit.bound, indices, visit.account)
     held = {
         "value": str(allowed.value),
         "valid_after": allowed.valid_after,
@@ -164,68 +176,13 @@ def _forgotten() -> UsageError:
     return UsageError("what was signed is not known any more", hint="start again")
 
 
-def _with_signature(
-    visit: Visit, way: Way, chosen: tuple[int, ...], needed: int, title: str
-) -> WalletStep:
-    if way == "permit":
-        return _fund(visit, chosen, title, {"permit": signed_permit(visit, needed)})
-    held, account = _held(visit, way, needed), visit.account
+def _signed_authorization(visit: Visit, needed: int) -> SignedAuthorization:
+    """The authorization that the wallet signed, as the page held it."""
+    held, account = _held(visit, "authorization", needed), visit.account
     try:
-        allowed = Authorization(
-            account,
-            visit.escrow.contract,
-            needed,
-            int(held["valid_after"]),
-            int(held["valid_before"]),
-            bytes.fromhex(str(held["nonce"])[2:]),
-        )
+        after, before = int(held["valid_after"]), int(held["valid_before"])
+        nonce = bytes.fromhex(str(held["nonce"])[2:])
     except (KeyError, ValueError, TypeError):
         raise _forgotten() from None
-    signed = SignedAuthorization(allowed, visit.answers[way])
-    return _fund(visit, chosen, title, {"authorization": signed})
-
-
-def _fund(visit: Visit, chosen: tuple[int, ...], title: str, by: dict[str, Any]) -> WalletStep:
-    verbs = visit.verbs
-    needed = sum(visit.view.milestones[index].amount for index in chosen)
-    lines: tuple[str, ...] = (
-        f"{visit.amount(needed)} leave your account and wait in the contract.",
-    )
-    deposits = [
-        visit.view.milestones[index].amount
-        for index in chosen
-        if visit.view.milestones[index].is_deposit
-    ]
-    if deposits:
-        lines += (f"The deposit of {visit.amount(sum(deposits))} is paid at once.",)
-    if not visit.escrow.is_open(visit.view.id):
-        signed = visit.view.signed
-        signatures = dict(signed.signatures) if signed else {}
-        return send("fund", title, verbs.open(visit.view, signatures, chosen, **by), *lines)
-    if "authorization" in by:
-        return send("fund", title, verbs.fund_authorized(visit.view, chosen, **by), *lines)
-    return send("fund", title, verbs.fund(visit.view, chosen, **by), *lines)
-
-
-def _require_consents(visit: Visit) -> None:
-    """Opening needs both parties: by signature, or by sending it."""
-    signed = visit.view.signed
-    people = {"buyer": visit.view.terms.buyer, "supplier": visit.view.terms.supplier}
-    have = set(signed.signatures) if signed else set()
-    missing = [
-        role for role, account in people.items() if role not in have and account != visit.account
-    ]
-    if missing:
-        raise UsageError(
-            f"the {missing[0]} has not signed the agreement yet",
-            hint="send them the link to this page, where they can sign",
-        )
-
-
-def require_balance(visit: Visit, needed: int) -> None:
-    has = visit.escrow.balance(visit.view.token, visit.account)
-    if has < needed:
-        raise UsageError(
-            f"{visit.account} has {visit.amount(has)}, and {visit.amount(needed)} are needed",
-            hint="choose fewer milestones, or another account",
-        )
+    allowed = Authorization(account, visit.escrow.contract, needed, after, before, nonce)
+    return SignedAuthorization(allowed, visit.answers["authorization"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from milestone_escrow.deals import receivables
+from milestone_escrow.deals.paying import require_balance
 from milestone_escrow.deals.rights import require_assignable, require_holder
 from milestone_escrow.documents.values import read_account
 from milestone_escrow.errors import UsageError
@@ -54,7 +55,7 @@ def buy(visit: Visit) -> WalletStep:
     act, seller = signed.act, visit.here.payee
     assert isinstance(act, Offer)
     receivables.require_buyer(visit.here, act, visit.account)
-    paying.require_balance(visit, act.price)
+    require_balance(visit, visit.account, act.price)
     uses = f"It costs nothing; the next step uses it to pay {visit.amount(act.price)}."
     by = paying.pulled(visit, act.price, uses, "only when you buy or fund something here")
     if isinstance(by, WalletStep):

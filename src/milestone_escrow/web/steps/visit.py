@@ -51,10 +51,14 @@ class Visit(Table):
         return index
 
     @cached_property
+    def stages(self) -> tuple[Standing, ...]:
+        """The milestones as the chain has them now."""
+        return standings(self.bound, self.escrow.states(self.bound), self.escrow.now())
+
+    @property
     def here(self) -> Standing:
-        """The milestone as the chain has it now."""
-        states = self.escrow.states(self.bound)
-        return standings(self.bound, states, self.escrow.now())[self.index]
+        """The milestone that the verb is about."""
+        return self.stages[self.index]
 
     @property
     def until(self) -> int:
