@@ -73,14 +73,14 @@ FAMILIES: Mapping[str, Mapping[str, Entry]] = {
             "amend",
             "Change an open agreement: both sides sign, the money moves over.",
         ),
-        "extend": Entry("change.amend", "extend", "Write the change order that moves one date."),
+        "extend": Entry("change.amend", "extend_", "Write the change order that moves one date."),
         "receivable": Entry(
             "receivable.receivable", "receivable", "Sell a milestone's payout, or buy one."
         ),
     },
     "Look": {
         "status": Entry(
-            "status.status", "status", "Show what needs you, or where an agreement stands."
+            "status.status", "status_", "Show what needs you, or where an agreement stands."
         ),
         "history": Entry("status.history", "history", "Show what has happened to an agreement."),
         "tx": Entry("send.tx", "tx", "Replace a transaction that is stuck."),

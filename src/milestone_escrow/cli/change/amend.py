@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from milestone_escrow.cli.agreement.signing import require_no_errors
+from milestone_escrow.cli.change.change_words import as_json, difference_lines, plan_lines
+from milestone_escrow.cli.shell.desk import Desk, desk_of, look
+from milestone_escrow.cli.shell.home import write
+from milestone_escrow.cli.shell.letters import is_change
 from milestone_escrow.cli.shell.options import reads, sends
-from milestone_escrow.cli.shell.paper import Paper, on_paper
+from milestone_escrow.cli.shell.outcome import show_outcome
+from milestone_escrow.cli.shell.output import bold, command, good, paragraph
+from milestone_escrow.cli.shell.paper import Paper, on_paper, say_unsigned, seconds
+from milestone_escrow.cli.shell.sending import carry_out
 from milestone_escrow.cli.shell.session import Session
-from milestone_escrow.errors import UsageError
+from milestone_escrow.cli.shell.signers import choose, names_at_hand
+from milestone_escrow.deals.absent import Absent
+from milestone_escrow.deals.action import Action
+from milestone_escrow.deals.paying import choose_way, permit_for, require_balance
+from milestone_escrow.documents.agreement import Agreement
+from milestone_escrow.documents.change_orders.change_order import ChangeOrder, change_order
+from milestone_escrow.documents.change_orders.extend import extend
+from milestone_escrow.documents.change_orders.marking import mark_change
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement
+from milestone_escrow.documents.files.signed_change import SignedChange
+from milestone_escrow.documents.source import parse_source, read_source
+from milestone_escrow.documents.when import format_time, read_date
+from milestone_escrow.errors import EscrowError, UsageError
+from milestone_escrow.words.standing import person
+
+if TYPE_CHECKING:
+    from milestone_escrow.protocol.eip712 import Address
+    from milestone_escrow.protocol.lifecycle import State
 
 
 @click.command(short_help="Change an open agreement: both sides sign, the money moves over.")
@@ -42,14 +70,12 @@ def amend(
       escrow amend agreement.change.json --as supplier
       escrow amend PO-2027-0114 agreement.yaml --dry-run
     """
-    from milestone_escrow.cli.change import amending
-
     if len(names) == 2:
-        amending.start(session, names[0], Path(names[1]), fund, way, paper)
+        start(session, names[0], Path(names[1]), fund, way, paper)
     elif len(names) == 1:
         if fund:
             raise UsageError("a change order says itself what it funds", hint="leave --fund out")
-        amending.go_on(session, names[0], way, paper)
+        go_on(session, names[0], way, paper)
     else:
         raise UsageError(
             "this needs an agreement and its changed file",
@@ -57,7 +83,7 @@ def amend(
         )
 
 
-@click.command(short_help="Write the change order that moves one date.")
+@click.command("extend", short_help="Write the change order that moves one date.")
 @click.argument("agreement")
 @click.argument("milestone")
 @click.option("--to", "date", required=True, metavar="DATE", help="The new date: 2027-05-15.")
@@ -72,7 +98,7 @@ def amend(
     "--valid-for", metavar="TIME", default="30 days", show_default=True, help="How long it counts."
 )
 @reads
-def extend(
+def extend_(
     session: Session,
     agreement: str,
     milestone: str,
@@ -89,7 +115,266 @@ def extend(
       escrow extend PO-2027-0114 departed --to 2027-04-24
       escrow amend departed.change.json --as buyer
     """
-    from milestone_escrow.cli.change import amending
-
     paper = Paper(output or Path(f"{milestone}.change.json"), valid_for)
-    amending.extend_date(session, agreement, milestone, date, paper)
+    extend_date(session, agreement, milestone, date, paper)
+
+
+def start(
+    session: Session, name: str, file: Path, fund: str | None, way: str | None, paper: Paper
+) -> None:
+    """A change order from a changed file."""
+    if file.suffix.lower() == ".json":
+        raise UsageError(
+            f"{file} is not an agreement's own file",
+            hint="change the file that people write, and give that",
+        )
+    desk = _open_desk(session, name)
+    states = desk.escrow.states(desk.bound)
+    text = mark_change(read_source(file).text, desk.bound, states, file=str(file))
+    new = Agreement.loads(text, file=str(file)).on(session.place_of(desk.signed))
+    keys = [key.strip() for key in fund.split(",")] if fund else []
+    change, order = _change(desk, SignedAgreement.start(new), states, paper, keys)
+    if not order.difference.changes:
+        raise EscrowError(
+            f"{file} says the same as {desk.bound.agreement.reference}",
+            hint="change what is to change in the file first",
+        )
+    target = paper if paper.file else replace(paper, file=file.with_suffix(".change.json"))
+    signed = _sign_or_send(session, desk, change, order, way, target, bool(paper.file))
+    if signed:
+        # The file goes on saying the whole deal, and now also what it continues.
+        write(file, text)
+
+
+def go_on(session: Session, name: str, way: str | None, paper: Paper) -> None:
+    """A change order that somebody has written, by its file or the agreement that it changes."""
+    path = Path(name)
+    if path.suffix.lower() == ".json" and path.is_file() and is_change(path):
+        change = SignedChange.load(path, session.wallets)
+        session.shelf.put(change.old)
+        desk = _open_desk(session, "0x" + change.old.id.hex())
+    else:
+        desk = _open_desk(session, name)
+        change, path = _waiting(session, desk), Path()
+    order = _order_now(desk, change)
+    target = replace(paper, file=paper.file or (path if path.name else None))
+    _sign_or_send(session, desk, change, order, way, target, bool(paper.file))
+
+
+def send_change(session: Session, file: Path) -> None:
+    """Send a change order that everybody has signed; anybody may."""
+    change = SignedChange.load(file, session.wallets)
+    session.shelf.put(change.old)
+    desk = _open_desk(session, "0x" + change.old.id.hex())
+    order = _order_now(desk, change)
+    if missing := _missing(change, order):
+        raise EscrowError(
+            f"{person(desk.bound, missing[0])} has not signed {file}",
+            hint=f"they sign it with `escrow amend {file}`",
+        )
+    desk = desk.acting(choose(session, desk.bound, desk.network.chain_id))
+    _send(session, desk, change, order, None)
+
+
+def extend_date(session: Session, name: str, key: str, date: str, paper: Paper) -> None:
+    """The change order that moves one date, unsigned."""
+    assert paper.file is not None
+    desk = _open_desk(session, name, key)
+    if paper.file.exists():
+        raise EscrowError(f"{paper.file} exists already", hint="name another file with -o")
+    old, states = desk.bound.agreement, desk.escrow.states(desk.bound)
+    text = mark_change(extend(old, key, read_date(date)), desk.bound, states)
+    tree = parse_source(text, file=str(paper.file)).tree
+    if old.attachments:
+        # They stay the same, and need not lie here.
+        tree["attachments"] = old.document["attachments"]
+    new = SignedAgreement.start(Agreement.from_document(tree).on(session.place_of(desk.signed)))
+    change, order = _change(desk, new, states, paper, ())
+    session.say(bold(f"extend {old.reference}, '{key}', on {desk.network.title}"))
+    for line in (*difference_lines(order), *plan_lines(desk, order, change, ())):
+        session.say(paragraph(line, "  "))
+    write(paper.file, change.dumps())
+    session.shelf.put_change(change)
+    session.say(f"\nThe change order is in {bold(str(paper.file))}. Nothing is signed yet.")
+    _say_next(session, desk, change, order, str(paper.file))
+    session.emit({"file": str(paper.file), "sent": False, **as_json(change, order)})
+
+
+def _order_now(desk: Desk, change: SignedChange) -> ChangeOrder:
+    """A change order that can still be carried out.
+
+    Raises:
+        EscrowError: it has been, it has expired, or something else has happened meanwhile.
+    """
+    reference = desk.bound.agreement.reference
+    if desk.escrow.is_open(change.new.id):
+        raise EscrowError(
+            "this change order has been carried out", hint=f"see `escrow status {reference}`"
+        )
+    if desk.escrow.now() > change.valid_until:
+        until = format_time(change.valid_until, desk.bound.agreement.timezone)
+        raise EscrowError(
+            f"this change order counted until {until}",
+            hint="write it again with `escrow amend`, and sign that one",
+        )
+    try:
+        return change.order(desk.escrow.states(desk.bound))
+    except UsageError as error:
+        raise EscrowError(
+            f"{reference} has changed since this change order was written: {error.message}",
+            hint="write it again with `escrow amend`, and sign that one",
+        ) from error
+
+
+def _open_desk(session: Session, name: str, key: str | None = None) -> Desk:
+    desk = look(session, name, key)
+    desk.require_open()
+    return desk
+
+
+def _waiting(session: Session, desk: Desk) -> SignedChange:
+    """The change order of an agreement that is kept here."""
+    found = session.shelf.changes(desk.bound.id)
+    if not found:
+        raise UsageError(
+            f"no change order of {desk.bound.agreement.reference} is known here",
+            hint=f"give the changed file: `escrow amend {desk.name} NEW.yaml`",
+        )
+    if len(found) > 1:
+        raise UsageError(
+            f"{len(found)} change orders of {desk.bound.agreement.reference} wait here",
+            hint="give the file of the one that you mean",
+        )
+    return found[0]
+
+
+def _change(
+    desk: Desk,
+    new: SignedAgreement,
+    states: Sequence[State],
+    paper: Paper,
+    fund: Sequence[str],
+) -> tuple[SignedChange, ChangeOrder]:
+    until = desk.escrow.now() + seconds(paper)
+    order = change_order(desk.bound, new.bound, states, valid_until=until, fund=fund)
+    return SignedChange.of(desk.signed, new, order), order
+
+
+def _sign_or_send(
+    session: Session,
+    desk: Desk,
+    change: SignedChange,
+    order: ChangeOrder,
+    way: str | None,
+    paper: Paper,
+    only_sign: bool,
+) -> bool:
+    """Add a signature that is missing; the last one sends, unless only the buyer can pay."""
+    require_no_errors(session, change.new)
+    missing = _missing(change, order)
+    signer = choose(session, desk.bound, desk.network.chain_id, missing)
+    desk = desk.acting(signer)
+    if missing and signer.address not in missing:
+        if signer.address in change.signatures:
+            message = f"{person(desk.bound, signer.address)} has signed this change order already"
+        else:
+            message = f"{person(desk.bound, signer.address)} need not sign this change order"
+        names = " and ".join(person(desk.bound, account) for account in missing)
+        raise EscrowError(message, hint=f"it waits for {names}")
+    others = [account for account in missing if account != signer.address]
+    can_pay = not order.money.pulled or signer.address == desk.bound.terms.buyer
+    if not others and can_pay and not only_sign:
+        _send(session, desk, change, order, way)
+        return False
+    _sign(session, desk, change, order, paper)
+    return not session.dry_run
+
+
+def _missing(change: SignedChange, order: ChangeOrder) -> tuple[Address, ...]:
+    return tuple(who for who in dict.fromkeys(order.signers) if who not in change.signatures)
+
+
+def _sign(
+    session: Session, desk: Desk, change: SignedChange, order: ChangeOrder, paper: Paper
+) -> None:
+    session.say(bold(desk.doing("change")))
+    for line in (*difference_lines(order), *plan_lines(desk, order, change, change.signatures)):
+        session.say(paragraph(line, "  "))
+    if session.dry_run:
+        session.say("\nNothing was signed: this was a dry run.")
+        session.emit({"sent": False, **as_json(change, order)})
+        return
+    if isinstance(desk.signer, Absent) and paper.file:
+        session.shelf.put_change(change)
+        say_unsigned(session, desk.bound, desk.signer, paper.file, change.dumps())
+        return
+    session.say()
+    session.confirm("Sign it?")
+    change = change.sign(desk.signer)
+    if paper.file:
+        write(paper.file, change.dumps())
+    session.shelf.put_change(change)
+    where = f"; the change order is in {bold(str(paper.file))}" if paper.file else ""
+    session.say(f"{good('Signed')} by {person(desk.bound, desk.signer.address)}{where}.")
+    _say_next(session, desk, change, order, str(paper.file) if paper.file else desk.name)
+    session.emit(
+        {
+            "file": str(paper.file) if paper.file else None,
+            "sent": False,
+            **as_json(change, order),
+        }
+    )
+
+
+def _say_next(
+    session: Session, desk: Desk, change: SignedChange, order: ChangeOrder, name: str
+) -> None:
+    names = names_at_hand(session, desk.bound, desk.network)
+    missing = _missing(change, order)
+    session.say("\nNext")
+    for account in missing:
+        key = f" --as {names[account]}" if account in names else ""
+        session.say(f"  {person(desk.bound, account)} signs:")
+        session.say(f"    {command(f'escrow amend {name}{key}')}")
+    if not missing:
+        buyer = desk.bound.terms.buyer
+        who = person(desk.bound, buyer) if order.money.pulled else "anyone"
+        key = f" --as {names[buyer]}" if order.money.pulled and buyer in names else ""
+        session.say(f"  {who} sends it:\n    {command(f'escrow send {name}{key}')}")
+
+
+def _send(
+    session: Session, desk: Desk, change: SignedChange, order: ChangeOrder, way: str | None
+) -> None:
+    pulled, sender = order.money.pulled, desk.signer.address
+    if pulled:
+        require_balance(desk, sender, pulled)
+    chosen = choose_way(desk, pulled, way) if pulled else None
+    action = Action(
+        doing=desk.doing("change"),
+        will=[
+            *difference_lines(order),
+            *plan_lines(desk, order, change, [*change.signatures, sender]),
+            *([chosen.line(desk, pulled)] if chosen else []),
+        ],
+        prepare=lambda: desk.verbs.amend(
+            desk.bound,
+            order.amendment,
+            change.signatures,
+            permit=permit_for(desk, pulled, chosen) if chosen else None,
+        ),
+        first=lambda: chosen.allow(desk, pulled) if chosen else None,
+        facts=as_json(change, order),
+    )
+    receipts = carry_out(desk, action)
+    if not receipts:
+        return
+    session.shelf.put_change(change)
+    session.shelf.put(change.new)
+    new = desk_of(session, change.new).acting(desk.signer)
+    if order.money.returned:
+        back = change.new.agreement.amount(order.money.returned)
+        session.say(f"Gave {back} back to {person(new.bound, new.bound.terms.buyer)}.")
+    reference, version = change.new.agreement.reference, change.new.id.hex()[:8]
+    session.say(f"{bold(reference)} now means the new version, 0x{version}….")
+    show_outcome(new, action, receipts, [m.key for m in change.new.agreement.milestones])

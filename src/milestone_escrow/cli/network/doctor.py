@@ -23,6 +23,6 @@ def doctor(session: Session, symbol: str) -> None:
       escrow doctor --network sepolia
       escrow doctor --network sepolia --as treasury
     """
-    from milestone_escrow.cli.network.networking import diagnose
+    from milestone_escrow.cli.network.network import diagnose
 
     diagnose(session, symbol)

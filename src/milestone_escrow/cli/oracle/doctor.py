@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import click
 
-from milestone_escrow.cli.oracle.run import CONFIG, STORE
+from milestone_escrow.cli.network.network import report
+from milestone_escrow.cli.oracle.run import CONFIG, SANDBOX_RELAYER, STORE
+from milestone_escrow.cli.oracle.store_home import (
+    connect,
+    evidence_folder,
+    load_settings,
+    usual_store,
+)
 from milestone_escrow.cli.shell.options import examines
-from milestone_escrow.cli.shell.session import Session
+from milestone_escrow.cli.shell.session import SANDBOX, Session
+from milestone_escrow.cli.shell.signers import account_of_key
 
 
 @click.command(short_help="Check everything before the first run.")
@@ -34,6 +43,20 @@ def doctor(
       escrow oracle doctor
       escrow oracle doctor --network sepolia --as inspector --gas-key relayer
     """
-    from milestone_escrow.cli.oracle.doctoring import diagnose
+    from milestone_escrow.chain.node.networks import network
+    from milestone_escrow.oracle.checkup import Patient, examine
 
-    diagnose(session, gas_key, contract, store, evidence, config)
+    chosen = network(session.network or SANDBOX, session.home.root)
+    signs = session.signer_name
+    pays = gas_key or signs or (SANDBOX_RELAYER if chosen.name == SANDBOX else None)
+    patient = Patient(
+        connect=lambda: connect(session, contract=contract),
+        settings=lambda: load_settings(session, config),
+        store=store,
+        usual_store=lambda escrow: usual_store(session, escrow),
+        evidence=evidence or evidence_folder(session),
+        signs=account_of_key(session, chosen.chain_id, signs) if signs else None,
+        pays=account_of_key(session, chosen.chain_id, pays) if pays else None,
+        now=int(time.time()),
+    )
+    report(session, chosen, examine(patient))

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from milestone_escrow.cli.oracle.run import STORE
+from milestone_escrow.cli.oracle.store_home import connect, existing_store, open_store
+from milestone_escrow.cli.shell.home import write
 from milestone_escrow.cli.shell.options import reads
+from milestone_escrow.cli.shell.output import bad, good, paragraph
 from milestone_escrow.cli.shell.session import Session
+from milestone_escrow.errors import EscrowError, UsageError
+
+if TYPE_CHECKING:
+    from milestone_escrow.oracle.store.store import Store
 
 
 @click.group(short_help="Move a key's signing history to another machine.")
@@ -38,8 +47,6 @@ def export(session: Session, file: Path, account: str | None, store: str | None)
       escrow oracle signatures export history.json
       escrow oracle signatures export history.json --store postgresql://escrow@db/escrow
     """
-    from milestone_escrow.cli.oracle.histories import export_history
-
     export_history(session, file, account, store)
 
 
@@ -56,6 +63,80 @@ def import_(session: Session, file: Path, store: str | None) -> None:
       escrow oracle signatures import history.json
       escrow oracle signatures import history.json --network sepolia
     """
-    from milestone_escrow.cli.oracle.histories import import_history
-
     import_history(session, file, store)
+
+
+MAX_FILE = 512 * 1024 * 1024
+
+
+def export_history(session: Session, file: Path, account: str | None, where: str | None) -> None:
+    """Write the histories of the store's keys."""
+    from milestone_escrow.documents.values import read_account
+    from milestone_escrow.oracle.signing import interchange
+
+    if file.exists():
+        raise UsageError(f"{file} is there already", hint="name another file")
+    store = existing_store(session, where)
+    try:
+        domain = store.domain
+        with store.reading() as connection:
+            found = interchange.export(connection, domain, read_account(account) if account else "")
+    finally:
+        store.close()
+    histories = interchange.read(found, domain)
+    write(file, json.dumps(found, indent=2) + "\n")
+    count = sum(len(one.decided) for one in histories)
+    for one in histories:
+        session.say(f"{one.signer}  {len(one.decided)} decisions")
+    session.say(f"{good('Written')} to {file}.")
+    session.say(paragraph("Stop this machine's oracle before another one signs with the same key."))
+    session.emit(
+        {"file": str(file), "signers": [one.signer for one in histories], "decisions": count}
+    )
+
+
+def import_history(session: Session, file: Path, where: str | None) -> None:
+    """Add a file's histories to the store, which is made where it is not there yet."""
+    from milestone_escrow.documents.files.hostile import parse_json
+    from milestone_escrow.oracle.signing import interchange
+
+    try:
+        body = parse_json(file.read_bytes(), limit=MAX_FILE)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file} cannot be read as a signing history ({error})") from None
+    store = _store(session, where)
+    try:
+        histories = interchange.read(body, store.domain)
+        with store.transaction() as connection:
+            done = interchange.import_(connection, histories, session.now())
+    finally:
+        store.close()
+    session.say(f"{good('Imported')}: {done.added} decisions are new, {done.known} were known.")
+    for one in done.conflicts:
+        what = one.attestation
+        session.say(
+            paragraph(
+                f"{bad('contradiction')}: two different verdicts of {what.issued_at} on milestone "
+                f"{what.milestone} of 0x{what.agreement_id.hex()[:12]}… were signed with one key"
+            )
+        )
+    session.emit(
+        {
+            "signers": list(done.signers),
+            "added": done.added,
+            "known": done.known,
+            "conflicts": ["0x" + one.digest.hex() for one in done.conflicts],
+        }
+    )
+    if done.conflicts:
+        raise EscrowError(
+            "a key of this history has contradicted itself: it was used on two machines",
+            hint="stop using it, and name another verifier by a change order",
+        )
+
+
+def _store(session: Session, where: str | None) -> Store:
+    try:
+        return existing_store(session, where)
+    except EscrowError:
+        return open_store(session, connect(session), where)

@@ -10,13 +10,13 @@ from milestone_escrow.cli.shell.desk import Desk, desk_of
 from milestone_escrow.cli.shell.home import write
 from milestone_escrow.cli.shell.letters import agreement_of
 from milestone_escrow.cli.shell.session import Session
-from milestone_escrow.deals.rights import require_assignable
+from milestone_escrow.deals.receivables import require_stands
 from milestone_escrow.documents.files.signed_act import SignedAct, dumps_acts, load_acts
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.assessment import Assessment
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS
 from milestone_escrow.protocol.receivables import Offer
-from milestone_escrow.words.standing import Standing, amount, person, when
+from milestone_escrow.words.standing import Standing, amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,37 +64,8 @@ def read_offer(session: Session, file: Path) -> tuple[Desk, Offered]:
     desk = desk_of(session, agreement)
     desk.require_open()
     offered = Offered(file, desk.standings()[found[0].act.milestone], found[0])
-    require_standing(offered)
+    require_stands(offered.standing, offered.signed)
     return desk, offered
-
-
-def require_standing(offered: Offered) -> None:
-    """Refuse an offer that the contract would refuse.
-
-    Raises:
-        EscrowError: with the reason.
-    """
-    offer, standing = offered.offer, offered.standing
-    if standing.now > offer.valid_until:
-        raise EscrowError(
-            f"the offer stood until {when(standing, offer.valid_until)}",
-            hint="ask the payee for a new one",
-        )
-    require_assignable(standing)
-    if standing.payee not in offered.signed.signatures:
-        names = " and ".join(person(standing.bound, a) for a in offered.signed.signatures)
-        raise EscrowError(
-            f"the offer is by {names or 'nobody'}, and {person(standing.bound, standing.payee)} "
-            f"is the payee of '{standing.key}' now",
-            hint="only the payee can sell it",
-        )
-    if (offer.sequence, offer.held) != (standing.state.sequence, standing.held):
-        then, now = amount(standing, offer.held), amount(standing, standing.held)
-        amounts = f": it held {then}, now {now}" if then != now else ""
-        raise EscrowError(
-            f"'{standing.key}' has changed since the offer was signed{amounts}",
-            hint="ask the payee for a new one",
-        )
 
 
 def keep_offer(session: Session, signed: SignedAct) -> Path:
@@ -112,7 +83,7 @@ def kept_offers(session: Session, standing: Standing) -> list[Offered]:
         try:
             (signed,) = load_acts(path, standing.bound, session.wallets)
             offered = Offered(path, standing, signed)
-            require_standing(offered)
+            require_stands(standing, signed)
         except (EscrowError, ValueError):
             # What has expired, was bought or damaged is no offer any more.
             continue

@@ -3,12 +3,55 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from milestone_escrow.cli.attest.oracle_verifying import find_oracle, patiently
+from milestone_escrow.cli.receivable import factoring
+from milestone_escrow.cli.receivable.assessing import (
+    check_offer,
+    check_receivable,
+    list_receivables,
+)
+from milestone_escrow.cli.receivable.offers import (
+    Offered,
+    keep_offer,
+    read_offer,
+)
+from milestone_escrow.cli.shell.deeds import do, until
+from milestone_escrow.cli.shell.desk import Desk, open_desk
+from milestone_escrow.cli.shell.home import write
 from milestone_escrow.cli.shell.options import reads, sends
-from milestone_escrow.cli.shell.paper import Paper, on_paper
+from milestone_escrow.cli.shell.outcome import run
+from milestone_escrow.cli.shell.output import bold, command, good, paragraph, waiting
+from milestone_escrow.cli.shell.paper import (
+    Paper,
+    nothing_signed,
+    on_paper,
+    require_no_transaction,
+    say_unsigned,
+)
 from milestone_escrow.cli.shell.session import Session
+from milestone_escrow.cli.shell.signers import account_named, at_hand
+from milestone_escrow.deals import receivables
+from milestone_escrow.deals.absent import Absent
+from milestone_escrow.deals.action import Action
+from milestone_escrow.deals.deeds import assignment
+from milestone_escrow.deals.paying import choose_way, permit_for, require_balance
+from milestone_escrow.deals.rights import require_assignable, require_holder
+from milestone_escrow.deals.shares import share
+from milestone_escrow.documents.files.signed_act import SignedAct, dumps_acts
+from milestone_escrow.errors import UsageError
+from milestone_escrow.protocol.assessment import Assessment
+from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
+from milestone_escrow.protocol.lifecycle import Role
+from milestone_escrow.protocol.receivables import Offer
+from milestone_escrow.words.standing import Standing, amount, person
+
+if TYPE_CHECKING:
+    from milestone_escrow.oracle.api_client import OracleClient
+
 
 _TO = "An account, one of your keys, or on the sandbox a name."
 
@@ -44,8 +87,6 @@ def check(session: Session, agreement: str, milestone: str | None) -> None:
       escrow receivable check PO-2027-0114 departed
       escrow receivable check departed.offer.json
     """
-    from milestone_escrow.cli.receivable.assessing import check_offer, check_receivable
-
     if milestone is None:
         check_offer(session, Path(agreement))
     else:
@@ -95,10 +136,35 @@ def offer(
       escrow receivable offer PO-2027-0114 departed --price 97.5% --to 0x9A1c…
       escrow receivable offer PO-2027-0114 departed --price 97% --oracle https://oracle.example
     """
-    from milestone_escrow.cli.receivable import selling
-
     paper = Paper(output or Path(f"{milestone}.offer.json"), valid_for)
-    selling.offer(session, agreement, milestone, price, buyer, paper, oracle)
+    assert paper.file is not None
+    require_no_transaction(session)
+    desk, standing = _of_payee(session, agreement, milestone, "sells it")
+    client = find_oracle(session, desk, oracle) if oracle else None
+    financier = _right_holder(desk, standing, buyer) if buyer else ZERO_ADDRESS
+    units = share(standing, price, standing.held)
+    act = receivables.offer(standing, financier, units, until(standing, paper))
+    found = desk.escrow.assess(desk.bound, milestone)
+    signed = SignedAct(desk.bound, act, {}, {})
+    offered = Offered(paper.file, standing, signed)
+    session.say(bold(desk.doing("offer a receivable of")))
+    for line in _terms(desk, standing, found, act):
+        session.say(paragraph(line, "  "))
+    if nothing_signed(session, {"milestone": milestone, "sent": False, **offered.as_json(found)}):
+        return
+    if isinstance(desk.signer, Absent):
+        say_unsigned(session, desk.bound, desk.signer, paper.file, dumps_acts([signed]))
+        return
+    session.say()
+    session.confirm("Sign it?")
+    signed = signed.sign(desk.signer)
+    write(paper.file, dumps_acts([signed]))
+    keep_offer(session, signed)
+    session.say(f"{good('Signed')}, nothing was sent. The offer is in {bold(str(paper.file))};")
+    session.say("send it to the financier with the agreement's .signed.json file. They buy it with")
+    session.say(f"  {command(f'escrow receivable buy {paper.file}')}")
+    posted = {"posted": _give(session, client, signed)} if client else {}
+    session.emit({"milestone": milestone, "sent": False, **posted, **offered.as_json(found)})
 
 
 @receivable.command(short_help="Buy what an offer sells.")
@@ -122,9 +188,27 @@ def buy(session: Session, offer: Path, way: str | None) -> None:
       escrow receivable buy departed.offer.json
       escrow receivable buy departed.offer.json --as mykey --dry-run
     """
-    from milestone_escrow.cli.receivable import selling
-
-    selling.buy(session, offer, way)
+    desk, offered = read_offer(session, offer)
+    standing, act = offered.standing, offered.offer
+    wanted = () if act.financier == ZERO_ADDRESS else (act.financier,)
+    desk = desk.chosen(wanted or _outsiders(desk))
+    receivables.require_buyer(standing, act, desk.account)
+    found = desk.escrow.assess(desk.bound, standing.key)
+    require_balance(desk, desk.account, act.price)
+    chosen = choose_way(desk, act.price, way)
+    action = Action(
+        doing=desk.doing("buy a receivable of"),
+        will=[
+            *_bought(desk, standing, found, act),
+            chosen.line(desk, act.price),
+        ],
+        prepare=lambda: desk.verbs.buy_receivable(
+            desk.bound, act, offered.signature, permit=permit_for(desk, act.price, chosen)
+        ),
+        first=lambda: chosen.allow(desk, act.price),
+        facts={"milestone": standing.key, "with": chosen.way, **offered.as_json(found)},
+    )
+    run(desk, action, [standing.key])
 
 
 @receivable.command(short_help="Hand a milestone's payout on, for nothing.")
@@ -142,9 +226,9 @@ def assign(session: Session, agreement: str, milestone: str, assignee: str, pape
       escrow receivable assign PO-2027-0114 departed --to 0x9A1c…
       escrow receivable assign PO-2027-0114 departed --to mybank --sign-only assigned.json
     """
-    from milestone_escrow.cli.receivable import selling
-
-    selling.assign(session, agreement, milestone, assignee, paper)
+    desk, standing = _of_payee(session, agreement, milestone, "assigns it")
+    deed = assignment(standing, _right_holder(desk, standing, assignee), until(standing, paper))
+    do(desk, "assign a receivable of", [deed], paper)
 
 
 @receivable.command("list", short_help="Show the payouts that are yours, bought or offered.")
@@ -159,6 +243,72 @@ def list_(session: Session) -> None:
       escrow receivable list
       escrow receivable list --as financier
     """
-    from milestone_escrow.cli.receivable.assessing import list_receivables
-
     list_receivables(session)
+
+
+def _give(session: Session, client: OracleClient, signed: SignedAct) -> bool:
+    """Hand an offer to an oracle; the file does without where the oracle is away."""
+    from milestone_escrow.oracle.api_client import OracleAwayError
+
+    try:
+        patiently(lambda: client.offer(signed))
+    except OracleAwayError as error:
+        session.say(paragraph(f"{waiting('Without the oracle')}: {error.message}."))
+        return False
+    session.say(
+        f"The oracle at {client.origin} has it, too: it shows it to whoever may buy, and reminds "
+        "of its end."
+    )
+    return True
+
+
+def _terms(desk: Desk, standing: Standing, found: Assessment, act: Offer) -> list[str]:
+    anyone = act.financier == ZERO_ADDRESS
+    financier = "whoever buys it" if anyone else person(desk.bound, act.financier)
+    return [
+        f"'{standing.key}': sells what it pays to {financier}, for {amount(standing, act.price)} "
+        "in the same moment",
+        f"costs {factoring.cost_words(standing, found, act)}",
+        f"a buyer sees: {factoring.verdict(standing, found)}",
+        factoring.stands_until(standing, act),
+    ]
+
+
+def _bought(desk: Desk, standing: Standing, found: Assessment, act: Offer) -> list[str]:
+    """What the financier gets, and what can still go wrong."""
+    seller = person(desk.bound, standing.payee)
+    lines = [
+        f"'{standing.key}': pays {amount(standing, act.price)} to {seller} now, final, and makes "
+        f"{desk.person(desk.account)} the payee",
+        f"then {factoring.expected(standing, found)}: {factoring.cost_words(standing, found, act)}",
+        f"the risk: {factoring.verdict(standing, found)}",
+    ]
+    lines += [f"  {factoring.stopper(standing, one)}" for one in found.stoppers]
+    lines.append(f"at worst you receive {factoring.worst(standing, found)}")
+    return lines
+
+
+def _of_payee(session: Session, name: str, key: str, does: str) -> tuple[Desk, Standing]:
+    desk = open_desk(session, name, key)
+    standing = desk.standing(key)
+    require_assignable(standing)
+    desk = desk.chosen((standing.payee,))
+    require_holder(standing, Role.PAYEE, does, desk.account)
+    return desk, standing
+
+
+def _outsiders(desk: Desk) -> tuple[Address, ...]:
+    """The keys here that hold no role, of which one buys by default."""
+    keys = at_hand(desk.session, desk.bound, desk.network.chain_id)
+    people = set(desk.bound.agreement.people.values())
+    return tuple(dict.fromkeys(key.account for key in keys if key.account not in people))
+
+
+def _right_holder(desk: Desk, standing: Standing, name: str) -> Address:
+    account = account_named(desk.session, desk.bound, desk.network, name)
+    receivables.require_may_own(standing, account)
+    if account in (ZERO_ADDRESS, desk.escrow.contract):
+        raise UsageError(f"{account} cannot own anything", hint="name a person's account")
+    if account == standing.payee:
+        raise UsageError(f"'{standing.key}' is theirs already", hint="name somebody else")
+    return account

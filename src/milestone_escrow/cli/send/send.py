@@ -44,7 +44,7 @@ def send(session: Session, file: Path) -> None:
 
         submit_payment(session, file)
     elif "closes" in fields:
-        from milestone_escrow.cli.change.amending import send_change
+        from milestone_escrow.cli.change.amend import send_change
 
         send_change(session, file)
     else:
