@@ -149,9 +149,9 @@ def test_an_oracle_that_does_not_know_the_agreement_shows_nothing(
     escrow: Run, world: World, node: Shared, home: Path, opened: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    from milestone_escrow.cli.attest import oracle_verifying
+    from milestone_escrow.cli.oracle import asking
 
-    monkeypatch.setattr(oracle_verifying, "_PATIENCE", 0)
+    monkeypatch.setattr(asking, "_PATIENCE", 0)
     with running_oracle(world, node, home) as empty:
         result = escrow("attest", "SHED-7", "foundation", "--accept", "--oracle", empty.url,
                         "--yes")  # fmt: skip

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from milestone_escrow.cli.attest import oracle_verifying
+from milestone_escrow.cli.oracle import asking
 from milestone_escrow.oracle.answers import ProposedBatch
 from milestone_escrow.oracle.api_client import OracleClient
 from milestone_escrow.oracle.store import tables as t
@@ -133,7 +133,7 @@ def test_an_oracle_that_does_not_know_the_agreements_is_done_without(
     escrow: Run, world: World, node: Shared, home: Path, both: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(oracle_verifying, "_PATIENCE", 0)
+    monkeypatch.setattr(asking, "_PATIENCE", 0)
     with running_oracle(world, node, home) as empty:
         result = escrow("attest", "--batch", both, "--oracle", empty.url, "--yes")
     assert result.status == 0, result.err

@@ -55,9 +55,9 @@ def test_without_the_oracle_the_offer_is_a_file_all_the_same(escrow: Run, opened
 def test_a_refusal_is_told_in_the_oracles_words(
     escrow: Run, oracle: Oracle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from milestone_escrow.cli.attest import oracle_verifying
+    from milestone_escrow.cli.oracle import asking
 
-    monkeypatch.setattr(oracle_verifying, "_PATIENCE", 0)
+    monkeypatch.setattr(asking, "_PATIENCE", 0)
     assert escrow("submit", "SHED-7", "handover", "--yes").status == 0
     # It has not seen that block, so for it the milestone is where it was.
     late = ("receivable", "offer", "SHED-7", "handover", "--price", "1,900.00", "--yes")

@@ -94,6 +94,7 @@ def attest(
     """
     from milestone_escrow.cli.attest import attesting
     from milestone_escrow.cli.attest.verdicts import one_verdict
+    from milestone_escrow.cli.attest.wanted import WantedVerdict
     from milestone_escrow.protocol.acts import Verdict
 
     single = (accept, amount, returned, rejected, evidence)
@@ -128,7 +129,7 @@ def attest(
         )
         return
     verdicts = (Verdict.ACCEPTED, Verdict.RETURNED, Verdict.REJECTED)
-    wish = attesting.Wish(
+    wish = WantedVerdict(
         verdict=verdicts[given.index(True)],
         part=amount,
         reason=returned or rejected or "",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import click
-
+from milestone_escrow.cli.attest.batching import read_batches, submit_batch
+from milestone_escrow.cli.attest.oracle_verifying import at_oracle
 from milestone_escrow.cli.attest.verdicts import (
     as_json,
     consequence,
@@ -17,6 +16,20 @@ from milestone_escrow.cli.attest.verdicts import (
     options_again,
     required_words,
     verdict_words,
+)
+from milestone_escrow.cli.attest.wanted import (
+    VALID_FOR,
+    WantedVerdict,
+    ask_for,
+    confirm,
+    continue_or_start,
+    have_signed,
+    same,
+    signed_already,
+    start,
+)
+from milestone_escrow.cli.oracle.asking import (
+    find_oracle,
 )
 from milestone_escrow.cli.shell import session as shell_session
 from milestone_escrow.cli.shell.desk import (
@@ -29,49 +42,31 @@ from milestone_escrow.cli.shell.home import write
 from milestone_escrow.cli.shell.letters import fields_of
 from milestone_escrow.cli.shell.outcome import run
 from milestone_escrow.cli.shell.output import bold, command, good, paragraph
-from milestone_escrow.cli.shell.paper import require_no_transaction, say_unsigned
+from milestone_escrow.cli.shell.paper import nothing_signed, require_no_transaction, say_unsigned
 from milestone_escrow.cli.shell.records import forget, keep, kept, remember_words
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.cli.shell.signers import choose, names_at_hand
 from milestone_escrow.deals.absent import Absent
 from milestone_escrow.deals.action import Action
 from milestone_escrow.deals.rights import ATTEST
-from milestone_escrow.deals.shares import share
 from milestone_escrow.deals.table import milestone_index
 from milestone_escrow.documents.files.collected import (
     CollectedAttestation,
     agreement_id_in,
     load_attestation,
     merged,
-    words_hash,
-    words_of,
 )
-from milestone_escrow.documents.manifest import Manifest, manifest
-from milestone_escrow.documents.when import parse_duration
 from milestone_escrow.errors import EscrowError, UsageError
-from milestone_escrow.protocol.acts import Attestation, Verdict
+from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.lifecycle import State
 from milestone_escrow.words.standing import Standing, only, person
-
-VALID_FOR = "30 days"
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """A verdict as it was asked for on the command line."""
-
-    verdict: Verdict
-    part: str | None
-    reason: str
-    evidence: Sequence[str]
-    valid_for: str
 
 
 def sign_and_send(
     session: Session,
     name: str,
     key: str,
-    wish: Wish | None,
+    wish: WantedVerdict | None,
     *,
     oracle: str | None = None,
     evidence: Sequence[str] = (),
@@ -82,7 +77,6 @@ def sign_and_send(
 
     Without a wish the verdict is asked for, once the evidence was shown.
     """
-    from milestone_escrow.cli.attest.oracle_verifying import at_oracle, find_oracle
 
     if wish is None and not shell_session.has_terminal():
         raise one_verdict()
@@ -91,7 +85,7 @@ def sign_and_send(
         name,
         key,
         ATTEST,
-        not_again=lambda standing: _have_signed(session, standing, wish) if wish else (),
+        not_again=lambda standing: have_signed(session, standing, wish) if wish else (),
     )
     ask = partial(ask_for, standing, evidence, valid_for)
     client = find_oracle(session, desk, oracle)
@@ -110,19 +104,7 @@ def sign_and_send(
         keep_signature(session, desk, standing, collected)
 
 
-def ask_for(standing: Standing, evidence: Sequence[str], valid_for: str) -> Wish:
-    """The verdict of somebody who has seen the evidence."""
-    words = {"accept": Verdict.ACCEPTED, "return": Verdict.RETURNED, "reject": Verdict.REJECTED}
-    question = f"Your verdict on '{standing.key}'"
-    answer = click.prompt(question, type=click.Choice(list(words)), err=True)
-    verdict = words[str(answer)]
-    reason = ""
-    while verdict is not Verdict.ACCEPTED and not reason.strip():
-        reason = str(click.prompt("What is wrong, in a sentence", err=True))
-    return Wish(verdict, None, reason, evidence, valid_for)
-
-
-def sign_to_file(session: Session, name: str, key: str, wish: Wish, file: Path) -> None:
+def sign_to_file(session: Session, name: str, key: str, wish: WantedVerdict, file: Path) -> None:
     """Sign without a node; a file that is there already is continued."""
     require_no_transaction(session)
     signed = deciding_version(session, session.find(name), key)
@@ -133,7 +115,7 @@ def sign_to_file(session: Session, name: str, key: str, wish: Wish, file: Path) 
         raise EscrowError(f"'{key}' cannot be attested: the agreement names no verifier for it")
     collected = start(standing, wish, session.now())
     if file.exists():
-        collected = _same(
+        collected = same(
             load_attestation(file, signed.bound, session.wallets), collected, wish, str(file)
         )
     left = tuple(a for a in collected.verifiers if a not in collected.signatures)
@@ -166,8 +148,6 @@ def submit_files(session: Session, files: Sequence[Path]) -> None:
     if not files:
         raise UsageError("no file is named", hint="as in `escrow attest --submit departed.json`")
     if "batch" in fields_of(files[0]):
-        from milestone_escrow.cli.attest.batching import read_batches, submit_batch
-
         submit_batch(session, read_batches(session, files), str(files[0]))
         return
     agreement_id = agreement_id_in(files[0])
@@ -194,75 +174,6 @@ def submit_files(session: Session, files: Sequence[Path]) -> None:
         )
     signer = choose(session, signed.bound, signed.domain.chain_id)
     send(session, desk.acting(signer), standing, collected)
-
-
-def continue_or_start(
-    session: Session, standing: Standing, wish: Wish, now: int
-) -> CollectedAttestation:
-    """The attestation that waits here for this verdict, or a new one."""
-    fresh = start(standing, wish, now)
-    for waiting in kept(session, standing.bound, standing.key):
-        attestation = waiting.attestation
-        usable = standing.state.issued_at < attestation.issued_at and now <= attestation.valid_until
-        if not usable:
-            forget(session.home, waiting)
-            continue
-        if (attestation.verdict, attestation.amount) == (wish.verdict, fresh.attestation.amount):
-            return _same(waiting, fresh, wish, "the signature that waits here")
-    return fresh
-
-
-def start(
-    standing: Standing, wish: Wish, now: int, seen: Manifest | None = None
-) -> CollectedAttestation:
-    """A new attestation, on the evidence that was named or else on what was `seen`."""
-    files = manifest(wish.evidence) if wish.evidence else seen
-    words = words_of(files, wish.reason)
-    accepted = wish.verdict is Verdict.ACCEPTED
-    attestation = Attestation(
-        agreement_id=standing.bound.id,
-        milestone=standing.planned.index,
-        verdict=wish.verdict,
-        amount=share(standing, wish.part, standing.milestone.amount) if accepted else 0,
-        evidence_hash=words_hash(words),
-        issued_at=now,
-        valid_until=now + parse_duration(wish.valid_for),
-    )
-    return CollectedAttestation(standing.bound, attestation, words, {})
-
-
-def _same(
-    waiting: CollectedAttestation, fresh: CollectedAttestation, wish: Wish, where: str
-) -> CollectedAttestation:
-    """The waiting attestation, if it says what the second verifier wants to say, too.
-
-    Evidence that the second one names must be the same; without any, theirs is shown and signed.
-    """
-    old, new = waiting.attestation, fresh.attestation
-    if (old.verdict, old.milestone, old.amount) != (new.verdict, new.milestone, new.amount):
-        raise EscrowError(
-            f"{where} says otherwise: {verdict_words(waiting)}",
-            hint="agree on one verdict, or write to another file",
-        )
-    if (wish.evidence or wish.reason) and old.evidence_hash != new.evidence_hash:
-        raise EscrowError(
-            f"{where} is about other evidence or another reason: {verdict_words(waiting)}",
-            hint="give the same reason and files; without --evidence you sign theirs",
-        )
-    return waiting
-
-
-def _have_signed(session: Session, standing: Standing, wish: Wish) -> tuple[str, ...]:
-    """Who needs not be asked for another signature of the same verdict."""
-    now = standing.now
-    return tuple(
-        account
-        for waiting in kept(session, standing.bound, standing.key)
-        if waiting.attestation.verdict is wish.verdict
-        and standing.state.issued_at < waiting.attestation.issued_at
-        and now <= waiting.attestation.valid_until
-        for account in waiting.signatures
-    )
 
 
 def send(session: Session, desk: Desk, standing: Standing, collected: CollectedAttestation) -> None:
@@ -302,9 +213,7 @@ def keep_signature(
         session.say(f"  is not sent yet: {count_words(collected)}")
         for line in _otherwise(session, standing, collected):
             session.say(paragraph(line, "  "))
-    if session.dry_run:
-        session.say("\nNothing was signed: this was a dry run.")
-        session.emit({**as_json(collected), "sent": False})
+    if nothing_signed(session, {**as_json(collected), "sent": False}):
         return
     session.say()
     confirm(session, collected.attestation.verdict, "Sign it?")
@@ -339,18 +248,3 @@ def _say_who_is_next(
         line = f"escrow attest {desk.name} {standing.key} {options_again(collected)}"
         line += f" --as {names[account]}" if account in names else ""
         session.say(f"  {person(desk.bound, account)} signs too:\n    {command(line)}")
-
-
-def confirm(session: Session, verdict: Verdict, question: str) -> None:
-    """Ask; twice before a rejection."""
-    session.confirm(question)
-    if verdict is Verdict.REJECTED:
-        session.confirm("Reject it, really?")
-
-
-def signed_already(collected: CollectedAttestation, desk: Desk) -> EscrowError:
-    who = person(desk.bound, desk.signer.address)
-    names = ", ".join(person(desk.bound, account) for account in collected.waiting_for)
-    return EscrowError(
-        f"{who} has signed this already; {count_words(collected)}", hint=f"it waits for {names}"
-    )

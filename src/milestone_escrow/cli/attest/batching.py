@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +14,25 @@ from milestone_escrow.cli.attest.batch_words import (
     items_json,
     result_rows,
 )
-from milestone_escrow.cli.shell.desk import Desk, deciding_version, desk_of
+from milestone_escrow.cli.attest.batches import (
+    confirm_batch,
+    desks_of,
+    finder,
+    kept_path,
+    substance,
+    verifier_of,
+)
+from milestone_escrow.cli.attest.oracle_batching import list_at_oracle
+from milestone_escrow.cli.shell.desk import Desk, deciding_version
 from milestone_escrow.cli.shell.home import write
 from milestone_escrow.cli.shell.output import bold, command, good, paragraph, table
-from milestone_escrow.cli.shell.paper import Paper, require_no_transaction, say_unsigned, seconds
+from milestone_escrow.cli.shell.paper import (
+    Paper,
+    nothing_signed,
+    require_no_transaction,
+    say_unsigned,
+    seconds,
+)
 from milestone_escrow.cli.shell.records import remember_words
 from milestone_escrow.cli.shell.sending import body, carry_out
 from milestone_escrow.cli.shell.session import Session
@@ -34,7 +49,6 @@ from milestone_escrow.documents.manifest import manifest
 from milestone_escrow.documents.tables.verdict_list import VerdictLine, VerdictList, load_verdicts
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.acts import Attestation, Verdict
-from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import State
 from milestone_escrow.words.standing import Standing, person
 
@@ -60,11 +74,8 @@ def attest_list(session: Session, file: Path, paper: Paper, oracle: str | None =
             load_batch(paper.file, finder(session), session.wallets), collected, str(paper.file)
         )
     waiting_here = [] if paper.file else list(_kept(session, collected, now))
-    if not paper.file:
-        from milestone_escrow.cli.attest.oracle_batching import list_at_oracle
-
-        if list_at_oracle(session, desks, [*waiting_here, collected], oracle):
-            return
+    if not paper.file and list_at_oracle(session, desks, [*waiting_here, collected], oracle):
+        return
     done = {who for one in [collected, *waiting_here] for who in one.signatures}
     signer = verifier_of(session, collected, done)
     fitting = [one for one in waiting_here if signer.address not in one.signatures]
@@ -111,19 +122,6 @@ def read_batches(session: Session, files: Sequence[Path]) -> CollectedBatch:
 def _named(session: Session, verdicts: VerdictList, line: VerdictLine) -> SignedAgreement:
     with verdicts.source.at((*line.where, "agreement")):
         return deciding_version(session, session.find(line.agreement), line.milestone)
-
-
-def desks_of(session: Session, agreements: Iterable[SignedAgreement]) -> dict[bytes, Desk]:
-    """Each agreement at the one contract that all of them share."""
-    desks: dict[bytes, Desk] = {}
-    for signed in agreements:
-        if signed.id not in desks:
-            first = next(iter(desks.values()), None)
-            shared = first is not None and first.bound.domain == signed.domain
-            desk = Desk(signed, first.escrow, session) if first and shared else None
-            desks[signed.id] = desk or desk_of(session, signed)
-            desks[signed.id].require_open()
-    return desks
 
 
 def _items(
@@ -185,40 +183,6 @@ def _one(verdicts: VerdictList, items: Sequence[Item]) -> CollectedBatch:
     )
 
 
-def verifier_of(session: Session, collected: CollectedBatch, done: set[Address]) -> Signer:
-    """Whose key signs it, preferably of somebody who has not.
-
-    Raises:
-        EscrowError: the key that was chosen does not verify all of it.
-    """
-    bound = collected.batch.items[0][0]
-    signers = collected.batch.signers
-    left = tuple(account for account in signers if account not in done) or signers
-    signer = choose(session, bound, bound.domain.chain_id, left)
-    if signer.address not in signers:
-        names = " or ".join(person(bound, account) for account in signers)
-        raise EscrowError(
-            f"{person(bound, signer.address)} does not verify all of these milestones",
-            hint=f"{names} can sign them together",
-        )
-    return signer
-
-
-def finder(session: Session) -> Callable[[bytes], BoundAgreement]:
-    """Looks up the agreements that are known here."""
-
-    def find(agreement_id: bytes) -> BoundAgreement:
-        signed = session.shelf.get(agreement_id)
-        if signed is None:
-            raise UsageError(
-                f"the batch is about an agreement not known here (0x{agreement_id.hex()[:8]}…)",
-                hint="look at its file once: `escrow status FILE.signed.json`",
-            )
-        return signed.bound
-
-    return find
-
-
 def _kept(session: Session, fresh: CollectedBatch, now: int) -> Iterator[CollectedBatch]:
     """Batches that wait here, say the same, and may still be used."""
     for path in sorted(session.home.attestations.glob("batch-*.json")):
@@ -236,20 +200,6 @@ def _same(there: CollectedBatch, fresh: CollectedBatch, where: str) -> Collected
     if substance(there) != substance(fresh):
         raise EscrowError(f"{where} holds other verdicts", hint="write to another file")
     return there
-
-
-def substance(collected: CollectedBatch) -> list[tuple[object, ...]]:
-    """What is said, apart from when."""
-    return [
-        (one.agreement_id, one.milestone, one.verdict, one.amount, one.evidence_hash)
-        for one in collected.batch.attestations
-    ]
-
-
-def kept_path(session: Session, collected: CollectedBatch) -> Path:
-    """Where a batch waits on this machine for others' signatures."""
-    name = f"batch-{collected.typed_data.digest().hex()[:16]}.json"
-    return session.home.attestations / name
 
 
 def _send(
@@ -304,9 +254,7 @@ def _keep(
     for line in foreseen_lines(desks, collected, foreseen):
         session.say(paragraph(line, "  "))
     session.say(f"  is not sent yet: {count_words(collected)}")
-    if session.dry_run:
-        session.say("\nNothing was signed: this was a dry run.")
-        session.emit({"sent": False, **as_json(collected)})
+    if nothing_signed(session, {"sent": False, **as_json(collected)}):
         return
     session.say()
     confirm_batch(session, collected)
@@ -327,9 +275,7 @@ def _write(session: Session, collected: CollectedBatch, signer: Signer, file: Pa
     session.say(f"  signs as {person(bound, signer.address)}:")
     for line in foreseen_lines({}, collected, ()):
         session.say(paragraph(line, "  "))
-    if session.dry_run:
-        session.say("\nNothing was signed: this was a dry run.")
-        session.emit({"sent": False, **as_json(collected)})
+    if nothing_signed(session, {"sent": False, **as_json(collected)}):
         return
     session.say()
     confirm_batch(session, collected)
@@ -340,14 +286,6 @@ def _write(session: Session, collected: CollectedBatch, signer: Signer, file: Pa
     else:
         session.say(f"Send {file} to the next verifier, who continues it, or to whoever sends it.")
     session.emit({"file": str(file), "sent": False, **as_json(collected)})
-
-
-def confirm_batch(session: Session, collected: CollectedBatch, question: str = "Sign it?") -> None:
-    """Ask; once more where something is rejected."""
-    session.confirm(question)
-    rejects = sum(one.verdict is Verdict.REJECTED for one in collected.batch.attestations)
-    if rejects:
-        session.confirm(f"Reject {rejects} of them, really?")
 
 
 def _waits_for(collected: CollectedBatch) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from milestone_escrow.cli.attest.batch_words import as_json, foreseen_lines, heading, standing_rows
-from milestone_escrow.cli.attest.batching import (
+from milestone_escrow.cli.attest.batches import (
     confirm_batch,
     desks_of,
     finder,
@@ -15,7 +15,7 @@ from milestone_escrow.cli.attest.batching import (
     substance,
     verifier_of,
 )
-from milestone_escrow.cli.attest.oracle_verifying import (
+from milestone_escrow.cli.oracle.asking import (
     BEHIND,
     EFFECT,
     find_oracle,

@@ -5,23 +5,35 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from milestone_escrow.cli.attest.verdicts import as_json, consequence, required_words, verdict_words
+from milestone_escrow.cli.attest.wanted import (
+    WantedVerdict,
+    confirm,
+    continue_or_start,
+    signed_already,
+    start,
+)
+from milestone_escrow.cli.oracle.asking import (
+    BEHIND,
+    EFFECT,
+    go_on_alone,
+    patiently,
+    sign_in,
+)
 from milestone_escrow.cli.oracle.showing import evidence_folder, show_evidence, show_requirements
-from milestone_escrow.cli.oracle.store_home import running
 from milestone_escrow.cli.shell.desk import Desk
 from milestone_escrow.cli.shell.output import bold, command, good, paragraph, table, waiting
 from milestone_escrow.cli.shell.records import forget, remember_words
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.documents.files.collected import CollectedAttestation, words_hash
 from milestone_escrow.documents.manifest import Manifest
-from milestone_escrow.errors import EscrowError, UsageError
+from milestone_escrow.errors import EscrowError
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.words.standing import Standing, person, silence_words, status
 
 if TYPE_CHECKING:
-    from milestone_escrow.cli.attest.attesting import Wish
     from milestone_escrow.oracle.answers import (
         MilestoneEvidence,
         Proposed,
@@ -29,14 +41,6 @@ if TYPE_CHECKING:
         Taken,
     )
     from milestone_escrow.oracle.api_client import OracleClient
-
-_T = TypeVar("_T")
-
-NO_ORACLE = "none"
-# An oracle sees a block a little after others do.
-BEHIND = frozenset({"no-such-milestone", "wrong-status", "not-found", "offer-void"})
-_PATIENCE = 10
-EFFECT = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,42 +56,18 @@ class Seen:
         return self.listed.manifest if self.listed and self.listed.items else None
 
 
-def find_oracle(session: Session, desk: Desk | None, url: str | None) -> OracleClient | None:
-    """The oracle to work with: the named one, or the one that runs here; for this desk's contract,
-    where it is known which."""
-    from milestone_escrow.oracle.api_client import OracleClient
-
-    if url == NO_ORACLE:
-        return None
-    if session.unsigned or session.needs_no_key:
-        if url:
-            raise UsageError("an oracle takes signatures", hint="leave --unsigned and --from out")
-        return None
-    if url is None:
-        found = running(session)
-        if found is None:
-            return None
-        domain = desk.bound.domain if desk else None
-        here = (found.chain_id, found.contract)
-        if domain is not None and here != (domain.chain_id, domain.verifying_contract):
-            return None
-        url = found.url
-    return OracleClient(url)
-
-
 def at_oracle(
     session: Session,
     desk: Desk,
     standing: Standing,
     client: OracleClient,
-    wish: Wish | None,
-    ask: Callable[[], Wish],
-) -> tuple[bool, Wish | None]:
+    wish: WantedVerdict | None,
+    ask: Callable[[], WantedVerdict],
+) -> tuple[bool, WantedVerdict | None]:
     """Look, decide, sign and post; whether that was done, and the verdict as far as it is known.
 
     Where the oracle is away, the verifier goes on alone.
     """
-    from milestone_escrow.cli.attest.attesting import confirm
     from milestone_escrow.oracle.api_client import OracleAwayError, OracleRefusedError
 
     session.say(bold(desk.doing("attest")))
@@ -167,18 +147,6 @@ def look(session: Session, desk: Desk, standing: Standing, client: OracleClient)
     return Seen(listed, proposed, files)
 
 
-def sign_in(session: Session, desk: Desk, client: OracleClient, signer: object) -> None:
-    """Sign in with a key that can; else only what everybody may see is seen."""
-    from milestone_escrow.oracle.api_client import OracleElsewhereError, TextSigner
-
-    if not isinstance(signer, TextSigner):
-        return
-    try:
-        client.sign_in(signer, desk.bound.domain.chain_id)
-    except OracleElsewhereError as error:
-        session.say(paragraph(f"{waiting('not signed in')}: {error}", "  "))
-
-
 def _unless_refused(ask: Callable[[], RequirementAnswer]) -> RequirementAnswer | None:
     from milestone_escrow.oracle.api_client import OracleRefusedError
 
@@ -190,10 +158,9 @@ def _unless_refused(ask: Callable[[], RequirementAnswer]) -> RequirementAnswer |
 
 
 def _collected(
-    session: Session, desk: Desk, standing: Standing, wish: Wish, seen: Seen
+    session: Session, desk: Desk, standing: Standing, wish: WantedVerdict, seen: Seen
 ) -> CollectedAttestation:
     """What others have proposed, where it says the same; what waits here; or something new."""
-    from milestone_escrow.cli.attest.attesting import continue_or_start, signed_already, start
 
     fresh = start(standing, wish, standing.now, seen.manifest)
     for one in seen.proposed:
@@ -244,20 +211,6 @@ def _post(client: OracleClient, collected: CollectedAttestation) -> Taken:
 
     post = Post(collected.attestation, collected.signatures, collected.words)
     return patiently(lambda: client.post(post))
-
-
-def patiently(ask: Callable[[], _T]) -> _T:
-    """Ask again for a while where the oracle has not seen the latest block yet."""
-    from milestone_escrow.oracle.api_client import OracleRefusedError
-
-    until = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            return ask()
-        except OracleRefusedError as error:
-            if error.kind not in BEHIND or time.monotonic() > until:
-                raise
-            time.sleep(1)
 
 
 def _tell(
@@ -317,8 +270,3 @@ def _then(standing: Standing, collected: CollectedAttestation) -> str:
     quorum, count = standing.milestone.quorum, len(collected.verifiers)
     once = "" if count == 1 else f"once {quorum} of {count} verifiers have signed: "
     return once + "; ".join(consequence(standing, collected.attestation))
-
-
-def go_on_alone(session: Session, error: EscrowError) -> None:
-    session.say(paragraph(f"{waiting('Without the oracle')}: {error.message}."))
-    session.say()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from milestone_escrow.cli.attest.oracle_verifying import find_oracle, sign_in
+from milestone_escrow.cli.oracle.asking import find_oracle, sign_in
 from milestone_escrow.cli.oracle.showing import evidence_folder, show_files
 from milestone_escrow.cli.shell.desk import Desk, look
 from milestone_escrow.cli.shell.output import bold, command, paragraph, table, waiting

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from milestone_escrow.cli.attest.oracle_verifying import find_oracle, patiently, sign_in
+from milestone_escrow.cli.oracle.asking import find_oracle, patiently, sign_in
 from milestone_escrow.cli.shell.deeds import do
 from milestone_escrow.cli.shell.desk import Desk
 from milestone_escrow.cli.shell.output import paragraph, waiting

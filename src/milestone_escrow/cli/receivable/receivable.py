@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from milestone_escrow.cli.attest.oracle_verifying import find_oracle, patiently
+from milestone_escrow.cli.oracle.asking import find_oracle, patiently
 from milestone_escrow.cli.receivable import factoring
 from milestone_escrow.cli.receivable.assessing import (
     check_offer,

@@ -115,7 +115,7 @@ def _attestation(session: Session, file: Path, who: str) -> Letter:
 
 
 def _batch(session: Session, file: Path, who: str) -> Letter:
-    from milestone_escrow.cli.attest.batching import finder
+    from milestone_escrow.cli.attest.batches import finder
     from milestone_escrow.cli.attest.verdicts import verdict_words
     from milestone_escrow.documents.files.collected_batch import load_batch
 
