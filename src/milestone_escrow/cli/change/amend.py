@@ -11,19 +11,19 @@ import click
 
 from milestone_escrow.cli.agreement.signing import require_no_errors
 from milestone_escrow.cli.change.change_words import as_json, difference_lines, plan_lines
-from milestone_escrow.cli.shell.desk import Desk, desk_of, look
+from milestone_escrow.cli.shell.desk import Desk, desk_of, open_desk
 from milestone_escrow.cli.shell.home import write
 from milestone_escrow.cli.shell.letters import is_change
 from milestone_escrow.cli.shell.options import reads, sends
 from milestone_escrow.cli.shell.outcome import show_outcome
 from milestone_escrow.cli.shell.output import bold, command, good, paragraph
-from milestone_escrow.cli.shell.paper import Paper, on_paper, say_unsigned, seconds
+from milestone_escrow.cli.shell.paper import Paper, nothing_signed, on_paper, say_unsigned, seconds
 from milestone_escrow.cli.shell.sending import carry_out
 from milestone_escrow.cli.shell.session import Session
-from milestone_escrow.cli.shell.signers import choose, names_at_hand
+from milestone_escrow.cli.shell.signers import names_at_hand
 from milestone_escrow.deals.absent import Absent
-from milestone_escrow.deals.action import Action
-from milestone_escrow.deals.paying import choose_way, permit_for, require_balance
+from milestone_escrow.deals.changes import amendment, may_send, missing, order_now, require_missing
+from milestone_escrow.deals.paying import choose_way, require_balance
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.change_orders.change_order import ChangeOrder, change_order
 from milestone_escrow.documents.change_orders.extend import extend
@@ -31,12 +31,10 @@ from milestone_escrow.documents.change_orders.marking import mark_change
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.documents.files.signed_change import SignedChange
 from milestone_escrow.documents.source import parse_source, read_source
-from milestone_escrow.documents.when import format_time, read_date
+from milestone_escrow.documents.when import read_date
 from milestone_escrow.errors import EscrowError, UsageError
-from milestone_escrow.words.standing import person
 
 if TYPE_CHECKING:
-    from milestone_escrow.protocol.eip712 import Address
     from milestone_escrow.protocol.lifecycle import State
 
 
@@ -128,7 +126,7 @@ def start(
             f"{file} is not an agreement's own file",
             hint="change the file that people write, and give that",
         )
-    desk = _open_desk(session, name)
+    desk = open_desk(session, name)
     states = desk.escrow.states(desk.bound)
     text = mark_change(read_source(file).text, desk.bound, states, file=str(file))
     new = Agreement.loads(text, file=str(file)).on(session.place_of(desk.signed))
@@ -152,11 +150,11 @@ def go_on(session: Session, name: str, way: str | None, paper: Paper) -> None:
     if path.suffix.lower() == ".json" and path.is_file() and is_change(path):
         change = SignedChange.load(path, session.wallets)
         session.shelf.put(change.old)
-        desk = _open_desk(session, "0x" + change.old.id.hex())
+        desk = open_desk(session, "0x" + change.old.id.hex())
     else:
-        desk = _open_desk(session, name)
+        desk = open_desk(session, name)
         change, path = _waiting(session, desk), Path()
-    order = _order_now(desk, change)
+    order = order_now(desk, change)
     target = replace(paper, file=paper.file or (path if path.name else None))
     _sign_or_send(session, desk, change, order, way, target, bool(paper.file))
 
@@ -165,21 +163,20 @@ def send_change(session: Session, file: Path) -> None:
     """Send a change order that everybody has signed; anybody may."""
     change = SignedChange.load(file, session.wallets)
     session.shelf.put(change.old)
-    desk = _open_desk(session, "0x" + change.old.id.hex())
-    order = _order_now(desk, change)
-    if missing := _missing(change, order):
+    desk = open_desk(session, "0x" + change.old.id.hex())
+    order = order_now(desk, change)
+    if waits := missing(change, order):
         raise EscrowError(
-            f"{person(desk.bound, missing[0])} has not signed {file}",
+            f"{desk.person(waits[0])} has not signed {file}",
             hint=f"they sign it with `escrow amend {file}`",
         )
-    desk = desk.acting(choose(session, desk.bound, desk.network.chain_id))
-    _send(session, desk, change, order, None)
+    _send(desk.chosen(), change, order, None)
 
 
 def extend_date(session: Session, name: str, key: str, date: str, paper: Paper) -> None:
     """The change order that moves one date, unsigned."""
     assert paper.file is not None
-    desk = _open_desk(session, name, key)
+    desk = open_desk(session, name, key)
     if paper.file.exists():
         raise EscrowError(f"{paper.file} exists already", hint="name another file with -o")
     old, states = desk.bound.agreement, desk.escrow.states(desk.bound)
@@ -196,40 +193,8 @@ def extend_date(session: Session, name: str, key: str, date: str, paper: Paper) 
     write(paper.file, change.dumps())
     session.shelf.put_change(change)
     session.say(f"\nThe change order is in {bold(str(paper.file))}. Nothing is signed yet.")
-    _say_next(session, desk, change, order, str(paper.file))
+    _say_next(desk, change, order, str(paper.file))
     session.emit({"file": str(paper.file), "sent": False, **as_json(change, order)})
-
-
-def _order_now(desk: Desk, change: SignedChange) -> ChangeOrder:
-    """A change order that can still be carried out.
-
-    Raises:
-        EscrowError: it has been, it has expired, or something else has happened meanwhile.
-    """
-    reference = desk.bound.agreement.reference
-    if desk.escrow.is_open(change.new.id):
-        raise EscrowError(
-            "this change order has been carried out", hint=f"see `escrow status {reference}`"
-        )
-    if desk.escrow.now() > change.valid_until:
-        until = format_time(change.valid_until, desk.bound.agreement.timezone)
-        raise EscrowError(
-            f"this change order counted until {until}",
-            hint="write it again with `escrow amend`, and sign that one",
-        )
-    try:
-        return change.order(desk.escrow.states(desk.bound))
-    except UsageError as error:
-        raise EscrowError(
-            f"{reference} has changed since this change order was written: {error.message}",
-            hint="write it again with `escrow amend`, and sign that one",
-        ) from error
-
-
-def _open_desk(session: Session, name: str, key: str | None = None) -> Desk:
-    desk = look(session, name, key)
-    desk.require_open()
-    return desk
 
 
 def _waiting(session: Session, desk: Desk) -> SignedChange:
@@ -271,38 +236,23 @@ def _sign_or_send(
 ) -> bool:
     """Add a signature that is missing; the last one sends, unless only the buyer can pay."""
     require_no_errors(session, change.new)
-    missing = _missing(change, order)
-    signer = choose(session, desk.bound, desk.network.chain_id, missing)
-    desk = desk.acting(signer)
-    if missing and signer.address not in missing:
-        if signer.address in change.signatures:
-            message = f"{person(desk.bound, signer.address)} has signed this change order already"
-        else:
-            message = f"{person(desk.bound, signer.address)} need not sign this change order"
-        names = " and ".join(person(desk.bound, account) for account in missing)
-        raise EscrowError(message, hint=f"it waits for {names}")
-    others = [account for account in missing if account != signer.address]
-    can_pay = not order.money.pulled or signer.address == desk.bound.terms.buyer
-    if not others and can_pay and not only_sign:
-        _send(session, desk, change, order, way)
+    waits = missing(change, order)
+    desk = desk.chosen(waits)
+    if waits:
+        require_missing(desk, change, order)
+    if may_send(desk, change, order) and not only_sign:
+        _send(desk, change, order, way)
         return False
-    _sign(session, desk, change, order, paper)
+    _sign(desk, change, order, paper)
     return not session.dry_run
 
 
-def _missing(change: SignedChange, order: ChangeOrder) -> tuple[Address, ...]:
-    return tuple(who for who in dict.fromkeys(order.signers) if who not in change.signatures)
-
-
-def _sign(
-    session: Session, desk: Desk, change: SignedChange, order: ChangeOrder, paper: Paper
-) -> None:
+def _sign(desk: Desk, change: SignedChange, order: ChangeOrder, paper: Paper) -> None:
+    session = desk.session
     session.say(bold(desk.doing("change")))
     for line in (*difference_lines(order), *plan_lines(desk, order, change, change.signatures)):
         session.say(paragraph(line, "  "))
-    if session.dry_run:
-        session.say("\nNothing was signed: this was a dry run.")
-        session.emit({"sent": False, **as_json(change, order)})
+    if nothing_signed(session, {"sent": False, **as_json(change, order)}):
         return
     if isinstance(desk.signer, Absent) and paper.file:
         session.shelf.put_change(change)
@@ -315,8 +265,8 @@ def _sign(
         write(paper.file, change.dumps())
     session.shelf.put_change(change)
     where = f"; the change order is in {bold(str(paper.file))}" if paper.file else ""
-    session.say(f"{good('Signed')} by {person(desk.bound, desk.signer.address)}{where}.")
-    _say_next(session, desk, change, order, str(paper.file) if paper.file else desk.name)
+    session.say(f"{good('Signed')} by {desk.person(desk.account)}{where}.")
+    _say_next(desk, change, order, str(paper.file) if paper.file else desk.name)
     session.emit(
         {
             "file": str(paper.file) if paper.file else None,
@@ -326,46 +276,30 @@ def _sign(
     )
 
 
-def _say_next(
-    session: Session, desk: Desk, change: SignedChange, order: ChangeOrder, name: str
-) -> None:
+def _say_next(desk: Desk, change: SignedChange, order: ChangeOrder, name: str) -> None:
+    session = desk.session
     names = names_at_hand(session, desk.bound, desk.network)
-    missing = _missing(change, order)
+    waits = missing(change, order)
     session.say("\nNext")
-    for account in missing:
+    for account in waits:
         key = f" --as {names[account]}" if account in names else ""
-        session.say(f"  {person(desk.bound, account)} signs:")
+        session.say(f"  {desk.person(account)} signs:")
         session.say(f"    {command(f'escrow amend {name}{key}')}")
-    if not missing:
+    if not waits:
         buyer = desk.bound.terms.buyer
-        who = person(desk.bound, buyer) if order.money.pulled else "anyone"
+        who = desk.person(buyer) if order.money.pulled else "anyone"
         key = f" --as {names[buyer]}" if order.money.pulled and buyer in names else ""
         session.say(f"  {who} sends it:\n    {command(f'escrow send {name}{key}')}")
 
 
-def _send(
-    session: Session, desk: Desk, change: SignedChange, order: ChangeOrder, way: str | None
-) -> None:
-    pulled, sender = order.money.pulled, desk.signer.address
+def _send(desk: Desk, change: SignedChange, order: ChangeOrder, way: str | None) -> None:
+    session, pulled = desk.session, order.money.pulled
     if pulled:
-        require_balance(desk, sender, pulled)
+        require_balance(desk, desk.account, pulled)
     chosen = choose_way(desk, pulled, way) if pulled else None
-    action = Action(
-        doing=desk.doing("change"),
-        will=[
-            *difference_lines(order),
-            *plan_lines(desk, order, change, [*change.signatures, sender]),
-            *([chosen.line(desk, pulled)] if chosen else []),
-        ],
-        prepare=lambda: desk.verbs.amend(
-            desk.bound,
-            order.amendment,
-            change.signatures,
-            permit=permit_for(desk, pulled, chosen) if chosen else None,
-        ),
-        first=lambda: chosen.allow(desk, pulled) if chosen else None,
-        facts=as_json(change, order),
-    )
+    signed = [*change.signatures, desk.account]
+    will = [*difference_lines(order), *plan_lines(desk, order, change, signed)]
+    action = amendment(desk, change, order, chosen, will, as_json(change, order))
     receipts = carry_out(desk, action)
     if not receipts:
         return
@@ -373,8 +307,9 @@ def _send(
     session.shelf.put(change.new)
     new = desk_of(session, change.new).acting(desk.signer)
     if order.money.returned:
-        back = change.new.agreement.amount(order.money.returned)
-        session.say(f"Gave {back} back to {person(new.bound, new.bound.terms.buyer)}.")
+        session.say(
+            f"Gave {new.amount(order.money.returned)} back to {new.person(new.bound.terms.buyer)}."
+        )
     reference, version = change.new.agreement.reference, change.new.id.hex()[:8]
     session.say(f"{bold(reference)} now means the new version, 0x{version}….")
     show_outcome(new, action, receipts, [m.key for m in change.new.agreement.milestones])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, JSONResponse
 
+from milestone_escrow.deals.changes import order_now
+from milestone_escrow.deals.table import Table
 from milestone_escrow.documents.change_orders.change_order import ChangeOrder
 from milestone_escrow.documents.when import format_time
 from milestone_escrow.documents.written import text_of
@@ -19,7 +21,7 @@ from milestone_escrow.web.pages.acts import network_of, with_document
 from milestone_escrow.web.pages.agreement import of
 from milestone_escrow.web.pages.new import LIMITED, DraftBody, trouble_of
 from milestone_escrow.web.rendering import page
-from milestone_escrow.web.steps.amending import order_now, written
+from milestone_escrow.web.steps.amending import written
 from milestone_escrow.words.standing import person
 
 router = APIRouter(route_class=CarefulRoute)
@@ -64,9 +66,9 @@ def show(agreement_id: str, digest: str, web: Web, viewer: Asking) -> HTMLRespon
     found: ChangeOrder | None = None
     trouble = ""
     try:
-        found = order_now(web, view, change)
+        found = order_now(Table(view.signed, web.escrow), change)
     except EscrowError as error:
-        trouble = str(error)
+        trouble = error.message
     bound = view.bound
     return page(
         "change.html",

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from milestone_escrow.deals.changes import may_send, missing, order_now, require_missing
 from milestone_escrow.deals.paying import require_balance
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.change_orders.change_order import ChangeOrder, change_order
 from milestone_escrow.documents.change_orders.marking import mark_change
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.documents.files.signed_change import SignedChange
-from milestone_escrow.documents.when import format_time
-from milestone_escrow.errors import EscrowError, UsageError
+from milestone_escrow.errors import UsageError
 from milestone_escrow.oracle import proposals, viewing
 from milestone_escrow.oracle.viewing import DocumentedView
-from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.web.page_deps import WebDeps
 from milestone_escrow.web.steps import paying
 from milestone_escrow.web.steps.visit import VALID_FOR, Visit, WalletStep, done, send, sign
@@ -52,50 +51,24 @@ def written(web: WebDeps, view: DocumentedView, text: str) -> tuple[SignedChange
     return SignedChange.of(old, signed, order), order
 
 
-def order_now(web: WebDeps, view: DocumentedView, change: SignedChange) -> ChangeOrder:
-    """A change order that can still be carried out.
-
-    Raises:
-        EscrowError: it has been, it has expired, or something else has happened meanwhile.
-    """
-    if web.escrow.is_open(change.new.id):
-        raise EscrowError("this change order has been carried out")
-    if web.escrow.now() > change.valid_until:
-        until = format_time(change.valid_until, view.agreement.timezone)
-        raise EscrowError(f"this change order counted until {until}", hint="write it again")
-    try:
-        return change.order(web.escrow.states(view))
-    except UsageError as error:
-        raise EscrowError(
-            f"something has happened since this change order was written: {error.message}",
-            hint="write it again, and sign that one",
-        ) from error
-
-
 def amend(visit: Visit) -> WalletStep:
     """Ask for a signature that is missing; the last one sends, unless only the buyer can pay."""
     digest = visit.text("order")
     with visit.web.api.store.reading() as connection:
         change = proposals.change(connection, visit.view.id, digest, visit.web.api.wallets)
-    order = order_now(visit.web, visit.view, change)
-    account, missing = visit.account, _missing(change, order)
-    others = [one for one in missing if one != account]
-    can_pay = not order.money.pulled or account == visit.view.terms.buyer
-    if not others and can_pay:
+    order = order_now(visit, change)
+    if may_send(visit, change, order):
         return _send(visit, change, order)
-    if account not in missing:
-        signed = account in change.signatures
-        said = "has signed this change order already" if signed else "need not sign it"
-        waits = listed([visit.person(one) for one in missing or (visit.view.terms.buyer,)])
-        raise UsageError(f"{visit.person(account)} {said}", hint=f"it waits for {waits}")
+    require_missing(visit, change, order)
     if NAME not in visit.answers:
         lines = (*order.effects(), "Signing costs nothing, and moves nothing by itself.")
         return sign(NAME, "Sign the change order", change.typed_data, *lines, held={})
-    change = change.add(account, visit.answers[NAME], visit.web.api.wallets)
+    change = change.add(visit.account, visit.answers[NAME], visit.web.api.wallets)
     api = visit.web.api
     with api.store.transaction() as connection:
-        proposals.keep_change(connection, change, account, api.now())
-    waits = listed([visit.person(one) for one in others or [visit.view.terms.buyer]])
+        proposals.keep_change(connection, change, visit.account, api.now())
+    others = missing(change, order) or (visit.bound.terms.buyer,)
+    waits = listed([visit.person(one) for one in others])
     return done("Signed", f"Now it waits for {waits}, who finds it on the agreement's page.")
 
 
@@ -114,7 +87,3 @@ def _send(visit: Visit, change: SignedChange, order: ChangeOrder) -> WalletStep:
         # Its text must be known here before its opening is seen on chain.
         viewing.register(connection, change.new, by=visit.account, now=api.now())
     return send("act", "Carry the change out", prepared, *order.effects())
-
-
-def _missing(change: SignedChange, order: ChangeOrder) -> tuple[Address, ...]:
-    return tuple(who for who in dict.fromkeys(order.signers) if who not in change.signatures)
