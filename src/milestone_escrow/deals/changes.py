@@ -62,15 +62,11 @@ def require_missing(table: Table, change: SignedChange, order: ChangeOrder) -> N
     waits = missing(change, order)
     if table.account not in waits:
         signed = table.account in change.signatures
+        names = listed([table.person(one) for one in waits or (table.bound.terms.buyer,)])
         said = (
             "has signed this change order already" if signed else "need not sign this change order"
         )
-        names = listed([table.person(one) for one in waits or (table.bound.terms.buyer,)])
-        already = " already" if signed else ""
-        raise EscrowError(
-            f"{table.person(table.account)} {said} this change order{already}",
-            hint=f"it waits for {names}",
-        )
+        raise EscrowError(f"{table.person(table.account)} {said}", hint=f"it waits for {names}")
 
 
 def amendment(
