@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -74,6 +74,25 @@ class Agreement(AgreementData):
             DocumentError: the document is not one that `load` could have produced.
         """
         return cls.read(Source(file, document, {}), None)
+
+    @classmethod
+    def signed(
+        cls, document: dict[str, Tree], decimals: int, milestones: Sequence[Milestone]
+    ) -> Agreement:
+        """Rebuild what people signed: `milestones` count, wherever this machine reads the document
+        otherwise; see `departures`.
+
+        Raises:
+            DocumentError: the document is not one that `load` could have produced.
+            UsageError: it has another number of milestones.
+        """
+        read = cls.read(Source("", document, {}, is_signed=True), None, decimals)
+        if len(read.milestones) != len(milestones):
+            raise UsageError(
+                f"the terms have {len(milestones)} milestones, the document {len(read.milestones)}",
+                hint="do not sign or open it",
+            )
+        return read.as_signed(milestones)
 
     def check(self, now: int | None = None) -> Report:
         """What a careful lawyer and a careful engineer would say before anyone signs.

@@ -6,8 +6,8 @@ Nothing here knows of signatures, networks or `check`; `agreement.Agreement` add
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from milestone_escrow.documents.attachments import AttachedFile, attach
 from milestone_escrow.documents.canonical import canonical_json, sha256
 from milestone_escrow.documents.change_orders.continuing import remaining
+from milestone_escrow.documents.departures import Departure, as_signed, departures
 from milestone_escrow.documents.model import AgreementFile, Party, read_model
 from milestone_escrow.documents.money import DECIMALS, Denomination, format_amount
 from milestone_escrow.documents.resolve import PlannedMilestone, resolve
@@ -48,17 +49,21 @@ class AgreementData:
     attachments: tuple[AttachedFile, ...]
     source: Source = field(repr=False, compare=False)
     left_behind: tuple[PlannedMilestone, ...] = ()
+    departures: tuple[Departure, ...] = field(default=(), compare=False)
 
     @classmethod
-    def read(cls: type[Read], source: Source, folder: Path | None) -> Read:
+    def read(
+        cls: type[Read], source: Source, folder: Path | None, decimals: int | None = None
+    ) -> Read:
         """Validate what was read; attachments are looked for in `folder`, or carry their hashes.
+        `decimals` are the token's where the file leaves them out.
 
         Raises:
             DocumentError: with line, field and fix.
         """
         model = read_model(source)
         _require_distinct_verifiers(source, model)
-        currency = _currency(source, model)
+        currency = _currency(source, model, decimals)
         with source.at(("payment", "price")):
             price = model.payment.price.units(currency)
         drafts = plan(source, model, price, currency)
@@ -70,6 +75,14 @@ class AgreementData:
         if attachments:
             document["attachments"] = [{"name": a.name, "sha256": a.sha256} for a in attachments]
         return cls(document, model, currency, price, milestones, attachments, source, left_behind)
+
+    def as_signed(self: Read, milestones: Sequence[Milestone]) -> Read:
+        """The same with what was signed, wherever this machine reads the document otherwise."""
+        return replace(
+            self,
+            milestones=as_signed(self.milestones, milestones),
+            departures=departures(self.milestones, milestones),
+        )
 
     @property
     def title(self) -> str:
@@ -222,9 +235,9 @@ def _on_chain(planned: PlannedMilestone, verifiers: list[str]) -> Milestone:
     )
 
 
-def _currency(source: Source, model: AgreementFile) -> Denomination:
+def _currency(source: Source, model: AgreementFile, known: int | None) -> Denomination:
     symbol = model.payment.price.symbol
-    decimals = model.payment.decimals
+    decimals = known if model.payment.decimals is None else model.payment.decimals
     if decimals is None:
         decimals = DECIMALS.get(symbol.upper())
     if decimals is None:

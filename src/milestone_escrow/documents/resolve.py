@@ -111,7 +111,7 @@ class _Resolver:
         self.verifiers = tuple(model.parties.verifiers)
         arbiter = ("arbiter",) if model.parties.arbiter else ()
         self.parties = ("buyer", "supplier", *self.verifiers, *arbiter)
-        self.names = KnownNames(self.parties, self.verifiers, keys)
+        self.names = KnownNames(self.parties, self.verifiers, keys, is_signed=source.is_signed)
 
     def milestone(self, index: int, draft: WrittenMilestone) -> PlannedMilestone:
         zone, stage = self.model.timezone, draft.stage

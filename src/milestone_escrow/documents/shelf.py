@@ -163,10 +163,18 @@ class Shelf:
             signed = SignedAgreement.start(bind(Agreement.load(path)))
             beside = signed_path(path)
             # Signatures of an earlier version of the file, or for another network, do not count.
-            if beside.is_file() and (other := self._load(beside)).id == signed.id:
-                signed = signed.merge(other)
+            if beside.is_file() and (other := self._load(beside)).is_of(signed):
+                signed = other
+            else:
+                signed = self._signed_already(signed) or signed
         known = self.get(signed.id)
         return signed.merge(known) if known else signed
+
+    def _signed_already(self, fresh: SignedAgreement) -> SignedAgreement | None:
+        """The same file as it was signed, where this machine would make other instants of it."""
+        cards = [card for card in self._cards() if card.reference == fresh.agreement.reference]
+        known = (self._load(card.path) for card in cards)
+        return next((signed for signed in known if signed.is_of(fresh)), None)
 
     def _unknown(self, name: str, cards: tuple[Card, ...]) -> UsageError:
         close = suggest(name, [card.reference for card in cards])

@@ -39,6 +39,8 @@ class Source:
     tree: dict[str, Tree]
     lines: Mapping[Where, int]
     text: str = field(default="", repr=False)
+    # A document that people have signed is read though what it names may be unknown here.
+    is_signed: bool = False
 
     def line(self, where: Where) -> int:
         """The line of a node, or of the nearest one around it; 0 where there is no file."""

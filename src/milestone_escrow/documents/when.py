@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import calendar
 import re
+import zoneinfo
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from milestone_escrow.errors import UsageError
@@ -67,6 +70,21 @@ def read_zone(name: str) -> ZoneInfo:
     close = get_close_matches(name, sorted(available_timezones()), n=1, cutoff=0.6)
     hint = f"did you mean '{close[0]}'?" if close else "write it as Europe/Berlin or UTC"
     raise UsageError(f"'{name}' is not an IANA time zone", hint=hint)
+
+
+@lru_cache(maxsize=1)
+def calendar_release() -> str:
+    """The release of the time zone data that this machine reads, such as "2025b"; "" where it does
+    not say. Zones are looked for along `zoneinfo.TZPATH`, then in the package `tzdata`."""
+    for folder in map(Path, zoneinfo.TZPATH):
+        if (folder / "UTC").is_file():
+            try:
+                first = (folder / "tzdata.zi").open(encoding="utf-8").readline()
+            except (OSError, UnicodeDecodeError):
+                return ""
+            found = re.fullmatch(r"# version (\S{1,20})\s*", first)
+            return found[1] if found else ""
+    return str(import_module("tzdata").IANA_VERSION)
 
 
 def read_date(text: str) -> date:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from milestone_escrow.cli.shell.output import bold, command, good, paragraph
+from milestone_escrow.cli.shell.output import bold, command, good, paragraph, table
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.cli.shell.signers import choose
+from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.files.signed_agreement import PARTIES, SignedAgreement, signed_path
+from milestone_escrow.documents.when import format_time
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.words.checked import ReportTeller
+from milestone_escrow.words.departures import UTC
 from milestone_escrow.words.standing import person
 
 
@@ -33,6 +36,8 @@ def sign_agreement(session: Session, name: str, output: Path | None) -> None:
     require_no_errors(session, signed)
     session.say(bold(f"sign {agreement.reference} for {place.network.title} as {role}"))
     session.say(paragraph(role_words(signed, role), "  "))
+    if role in PARTIES:
+        session.say(f"\n{table(deadline_rows(agreement), DEADLINES)}\n")
     session.say(f"  agreement id 0x{signed.id.hex()}\n")
     session.confirm("Sign it?")
     signed = signed.sign(signer) if role in PARTIES else signed.appoint(role, signer)
@@ -83,6 +88,23 @@ def role_words(signed: SignedAgreement, role: str) -> str:
         f"confirms that {agreement.people[role]} is the account of {agreement.name(role)} and that "
         f"they take the role of {role} in “{agreement.title}”, {buyer} and {supplier}"
     )
+
+
+# What a signature fixes for ever is instants, not dates: in UTC, and beside it in the own zone.
+DEADLINES = ("milestone", "pays", "silence decides, UTC", "in the agreement's time zone")
+
+
+def deadline_rows(agreement: Agreement) -> list[tuple[str, str, str, str]]:
+    """Each milestone with its amount and the instant that is signed, in both zones."""
+    return [
+        (
+            milestone.key,
+            agreement.amount(milestone.amount),
+            format_time(milestone.deadline, UTC) if milestone.deadline else "paid when funded",
+            format_time(milestone.deadline, agreement.timezone) if milestone.deadline else "",
+        )
+        for milestone in agreement.milestones
+    ]
 
 
 def require_no_change_order(signed: SignedAgreement, name: str) -> None:

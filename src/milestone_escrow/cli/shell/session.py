@@ -279,7 +279,12 @@ class Session:
 
     def find(self, name: str) -> SignedAgreement:
         """The agreement that an argument means; see `Shelf.find`."""
-        return self.shelf.find(name, self.bind)
+        from milestone_escrow.words.departures import departure_words
+
+        signed = self.shelf.find(name, self.bind)
+        for sentence in departure_words(signed):
+            self.say(output.paragraph(f"note: {sentence}"))
+        return signed
 
     def bind(self, agreement: Agreement) -> BoundAgreement:
         """An agreement file on its own network, or on that of --network."""

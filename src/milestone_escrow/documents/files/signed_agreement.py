@@ -1,21 +1,29 @@
 """The file that travels beside an agreement: its document, its terms, and who has signed.
 
-The terms are derived again from the document, and the id from the terms.
+The terms are held against the document, and the id against the terms; what follows from words by
+the data of a machine, such as instants from civil dates, counts as it was signed.
 A contract wallet's signature (ERC-1271) is checked by its chain, and refused where none is at hand.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from milestone_escrow.documents.agreement import Agreement, BoundAgreement
+from milestone_escrow.documents.departures import (
+    AmountDiffers,
+    DeadlineDiffers,
+    RequirementsDiffer,
+)
 from milestone_escrow.documents.files.envelope import Envelope
 from milestone_escrow.documents.files.signed_file import Consent, SignedFile, hexed
 from milestone_escrow.documents.source import MAX_DEPTH, Tree
-from milestone_escrow.errors import UsageError
+from milestone_escrow.documents.when import calendar_release
+from milestone_escrow.errors import UsageError, assert_never
 from milestone_escrow.protocol.eip712 import Domain, TypedData
 from milestone_escrow.protocol.signatures import Signer, Wallets
 from milestone_escrow.protocol.terms import Milestone, Terms
@@ -25,7 +33,8 @@ KIND = "a signed agreement"
 MAX_FILE = 4_000_000
 PARTIES = ("buyer", "supplier")
 _FIELDS = {
-    "format", "agreement_id", "chain_id", "contract", "token", "terms", "document", "signatures",
+    "format", "agreement_id", "chain_id", "contract", "token", "terms", "document", "calendar",
+    "signatures",
 }  # fmt: skip
 
 
@@ -34,16 +43,19 @@ class SignedAgreement(SignedFile):
     """An agreement on one deployment with the signatures collected so far, all verified.
 
     `signatures` are by role, 65 bytes where a key signed: buyer and supplier sign the agreement,
-    verifiers (by key) and the arbiter an appointment that confirms their account.
+    verifiers (by key) and the arbiter an appointment that confirms their account. `calendar` is the
+    release of the time zone data by which dates became the instants that are signed; "" where the
+    machine did not say.
     """
 
     bound: BoundAgreement
     signatures: Mapping[str, bytes]
+    calendar: str = ""
 
     @classmethod
     def start(cls, bound: BoundAgreement) -> SignedAgreement:
         """Nobody has signed yet."""
-        return cls(bound, {})
+        return cls(bound, {}, calendar_release())
 
     @property
     def agreement(self) -> Agreement:
@@ -69,6 +81,12 @@ class SignedAgreement(SignedFile):
     @property
     def milestones(self) -> tuple[Milestone, ...]:
         return self.bound.milestones
+
+    def is_of(self, other: SignedAgreement) -> bool:
+        """Whether both are of the same words on the same deployment, whatever follows from them on
+        the machines where they were read."""
+        words = self.terms.document_hash == other.terms.document_hash
+        return words and (self.domain, self.token) == (other.domain, other.token)
 
     @property
     def is_complete(self) -> bool:
@@ -143,6 +161,7 @@ class SignedAgreement(SignedFile):
             },
             "terms": data["message"],
             "document": self.agreement.document,
+            "calendar": self.calendar,
             "signatures": dict(sorted(hexed(self.signatures).items())),
         }
 
@@ -171,25 +190,77 @@ class SignedAgreement(SignedFile):
             document = _tree(fields["document"], 0)
             if not isinstance(document, dict):
                 raise UsageError("the document is not a group of fields")
-            agreement, token = Agreement.from_document(document), _token(envelope)
+            token = _token(envelope)
+            agreement = Agreement.signed(document, token.decimals, _milestones(envelope))
             terms, milestones = agreement.terms(token)
             domain = Domain(
                 envelope.whole(fields["chain_id"]), envelope.account(fields["contract"])
             )
             bound = BoundAgreement(agreement, domain, token, terms, milestones)
-            signed = cls.start(bound)
+            signed = cls(bound, {}, _release(fields["calendar"]))
             if signed.to_json()["terms"] != fields["terms"]:
                 raise UsageError(
                     "the terms are not those of the document", hint="do not sign or open it"
                 )
             if fields["agreement_id"] != "0x" + signed.id.hex():
                 raise UsageError("the id is not that of the terms", hint="do not sign or open it")
-        return signed.with_those_in(envelope, wallets)
+        signed = signed.with_those_in(envelope, wallets)
+        if not signed.is_complete:
+            with envelope.reading():
+                _require_read_alike(signed)
+        return signed
 
 
 def signed_path(agreement_file: str | Path) -> Path:
     """Where the signatures of an agreement file are kept: `NAME.signed.json` beside it."""
     return Path(agreement_file).with_suffix(".signed.json")
+
+
+def _milestones(envelope: Envelope) -> tuple[Milestone, ...]:
+    """What is signed of each milestone and does not follow from its words everywhere alike."""
+    given = envelope.inner(envelope.fields["terms"]).fields.get("milestones")
+    if not isinstance(given, list):
+        raise UsageError("the terms have no milestones", hint="do not sign or open it")
+    parts = [envelope.inner(one).fields for one in given]
+    if any(not {"amount", "deadline", "requirementsHash"} <= set(part) for part in parts):
+        raise UsageError("the terms have milestones that are none", hint="do not sign or open it")
+    return tuple(
+        Milestone(
+            amount=envelope.whole(part["amount"]),
+            deadline=envelope.whole(part["deadline"]),
+            pays_on_silence=False,
+            verifier_set=0,
+            quorum=0,
+            requirements_hash=envelope.hexadecimal(part["requirementsHash"]),
+        )
+        for part in parts
+    )
+
+
+def _require_read_alike(signed: SignedAgreement) -> None:
+    """Until both have signed, whoever comes next signs what the words say to them: only calendars
+    may differ, and their hours are shown."""
+    for departure in signed.agreement.departures:
+        match departure:
+            case DeadlineDiffers(is_calendar=True):
+                continue
+            case DeadlineDiffers(key=key) | AmountDiffers(key=key):
+                what = f"the terms of '{key}' are not those of the document"
+                raise UsageError(what, hint="do not sign or open it")
+            case RequirementsDiffer(key=key):
+                raise UsageError(
+                    f"what must be shown for '{key}' is read otherwise here",
+                    hint="install the packages that bring its kinds of requirements, in the "
+                    "versions of whoever signed first",
+                )
+            case _:
+                assert_never(departure)
+
+
+def _release(value: object) -> str:
+    if isinstance(value, str) and re.fullmatch(r"[0-9a-z.-]{0,20}", value):
+        return value
+    raise UsageError("the calendar is not the release of time zone data, such as 2025b")
 
 
 def _tree(value: object, depth: int) -> Tree:

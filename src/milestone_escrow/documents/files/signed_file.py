@@ -16,7 +16,7 @@ from milestone_escrow.documents.files.envelope import Envelope, dumps
 from milestone_escrow.documents.files.writing import write_private
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.eip712 import Address, TypedData
-from milestone_escrow.protocol.signatures import Signer, Wallets, is_signed
+from milestone_escrow.protocol.signatures import Signer, Wallets, is_signed, is_wrapped, settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,8 @@ class Consent:
         hint = self.hint
         if wallets is None:
             hint += ", or check it with its chain at hand if a contract wallet signed"
+        elif is_wrapped(signature):
+            hint = "the wallet signed before it was deployed: deploy it first, then give this again"
         raise UsageError(f"{self.whose} is not by {self.account} for {self.what}", hint=hint)
 
 
@@ -80,8 +82,10 @@ class Collected(ABC):
             UsageError: there is nothing for them to sign, or their account did not sign this.
             EscrowError: it may be a contract's, and its chain cannot be asked.
         """
-        self.consent(who).require(signature, wallets)
-        return self.with_signatures({**self.signatures, who: signature})
+        asked = self.consent(who)
+        asked.require(signature, wallets)
+        kept = settled(asked.account, asked.data.digest(), signature)
+        return self.with_signatures({**self.signatures, who: kept})
 
     def with_signatures(self: Some, signatures: Mapping[str, bytes]) -> Some:
         """With these instead of its own, verified by whoever calls."""

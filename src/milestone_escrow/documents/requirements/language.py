@@ -65,11 +65,16 @@ class RequirementError(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class KnownNames:
-    """Who and what a requirement may refer to."""
+    """Who and what a requirement may refer to.
+
+    Where people have signed it already (`is_signed`), kinds whose packages are not here, or are
+    here in a version that reads them otherwise, stand as they were written.
+    """
 
     parties: tuple[str, ...]
     verifiers: tuple[str, ...]
     milestones: tuple[str, ...]
+    is_signed: bool = False
 
 
 def read_requirements(tree: Tree, names: KnownNames) -> AllRequired:
@@ -134,7 +139,7 @@ def _combination(name: str, inner: Tree, names: KnownNames, where: Where) -> Req
     # "statement of inspector: the goods match" without quotes is a mapping to YAML.
     if words.startswith("statement of") and isinstance(inner, str):
         return _sentence(f"{name}: {inner}", names)
-    if other := _other(kind_name(name), inner):
+    if other := _other(kind_name(name), inner, names):
         return other
     known = ["any", "all", "at least 2 of", "webhook", "http", *registered()]
     raise RequirementError(f"'{name}' is not a kind of requirement", hint=suggest(words, known))
@@ -176,19 +181,30 @@ def _http(fields: Mapping[str, Tree]) -> HttpRequired:
     return HttpRequired(url, value, conditions[0], str(fields[conditions[0]]))
 
 
-def _other(name: str, inner: Tree) -> OtherRequired | None:
+def _other(name: str, inner: Tree, names: KnownNames) -> OtherRequired | None:
     """A kind that another package brings; None where there is none of that name."""
-    kind = None if name in RESERVED else find_kind(name)
-    if kind is None:
+    if name in RESERVED:
         return None
-    if not isinstance(inner, dict) or not all(map(_text, inner.values())):
-        raise RequirementError(f"{name} needs fields", hint=f"write {name}: {{field: value}}")
+    fields = inner if isinstance(inner, dict) and all(map(_text, inner.values())) else None
     try:
-        fields = kind.read({key: str(value) for key, value in inner.items()})
-        text = kind.words(fields)
+        kind = find_kind(name)
+        if kind is None:
+            return _as_written(name, fields) if names.is_signed and fields is not None else None
+        if fields is None:
+            raise UsageError("needs fields", hint=f"write {name}: {{field: value}}")
+        normal = kind.read({key: str(value) for key, value in fields.items()})
+        text = kind.words(normal)
     except UsageError as error:
+        if names.is_signed and fields is not None:
+            return _as_written(name, fields)
         raise RequirementError(f"{name}: {error.message}", hint=error.hint) from error
-    return OtherRequired(name, tuple(sorted(fields.items())), text)
+    return OtherRequired(name, tuple(sorted(normal.items())), text)
+
+
+def _as_written(name: str, fields: Mapping[str, Tree]) -> OtherRequired:
+    written = {key: str(value) for key, value in fields.items()}
+    words = ", ".join(f"{key} {value}" for key, value in written.items())
+    return OtherRequired(name, tuple(sorted(written.items())), f"{name.replace('_', ' ')}: {words}")
 
 
 def _text(value: Tree | None) -> bool:

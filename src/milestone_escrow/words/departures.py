@@ -1,0 +1,54 @@
+"""What this machine reads otherwise than it was signed, told; nothing stops for it."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+from milestone_escrow.documents.departures import (
+    AmountDiffers,
+    DeadlineDiffers,
+    Departure,
+    RequirementsDiffer,
+)
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement
+from milestone_escrow.documents.when import calendar_release, format_time
+from milestone_escrow.errors import assert_never
+from milestone_escrow.words.messages import say
+
+UTC = ZoneInfo("UTC")
+
+
+def departure_words(signed: SignedAgreement) -> list[str]:
+    """One sentence for each difference, in the agreement's order."""
+    return [_words(signed, departure) for departure in signed.agreement.departures]
+
+
+def _words(signed: SignedAgreement, departure: Departure) -> str:
+    match departure:
+        case DeadlineDiffers(key=key, signed=was, here=here):
+            return say(
+                "the deadline of '{key}' is signed as {signed}, and that counts; by this machine's "
+                "calendar ({here_release}, signed with {signed_release}) its date would be {here}",
+                key=key,
+                signed=format_time(was, UTC),
+                here=format_time(here, UTC),
+                here_release=calendar_release() or "?",
+                signed_release=signed.calendar or "?",
+            )
+        case AmountDiffers(key=key, signed=was, here=here):
+            amount = signed.agreement.amount
+            return say(
+                "'{key}' is signed with {signed}, and that counts; read here its words come to "
+                "{here}",
+                key=key,
+                signed=amount(was),
+                here=amount(here),
+            )
+        case RequirementsDiffer(key=key, signed=was):
+            return say(
+                "what must be shown for '{key}' is signed by the hash {hash}, and that counts; the "
+                "packages here read its words otherwise",
+                key=key,
+                hash=f"0x{was.hex()[:8]}…",
+            )
+    assert_never(departure)
