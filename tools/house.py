@@ -99,7 +99,7 @@ def graph() -> dict[str, set[str]]:
 def _file_of(name: str, known: Mapping[str, Path]) -> str | None:
     """The file that an imported name comes from."""
     head, _, rest = name.partition(".")
-    if head != PACKAGE or rest == "__version__":  # that one is written at the top, before all else
+    if head != PACKAGE or rest == "__version__":  # a number that anyone may know
         return None
     parts = rest.split(".") if rest else []
     for end in range(len(parts), -1, -1):

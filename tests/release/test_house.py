@@ -24,7 +24,8 @@ def test_the_workflow_runs_what_has_to_pass() -> None:
     assert ".ci/run" in runs
     for command in runs:
         if command.startswith("make "):
-            assert set(command.split()[1:]) <= TARGETS
+            asked = {word for word in command.split()[1:] if "=" not in word}
+            assert asked <= TARGETS
 
 
 def test_the_workflow_covers_every_python_that_the_package_names() -> None:
