@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -29,6 +29,9 @@ from milestone_escrow.documents.vat import Taxed
 from milestone_escrow.documents.when import day_of
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import State, Status
+from milestone_escrow.words.messages import say
+from milestone_escrow.words.names import Names
+from milestone_escrow.words.silence import silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +170,21 @@ class Ledger:
             if isinstance(event, MilestoneAttested):
                 certified = _certified(self.bound, event)
             if event.place.transaction == paid.place.transaction:
-                reason = certified if isinstance(event, MilestoneAttested) else _reason(event)
-        return reason.format(certified=certified) or "deposit, paid when funded"
+                attested = isinstance(event, MilestoneAttested)
+                reason = certified if attested else self._reason(event, certified)
+        return reason or say("deposit, paid when funded")
+
+    def _reason(self, event: Event, certified: str) -> str:
+        if isinstance(event, MilestoneResolved):
+            both = event.to_buyer
+            return say("settled by both sides") if both else say("approved by the buyer")
+        if isinstance(event, MilestoneRuled):
+            return say("ruled by the arbiter")
+        if not isinstance(event, MilestoneFinalized):
+            return ""
+        if event.status is Status.RELEASE_PENDING:
+            return say("{certified}, not disputed", certified=certified)
+        return silent(self.bound.terms, self.bound.milestones[event.milestone], event.status)
 
     def _is_credited(self, paid: MilestonePaid) -> bool:
         return any(
@@ -191,26 +207,6 @@ def _belongs(event: Event, agreement_id: bytes) -> bool:
 
 
 def _certified(bound: BoundAgreement, event: MilestoneAttested) -> str:
-    agreement = bound.agreement
+    names = replace(Names.of(bound), whole=True)
     accounts = [bound.terms.verifiers[place] for place in event.signers]
-    names = [agreement.short_name(agreement.roles(account)[0]) for account in accounts]
-    return f"certified by {', '.join(names)}"
-
-
-def _reason(event: Event) -> str:
-    if isinstance(event, MilestoneResolved):
-        return "settled by both sides" if event.to_buyer else "approved by the buyer"
-    if isinstance(event, MilestoneRuled):
-        return "ruled by the arbiter"
-    if isinstance(event, MilestoneFinalized):
-        return _SILENCE[event.status]
-    return ""
-
-
-_SILENCE: Mapping[Status, str] = {
-    Status.FUNDED: "paid on its date",
-    Status.SUBMITTED: "not objected to in the review period",
-    Status.RELEASE_PENDING: "{certified}, not disputed",
-    Status.DISPUTED_BEFORE_VERDICT: "not ruled on: the agreed share",
-    Status.DISPUTED_OVER_VERDICT: "not ruled on: the certificate stands",
-}
+    return say("certified by {names}", names=names.people(accounts))

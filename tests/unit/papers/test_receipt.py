@@ -57,6 +57,17 @@ def test_lists_every_part_payment_and_their_vat_adds_up(printed: Printed) -> Non
     assert text.count("certified by") == 3
 
 
+@pytest.mark.parametrize("name", ["Indus {Survey}", "Indus {certified.__class__}"])
+def test_a_name_is_printed_as_it_is_written(name: str, printed: Printed) -> None:
+    assert "name: Indus Survey," in DEAL
+    played = Played.open(
+        DEAL.replace("name: Indus Survey,", f'name: "{name}",'), fund=("manufactured",)
+    )
+    played.certify("manufactured")
+    text = printed(receipt_pdf(played.ledger(), "manufactured")).text
+    assert f"certified by {name}, not disputed" in text
+
+
 def test_what_was_given_back_is_told_apart(printed: Printed) -> None:
     played = Played.open(DEAL, fund=("packed", "manufactured"))
     supplier = played.world.acting_as(played.bound.terms.supplier)
