@@ -34,7 +34,6 @@ from milestone_escrow.oracle.reminders.mail import MailChannel, MailSettings
 from milestone_escrow.oracle.reminders.posting import WebhookChannel
 from milestone_escrow.oracle.service import Pauses, Service
 from milestone_escrow.oracle.settings import Settings
-from milestone_escrow.oracle.signing.examining import ContractCheck
 from milestone_escrow.oracle.signing.signer import GuardedSigner
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.eip712 import Domain
@@ -125,7 +124,7 @@ def assemble(parts: Parts) -> Instance:
         wake=service.wake,
         chain_problem=lambda: _problem(escrow),
         balance=(lambda: relayer.balance) if relayer else (lambda: None),
-        contract_signature=_contract_check(escrow),
+        wallets=ContractWallets(escrow.node, network.chain_id),
         blobs=open_blobs(settings.evidence.where or parts.evidence),
         rules=IntakeRules(settings.evidence.max_size, frozenset(settings.evidence.types)),
         hooks={
@@ -176,13 +175,6 @@ def fetcher_of(settings: Settings) -> Fetcher:
     """What the oracle may ask and tell over HTTP."""
     hosts = frozenset(settings.http.allow_hosts)
     return Fetcher(seconds=settings.http.timeout, private=hosts)
-
-
-def _contract_check(escrow: Escrow) -> ContractCheck:
-    wallets = ContractWallets(escrow.node, escrow.network.chain_id)
-    return lambda account, digest, signature: wallets.accepts(
-        escrow.network.chain_id, account, digest, signature
-    )
 
 
 def _problem(escrow: Escrow) -> str:

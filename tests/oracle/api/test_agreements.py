@@ -24,6 +24,7 @@ from tests.oracle.api.world import (
     set_state,
     signer,
 )
+from tests.oracle.wallets import Accepting
 
 
 def test_a_stranger_sees_what_is_on_chain_and_nothing_of_the_document(world: World) -> None:
@@ -275,23 +276,18 @@ def test_signatures_that_come_later_are_added(world: World) -> None:
 def test_a_contract_that_is_a_party_signs_by_erc_1271(make: Callable[..., World]) -> None:
     body = agreement("SHED-8").to_json()
     body["signatures"] = {"supplier": "0x" + b"by two of three".hex()}
-    refusing = make(contract_signature=lambda account, digest, signature: False)
+    refusing = make(wallets=Accepting(b"by all three"))
     assert refusing.post("/v1/agreements", "supplier", json=body).status_code == 422
-    asked: list[str] = []
-
-    def contract(account: str, digest: bytes, signature: bytes) -> bool:
-        asked.append(account)
-        return signature == b"by two of three"
-
-    world = make(contract_signature=contract)
+    wallets = Accepting(b"by two of three")
+    world = make(wallets=wallets)
     answer = world.post("/v1/agreements", "supplier", json=body)
     assert answer.status_code == 201, answer.text
-    assert asked == [signer("supplier").address]
+    assert wallets.accounts == [signer("supplier").address]
     # What was checked once is not asked for again, however the contract's owners change.
     assert set(world.get(answer.headers["location"], "supplier").json()["signatures"]) == {
         "supplier"
     }
-    assert len(asked) == 1
+    assert len(wallets.asked) == 1
 
 
 def test_a_stranger_registers_nothing(world: World) -> None:

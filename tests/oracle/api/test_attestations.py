@@ -13,6 +13,7 @@ from milestone_escrow.oracle.signing.attestation_json import Post, post_data
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.eip712 import ZERO_HASH
 from tests.oracle.api.world import DOMAIN, FOUNDATION, NOW, WALLS, World, signer
+from tests.oracle.wallets import Accepting
 
 PART = {FOUNDATION: 3_000_000_000, WALLS: 4_000_000_000}
 
@@ -229,14 +230,9 @@ def test_an_unknown_agreement_is_not_found(world: World) -> None:
 
 
 def test_a_contract_verifier_is_asked_on_its_chain(make: Callable[..., World]) -> None:
-    asked: list[str] = []
-
-    def contract(account: str, digest: bytes, signature: bytes) -> bool:
-        asked.append(account)
-        return signature == b"safe"
-
-    world = make(contract_signature=contract)
+    wallets = Accepting(b"safe")
+    world = make(wallets=wallets)
     body = signed(attestation(world), "surveyor")
     body["signatures"] = {signer("surveyor").address: "0x" + b"safe".hex()}
     assert post(world, body).status_code == 201
-    assert asked == [signer("surveyor").address]
+    assert wallets.accounts == [signer("surveyor").address]

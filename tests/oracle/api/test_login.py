@@ -11,6 +11,7 @@ from sqlalchemy import select
 from milestone_escrow.oracle.api import sessions
 from milestone_escrow.oracle.store import tables as t
 from tests.oracle.api.world import OPERATOR, ORIGIN, World, agreement, sign, signer
+from tests.oracle.wallets import Accepting
 
 SAME_SITE = {"X-Escrow-Request": "1", "Origin": ORIGIN}
 
@@ -90,7 +91,7 @@ def test_a_nonce_that_was_never_given_is_refused(world: World) -> None:
 
 
 def test_a_contract_wallet_signs_in_through_its_chain(make: Callable[..., World]) -> None:
-    world = make(contract_signature=lambda account, digest, signature: signature == b"safe")
+    world = make(wallets=Accepting(b"safe"))
     message = world.message("buyer")
     body = {"message": message, "signature": "0x" + b"safe".hex()}
     assert world.client.post("/v1/login", json=body).status_code == 200

@@ -14,6 +14,7 @@ from milestone_escrow.protocol.acts import Submission
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, ZERO_HASH
 from milestone_escrow.protocol.receivables import Offer
 from tests.oracle.api.world import FOUNDATION, NOW, WALLS, World, signer
+from tests.oracle.wallets import Accepting
 
 HELD = 3_000_000_000
 STRANGER = signer("stranger").address
@@ -107,19 +108,14 @@ def test_a_forged_signature_is_refused(world: World) -> None:
 
 
 def test_a_contract_that_is_the_payee_signs_by_erc_1271(make: Callable[..., World]) -> None:
-    asked: list[str] = []
-
-    def contract(account: str, digest: bytes, signature: bytes) -> bool:
-        asked.append(account)
-        return signature == b"by two of three"
-
-    for check, status in ((contract, 201), (None, 422)):
-        world = make(contract_signature=check)
+    wallets = Accepting(b"by two of three")
+    for known, status in ((wallets, 201), (None, 422)):
+        world = make(wallets=known)
         file = file_of(world, offer_of(world))
         supplier = signer("supplier").address
         file["acts"][0]["signatures"] = {supplier: "0x" + b"by two of three".hex()}
         assert hand_in(world, file).status_code == status
-    assert asked == [supplier]
+    assert wallets.accounts == [supplier]
 
 
 def test_a_file_about_something_else_is_refused(world: World) -> None:

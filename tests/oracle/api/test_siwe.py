@@ -21,6 +21,7 @@ from milestone_escrow.oracle.api.siwe import (
 )
 from milestone_escrow.protocol.signatures import text_digest
 from tests.oracle.api.world import sign, signer
+from tests.oracle.wallets import Accepting
 
 # The example of the EIP itself.
 EXAMPLE = """\
@@ -207,14 +208,9 @@ def test_a_wallets_signature_proves_its_account() -> None:
 
 
 def test_a_contract_is_asked_where_no_key_fits() -> None:
-    asked = []
-
-    def contract(account: str, hashed: bytes, signature: bytes) -> bool:
-        asked.append((account, hashed, signature))
-        return signature == b"a Safe's answer"
-
-    assert is_signed(GOOD, b"a Safe's answer", contract)
-    assert not is_signed(GOOD, bytes(65), contract)
-    assert [(account, hashed) for account, hashed, _ in asked] == [
-        (GOOD.account, text_digest(GOOD.text()))
+    wallets = Accepting(b"a Safe's answer")
+    assert is_signed(GOOD, b"a Safe's answer", wallets)
+    assert not is_signed(GOOD, bytes(65), wallets)
+    assert [asked[:3] for asked in wallets.asked] == [
+        (GOOD.chain_id, GOOD.account, text_digest(GOOD.text()))
     ] * 2

@@ -15,9 +15,10 @@ from milestone_escrow.keys import LocalSigner
 from milestone_escrow.oracle.indexer import fates
 from milestone_escrow.oracle.signing import batch_intake, protection, waiting_batches
 from milestone_escrow.oracle.signing.attestation_json import Post
-from milestone_escrow.oracle.signing.batch_intake import BatchOutcome, take_batch
+from milestone_escrow.oracle.signing.batch_intake import take_batch
 from milestone_escrow.oracle.signing.batch_json import BatchItem, BatchPost, batch_data, read_batch
 from milestone_escrow.oracle.signing.counting import AttestationStage
+from milestone_escrow.oracle.signing.examining import IntakeOutcome
 from milestone_escrow.oracle.signing.intake import take_many
 from milestone_escrow.oracle.signing.signer import GuardedSigner
 from milestone_escrow.oracle.signing.waiting import attestations, expire
@@ -42,6 +43,7 @@ from tests.oracle.signing.people import (
     set_head,
     sign,
 )
+from tests.oracle.wallets import Accepting
 
 
 @pytest.fixture
@@ -65,7 +67,7 @@ def together(items: tuple[Attestation, ...], *signers: LocalSigner) -> BatchPost
 
 def post(
     store: Store, items: tuple[Attestation, ...], *signers: LocalSigner, now: int = NOW
-) -> BatchOutcome:
+) -> IntakeOutcome:
     return take_batch(store, DOMAIN, together(items, *signers), now)
 
 
@@ -320,17 +322,13 @@ def test_a_signature_of_something_else_is_refused(store: Store, deals: tuple[Dea
 def test_a_contracts_signature_is_a_question_to_its_chain(
     store: Store, deals: tuple[Deal, Deal]
 ) -> None:
-    asked: list[tuple[str, bytes]] = []
-
-    def contract(account: str, digest: bytes, signature: bytes) -> bool:
-        asked.append((account, digest))
-        return signature == b"safe"
-
+    wallets = Accepting(b"safe")
     items = both(deals)
     sent = BatchPost(together(items).items, {SURVEYOR.address: b"safe"})
-    outcome = take_batch(store, DOMAIN, sent, NOW, contract_signs=contract)
+    outcome = take_batch(store, DOMAIN, sent, NOW, wallets=wallets)
     assert outcome.added == (SURVEYOR.address,)
-    assert asked == [(SURVEYOR.address, batch_typed_data(DOMAIN, items).digest())]
+    digest = batch_typed_data(DOMAIN, items).digest()
+    assert wallets.asked == [(DOMAIN.chain_id, SURVEYOR.address, digest, b"safe")]
 
 
 def test_each_items_words_must_be_what_was_signed(store: Store, deals: tuple[Deal, Deal]) -> None:

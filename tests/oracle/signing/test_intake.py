@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import func, insert, select
@@ -37,6 +37,7 @@ from tests.oracle.signing.people import (
     set_head,
     sign,
 )
+from tests.oracle.wallets import Accepting
 
 
 def post(
@@ -315,22 +316,19 @@ def test_evidence_known_here_is_recognized(store: Store, deal: Deal) -> None:
 
 
 def test_a_contracts_signature_is_asked_of_the_chain(store: Store, deal: Deal) -> None:
-    asked: list[Sequence[object]] = []
-
-    def signs(account: str, digest: bytes, signature: bytes) -> bool:
-        asked.append((account, digest, signature))
-        return signature == b"by two owners"
-
+    wallets = Accepting(b"by two owners")
     attestation = deal.attestation()
     signed = {SURVEYOR.address: b"by two owners", FORWARDER.address: b"by nobody"}
     with store.transaction() as connection:
         outcome = take(
-            connection, DOMAIN, deal.view(store), attestation, signed, NOW, contract_signs=signs
+            connection, DOMAIN, deal.view(store), attestation, signed, NOW, wallets=wallets
         )
     assert outcome.added == (SURVEYOR.address,)
     assert [refusal.error for refusal in outcome.refused] == ["InvalidSignature"]
     digest = attestation.typed_data(DOMAIN).digest()
-    assert asked == [(account, digest, one) for account, one in signed.items()]
+    assert wallets.asked == [
+        (DOMAIN.chain_id, account, digest, one) for account, one in signed.items()
+    ]
 
 
 def test_many_share_one_commit_and_keep_their_order(store: Store) -> None:

@@ -16,9 +16,8 @@ from milestone_escrow.oracle.api.throttle import RATES, Rate
 from milestone_escrow.oracle.evidence.blobs import Blobs
 from milestone_escrow.oracle.evidence.handing_in import IntakeRules
 from milestone_escrow.oracle.policies.webhook import Hook
-from milestone_escrow.oracle.signing.examining import ContractCheck
 from milestone_escrow.oracle.store.store import Store
-from milestone_escrow.protocol.eip712 import Address, Domain
+from milestone_escrow.protocol.eip712 import Domain
 from milestone_escrow.protocol.signatures import Wallets
 
 
@@ -54,22 +53,12 @@ def _nothing() -> None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class _ChainWallets:
-    """Contract wallets on the chain of this service."""
-
-    check: ContractCheck
-
-    def accepts(self, chain_id: int, account: Address, digest: bytes, signature: bytes) -> bool:
-        return self.check(account, digest, signature)
-
-
 @dataclass(frozen=True)
 class ApiDeps:
     """The rooms behind the interface. `clock` is the wall clock in Unix seconds; `wake` tells the
     worker that there is something to do; `chain_problem` says why the node cannot be used now, ""
     where it can; `balance` is the relaying account's, in wei, None where it is not known;
-    `contract_signature` asks the chain about accounts that are contracts; `hooks` are who may send
+    `wallets` asks the chain about accounts that are contracts; `hooks` are who may send
     events, by name; `blobs` is where files of evidence are kept, under these `rules`; `counters`
     are what the rest of the process counts, for Prometheus."""
 
@@ -79,16 +68,11 @@ class ApiDeps:
     wake: Callable[[], None] = _nothing
     chain_problem: Callable[[], str] = str
     balance: Callable[[], int | None] = _nothing
-    contract_signature: ContractCheck | None = None
+    wallets: Wallets | None = None
     blobs: Blobs | None = None
     rules: IntakeRules = field(default_factory=IntakeRules)
     hooks: Mapping[str, Hook] = field(default_factory=dict)
     counters: tuple[Collector, ...] = ()
-
-    @property
-    def wallets(self) -> Wallets | None:
-        """Who knows whether contract wallets signed; None where no chain can be asked."""
-        return _ChainWallets(self.contract_signature) if self.contract_signature else None
 
     def now(self) -> int:
         """The wall clock, in whole seconds."""

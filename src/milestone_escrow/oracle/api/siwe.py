@@ -2,6 +2,8 @@
 
 What is accepted here is exactly what the grammar can produce, so that no two readers of one
 message can disagree on its account, its domain or its nonce.
+
+Not by the library siwe: it wants web3 below 8 and eth-account below 0.14.
 """
 
 from __future__ import annotations
@@ -14,9 +16,9 @@ from urllib.parse import urlsplit
 
 from milestone_escrow.documents.values import checksum_address
 from milestone_escrow.errors import UsageError
-from milestone_escrow.oracle.signing.examining import ContractCheck
+from milestone_escrow.protocol import signatures
 from milestone_escrow.protocol.eip712 import Address
-from milestone_escrow.protocol.signatures import by_key, text_digest, unwrapped
+from milestone_escrow.protocol.signatures import Wallets, text_digest
 
 MAX_BYTES = 4_000
 # Wallets and servers disagree on the time by this much without anybody's fault.
@@ -179,9 +181,7 @@ def require_for(message: SignIn, expected: Expected, now: int) -> None:
         raise SignInError(f"the message expired at {message.expiration_time}")
 
 
-def is_signed(message: SignIn, signature: bytes, contract: ContractCheck | None = None) -> bool:
+def is_signed(message: SignIn, signature: bytes, wallets: Wallets | None = None) -> bool:
     """Whether the account signed: by its key, or as a contract, where one can be asked."""
-    signed = text_digest(message.text())
-    if by_key(message.account, signed, signature):
-        return True
-    return contract is not None and contract(message.account, signed, unwrapped(signature))
+    digest = text_digest(message.text())
+    return signatures.is_signed(message.chain_id, message.account, digest, signature, wallets)

@@ -2,6 +2,9 @@
 
 `webhook-signature` holds `v1,` and the base64 HMAC-SHA256 of `id.timestamp.body`, or several of
 them with spaces between while a secret is being changed.
+
+Not by the library standardwebhooks: it looks at its own clock, and stumbles over headers of other
+versions and bodies that are no text.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from milestone_escrow.errors import UsageError
 from milestone_escrow.oracle.reminders.delivery import Delivery
 
 MAX_SUBJECT = 150
-WRAP = 78
 
 # Plain ASCII addresses only: anything else could hide a second recipient or a header.
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")

@@ -42,9 +42,9 @@ class Notice:
         """The same however often it is planned, by whichever instance, before or after a reorg."""
         place = "-" if self.milestone is None else str(self.milestone)
         agreement = self.agreement_id.hex() if self.agreement_id else "-"
-        about = (
-            self.about if len(self.about) <= 48 else sha256(self.about.encode()).hexdigest()[:32]
-        )
+        about = self.about
+        if len(about) > MAX_ABOUT:
+            about = sha256(about.encode()).hexdigest()[:32]
         return f"{self.kind}/{agreement}/{place}/{about}"
 
     @property

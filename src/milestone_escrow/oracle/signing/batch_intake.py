@@ -18,12 +18,11 @@ from milestone_escrow.oracle.relaying.calls import batch_call
 from milestone_escrow.oracle.signing import waiting_batches
 from milestone_escrow.oracle.signing.attestation_json import Post
 from milestone_escrow.oracle.signing.batch_json import BatchPost
-from milestone_escrow.oracle.signing.counting import AttestationStage, cases, dossiers
+from milestone_escrow.oracle.signing.counting import cases, dossiers
 from milestone_escrow.oracle.signing.examining import (
     INTAKE,
-    ContractCheck,
     Examined,
-    is_signed,
+    IntakeOutcome,
     unknown,
 )
 from milestone_escrow.oracle.signing.recording import Writer, bad_words
@@ -36,41 +35,11 @@ from milestone_escrow.protocol.acts import Attestation
 from milestone_escrow.protocol.batch import Batch
 from milestone_escrow.protocol.batch import batches as batches_of
 from milestone_escrow.protocol.eip712 import Address, Domain
-from milestone_escrow.protocol.signatures import settled
+from milestone_escrow.protocol.signatures import Wallets, is_signed, settled
 
 MAX_CALLDATA = 120_000
 """Bytes of calldata: nodes pass on no transaction above 128 KiB. Each item carries the hashes of
 all milestones of its agreement, so some fifty items are too many where those are long."""
-
-
-@dataclass(frozen=True, slots=True)
-class BatchOutcome:
-    """What became of a batch that somebody sent; nothing of it was taken where `stage` is None.
-
-    Attributes:
-        added: whose signatures are new.
-        known: whose were here already.
-        refused: why nothing was taken; sentences name the item.
-        signers: whose signatures count now, `waiting_for` who could sign, too.
-    """
-
-    digest: bytes
-    stage: AttestationStage | None
-    added: tuple[Address, ...] = ()
-    known: tuple[Address, ...] = ()
-    refused: tuple[Refusal, ...] = ()
-    signers: tuple[Address, ...] = ()
-    waiting_for: tuple[Address, ...] = ()
-    quorum: int = 0
-
-    @property
-    def is_complete(self) -> bool:
-        return self.stage in (AttestationStage.COMPLETE, AttestationStage.SETTLED)
-
-    @property
-    def reason(self) -> str:
-        """Why it was refused, in sentences; "" where it was not."""
-        return "; ".join(dict.fromkeys(refusal.reason for refusal in self.refused))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +59,14 @@ def take_batch(
     post: BatchPost,
     now: int,
     *,
-    contract_signs: ContractCheck | None = None,
+    wallets: Wallets | None = None,
     actor: str = INTAKE,
-) -> BatchOutcome:
+) -> IntakeOutcome:
     """Take in a batch, all of it or nothing; once this returns, it is durable. `now` is the
     chain's time."""
-    examined = examine_batch(store, domain, post, contract_signs, actor=actor)
+    examined = examine_batch(store, domain, post, wallets, actor=actor)
     if examined.refused:
-        return BatchOutcome(examined.digest, None, refused=examined.refused)
+        return IntakeOutcome(examined.digest, None, refused=examined.refused)
     with store.transaction() as connection:
         return record_batch(connection, examined, now)
 
@@ -106,7 +75,7 @@ def examine_batch(
     store: Store,
     domain: Domain,
     post: BatchPost,
-    contract_signs: ContractCheck | None = None,
+    wallets: Wallets | None = None,
     *,
     actor: str = INTAKE,
 ) -> ExaminedBatch:
@@ -138,17 +107,17 @@ def examine_batch(
         hint = f"; {error.hint}" if error.hint else ""
         return ExaminedBatch(b"", refused=(Refusal("NotOneBatch", f"{error.message}{hint}"),))
     digest = batch.typed_data(domain).digest()
-    refused += _unsigned(batch, digest, post.signatures, contract_signs)
+    refused += _unsigned(domain.chain_id, batch, digest, post.signatures, wallets)
     if not refused and len(batch_call(batch, digest, post.signatures)) > MAX_CALLDATA:
         most = f"the batch is too large for one transaction, which holds {MAX_CALLDATA:,} bytes"
         refused.append(Refusal("TooLarge", f"{most}; sign several smaller ones"))
     return ExaminedBatch(digest, tuple(items), post.signatures, tuple(refused), actor)
 
 
-def record_batch(connection: Connection, examined: ExaminedBatch, now: int) -> BatchOutcome:
+def record_batch(connection: Connection, examined: ExaminedBatch, now: int) -> IntakeOutcome:
     """Take an examined batch in, in the caller's write transaction, or nothing of it."""
     if examined.refused:
-        return BatchOutcome(examined.digest, None, refused=examined.refused)
+        return IntakeOutcome(examined.digest, None, refused=examined.refused)
     writer = Writer.start(connection, examined.items, now, examined.actor)
     there = waiting_batches.load(connection, [examined.digest]).get(examined.digest)
     known = tuple(a for a in examined.signatures if there and a in there.signatures)
@@ -156,7 +125,7 @@ def record_batch(connection: Connection, examined: ExaminedBatch, now: int) -> B
     refused = tuple(_refused(writer, examined, fresh, there, now)) if fresh else ()
     if refused:
         writer.write(connection)
-        return BatchOutcome(examined.digest, None, refused=refused)
+        return IntakeOutcome(examined.digest, None, refused=refused)
     if fresh:
         _take(writer, examined, fresh)
         writer.write(connection, lambda: _insert(connection, examined, fresh, there, now))
@@ -164,15 +133,14 @@ def record_batch(connection: Connection, examined: ExaminedBatch, now: int) -> B
     counted = waiting_batches.count(
         found, cases(connection, found.keys), dossiers(connection, found.keys)
     )
-    return BatchOutcome(
+    return IntakeOutcome(
         examined.digest,
         counted.stage,
         fresh,
         known,
-        (),
-        counted.signers,
-        counted.waiting_for,
-        counted.quorum,
+        signers=counted.signers,
+        quorum=counted.quorum,
+        waiting_for=counted.waiting_for,
     )
 
 
@@ -204,10 +172,11 @@ def _one(attested: Sequence[tuple[AgreementView, Attestation]]) -> Batch[Agreeme
 
 
 def _unsigned(
+    chain_id: int,
     batch: Batch[AgreementView],
     digest: bytes,
     signatures: Mapping[Address, bytes],
-    contract_signs: ContractCheck | None,
+    wallets: Wallets | None,
 ) -> Iterator[Refusal]:
     for account, signature in signatures.items():
         if account not in batch.signers:
@@ -217,7 +186,7 @@ def _unsigned(
             which = "all items of the batch" if verifies else "the milestones of this batch"
             reason = f"{account} does not verify {which}"
             yield Refusal("SignerNotAllowed", reason, account)
-        elif not is_signed(account, digest, signature, contract_signs):
+        elif not is_signed(chain_id, account, digest, signature, wallets):
             reason = f"the signature is not by {account} for this batch"
             yield Refusal("InvalidSignature", reason, account)
 

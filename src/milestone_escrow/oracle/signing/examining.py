@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from milestone_escrow.errors import TypedDataError
 from milestone_escrow.oracle.signing.attestation_json import Post
@@ -12,27 +11,24 @@ from milestone_escrow.oracle.signing.counting import AttestationStage, Milestone
 from milestone_escrow.oracle.signing.rules import MilestoneCase, Refusal
 from milestone_escrow.protocol.acts import Attestation
 from milestone_escrow.protocol.eip712 import Address, Domain
-from milestone_escrow.protocol.signatures import by_key, settled, unwrapped
-
-ContractCheck: TypeAlias = Callable[[Address, bytes, bytes], bool]
-"""Whether a contract (account) accepts a signature (last) of a digest now, by ERC-1271."""
-
+from milestone_escrow.protocol.signatures import Wallets, is_signed, settled
 
 INTAKE = "intake"
 
 
 @dataclass(frozen=True, slots=True)
 class IntakeOutcome:
-    """What became of an attestation that somebody sent.
+    """What became of an attestation, or a batch of them, that somebody sent.
 
     Attributes:
         stage: where it stands now; None where nothing of it was taken.
         added: whose signatures are new.
         known: whose were here already, which is fine.
-        refused: what was not taken, and why.
+        refused: what was not taken, and why: all of a batch, in sentences that name the item.
         signers: whose signatures count now, in the contract's order.
         evidence: what its evidence hash is here: "none", "manifest" (the milestone's own), "words"
             (files or reasons that were sent along or before), or "unknown".
+        waiting_for: who could sign a batch, too.
     """
 
     digest: bytes
@@ -43,6 +39,7 @@ class IntakeOutcome:
     signers: tuple[Address, ...] = ()
     quorum: int = 0
     evidence: str = "unknown"
+    waiting_for: tuple[Address, ...] = ()
 
     @property
     def is_taken(self) -> bool:
@@ -80,7 +77,7 @@ def examine(
     domain: Domain,
     case: MilestoneCase | None,
     post: Post,
-    contract_signs: ContractCheck | None = None,
+    wallets: Wallets | None = None,
     *,
     actor: str = INTAKE,
 ) -> Examined:
@@ -98,21 +95,12 @@ def examine(
         if account not in case.verifiers:
             reason = f"{account} does not verify milestone {attestation.milestone}"
             refused.append(Refusal("SignerNotAllowed", reason, account))
-        elif is_signed(account, digest, signature, contract_signs):
+        elif is_signed(domain.chain_id, account, digest, signature, wallets):
             good[account] = settled(account, digest, signature)
         else:
             reason = f"the signature is not by {account} for this attestation"
             refused.append(Refusal("InvalidSignature", reason, account))
     return Examined(post, digest, good, tuple(refused), actor)
-
-
-def is_signed(
-    account: Address, digest: bytes, signature: bytes, contract_signs: ContractCheck | None
-) -> bool:
-    """Whether the account signed: by its key, or as a contract, where one can be asked."""
-    if by_key(account, digest, signature):
-        return True
-    return contract_signs is not None and contract_signs(account, digest, unwrapped(signature))
 
 
 def unknown(attestation: Attestation) -> Refusal:

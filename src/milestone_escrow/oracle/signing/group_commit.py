@@ -12,10 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from milestone_escrow.oracle.signing.attestation_json import Post
-from milestone_escrow.oracle.signing.examining import INTAKE, ContractCheck, IntakeOutcome
+from milestone_escrow.oracle.signing.examining import INTAKE, IntakeOutcome
 from milestone_escrow.oracle.signing.intake import take_many
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.eip712 import Domain
+from milestone_escrow.protocol.signatures import Wallets
 
 AT_ONCE = 500
 
@@ -38,13 +39,13 @@ class SharedIntake:
         domain: Domain,
         now: Callable[[], int],
         *,
-        contract_signs: ContractCheck | None = None,
+        wallets: Wallets | None = None,
     ) -> None:
         """`now` is the chain's time."""
         self._store = store
         self._domain = domain
         self._now = now
-        self._contract_signs = contract_signs
+        self._wallets = wallets
         self._queue: deque[_Waiting] = deque()
         self._turn = threading.Condition()
         self._is_writing = False
@@ -78,7 +79,7 @@ class SharedIntake:
                 self._domain,
                 [one.post for one in batch],
                 self._now(),
-                contract_signs=self._contract_signs,
+                wallets=self._wallets,
                 actors=[one.actor for one in batch],
             )
         except BaseException as caught:

@@ -16,14 +16,14 @@ from sqlalchemy import Connection
 from milestone_escrow.errors import TypedDataError
 from milestone_escrow.oracle.signing.attestation_json import Post
 from milestone_escrow.oracle.signing.counting import cases
-from milestone_escrow.oracle.signing.examining import INTAKE, ContractCheck, IntakeOutcome, examine
+from milestone_escrow.oracle.signing.examining import INTAKE, IntakeOutcome, examine
 from milestone_escrow.oracle.signing.recording import record
 from milestone_escrow.oracle.signing.rules import MilestoneCase
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.acts import Attestation
 from milestone_escrow.protocol.eip712 import Address, Domain
-from milestone_escrow.protocol.signatures import signer_of
+from milestone_escrow.protocol.signatures import Wallets, signer_of
 
 Signatures: TypeAlias = "Mapping[Address, bytes] | Iterable[bytes]"
 
@@ -37,13 +37,13 @@ def take(
     now: int,
     *,
     words: Mapping[str, object] | None = None,
-    contract_signs: ContractCheck | None = None,
+    wallets: Wallets | None = None,
     actor: str = INTAKE,
 ) -> IntakeOutcome:
     """Check one attestation and take in what may be; `connection` must be a write transaction.
 
     `view` is its agreement, None where the store knows none; `now` is the chain's time.
-    `contract_signs` asks the chain about verifiers that are contracts: give it only where the
+    `wallets` asks the chain about verifiers that are contracts: give it only where the
     store is not kept waiting, or use `take_many`.
     """
     index = attestation.milestone
@@ -53,7 +53,7 @@ def take(
             view.id, index, view.terms, view.milestones[index], view.views[index].state
         )
     post = Post(attestation, _by_account(domain, attestation, signatures), words or {})
-    examined = examine(domain, found, post, contract_signs)
+    examined = examine(domain, found, post, wallets)
     return record(connection, [examined], now, actor=actor)[0]
 
 
@@ -63,7 +63,7 @@ def take_many(
     posts: Sequence[Post],
     now: int,
     *,
-    contract_signs: ContractCheck | None = None,
+    wallets: Wallets | None = None,
     actors: Sequence[str] = (),
 ) -> list[IntakeOutcome]:
     """Take in many posts with one commit; one outcome for each, in their order.
@@ -76,7 +76,7 @@ def take_many(
     examined = []
     for post, actor in zip(posts, actors or repeat(INTAKE), strict=False):
         case = known.get((post.attestation.agreement_id, post.attestation.milestone))
-        examined.append(examine(domain, case, post, contract_signs, actor=actor))
+        examined.append(examine(domain, case, post, wallets, actor=actor))
     if not any(one.signatures for one in examined):
         return [IntakeOutcome(one.digest, None, refused=one.refused) for one in examined]
     with store.transaction() as connection:

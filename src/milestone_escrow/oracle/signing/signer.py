@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.signing import protection, waiting_batches
-from milestone_escrow.oracle.signing.batch_intake import BatchOutcome, take_batch
+from milestone_escrow.oracle.signing.batch_intake import take_batch
 from milestone_escrow.oracle.signing.batch_json import BatchItem, BatchPost
 from milestone_escrow.oracle.signing.counting import AttestationStage
 from milestone_escrow.oracle.signing.examining import IntakeOutcome
@@ -144,7 +144,7 @@ class GuardedSigner:
             self._verify()
         return tuple(self._finish(one.attestation, now) for one in left)
 
-    def join_batches(self, now: int) -> tuple[BatchOutcome, ...]:
+    def join_batches(self, now: int) -> tuple[IntakeOutcome, ...]:
         """Sign others' batches, too, where this key has decided every item of them already.
 
         That says nothing new, so nothing more is decided; killed in between, it is done later.
@@ -157,7 +157,7 @@ class GuardedSigner:
             ]
         return tuple(self._join(one, now) for one in left)
 
-    def _join(self, batch: Kept, now: int) -> BatchOutcome:
+    def _join(self, batch: Kept, now: int) -> IntakeOutcome:
         self._verify()
         items = tuple(BatchItem(one, {}) for one in batch.items.values())
         data = batch_typed_data(self._domain, [item.attestation for item in items])

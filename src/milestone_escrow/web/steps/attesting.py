@@ -80,7 +80,7 @@ def _taken(visit: Visit) -> WalletStep:
             {visit.account: signature},
             api.chain_now(connection),
             words=_words(visit),
-            contract_signs=api.contract_signature,
+            wallets=api.wallets,
             actor=visit.account,
         )
     if not outcome.is_taken:

@@ -76,7 +76,7 @@ def intake_of(request: Request, deps: Deps) -> SharedIntake:
             deps.store,
             deps.settings.domain,
             chain_now,
-            contract_signs=deps.contract_signature,
+            wallets=deps.wallets,
         )
     found: SharedIntake = state.intake
     return found
@@ -120,7 +120,7 @@ def post_attestation(
         case = cases(connection, [place]).get(place)
         chain_now = deps.chain_now(connection)
     # A contract's signature is a question to the chain, so nothing is locked while it is asked.
-    examined = examine(deps.settings.domain, case, sent, deps.contract_signature)
+    examined = examine(deps.settings.domain, case, sent, deps.wallets)
     if not examined.signatures:
         raise _refused(IntakeOutcome(examined.digest, None, refused=examined.refused))
 

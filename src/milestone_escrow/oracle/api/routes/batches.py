@@ -36,11 +36,7 @@ from milestone_escrow.oracle.api.viewers import Asking, Deps, Viewer, visible
 from milestone_escrow.oracle.relaying.calls import batch_call
 from milestone_escrow.oracle.signing import waiting_batches
 from milestone_escrow.oracle.signing.attestation_json import attestation_data
-from milestone_escrow.oracle.signing.batch_intake import (
-    BatchOutcome,
-    examine_batch,
-    record_batch,
-)
+from milestone_escrow.oracle.signing.batch_intake import examine_batch, record_batch
 from milestone_escrow.oracle.signing.batch_json import read_batch
 from milestone_escrow.oracle.signing.counting import (
     AttestationStage,
@@ -49,6 +45,7 @@ from milestone_escrow.oracle.signing.counting import (
     dossiers,
     words_behind,
 )
+from milestone_escrow.oracle.signing.examining import IntakeOutcome
 from milestone_escrow.oracle.signing.waiting_batches import Counted, Kept
 from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.batch import Batch
@@ -79,10 +76,10 @@ def post_batch(
         chain_now = deps.chain_now(connection)
     # A contract's signature is a question to the chain, so nothing is locked while it is asked.
     examined = examine_batch(
-        deps.store, deps.settings.domain, sent, deps.contract_signature, actor=viewer.name
+        deps.store, deps.settings.domain, sent, deps.wallets, actor=viewer.name
     )
     if examined.refused:
-        raise _refused(BatchOutcome(examined.digest, None, refused=examined.refused))
+        raise _refused(IntakeOutcome(examined.digest, None, refused=examined.refused))
 
     def work(connection: Connection) -> Answer:
         return _answer(record_batch(connection, examined, chain_now))
@@ -164,7 +161,7 @@ def _calldata(
     return calldata(deps, batch_call(batch, kept.digest, signatures), counted.signers)
 
 
-def _answer(outcome: BatchOutcome) -> Answer:
+def _answer(outcome: IntakeOutcome) -> Answer:
     if outcome.stage is None:
         # Not an error: what a verifier was refused stays in the audit log.
         problem = _refused(outcome)
@@ -182,5 +179,5 @@ def _answer(outcome: BatchOutcome) -> Answer:
     return Answer(201 if outcome.added else 200, body.model_dump_json())
 
 
-def _refused(outcome: BatchOutcome) -> Problem:
+def _refused(outcome: IntakeOutcome) -> Problem:
     return refusal(outcome.refused[0].error, outcome.reason)

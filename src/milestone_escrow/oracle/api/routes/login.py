@@ -100,7 +100,7 @@ def login(request: Request, response: Response, deps: Deps, body: LoginRequest) 
         raise unauthorized("the nonce was used already, is too old, or not from here")
     # Outside any transaction: a contract's signature is a question to the chain.
     signature = bytes.fromhex(body.signature[2:])
-    if not siwe.is_signed(message, signature, deps.contract_signature):
+    if not siwe.is_signed(message, signature, deps.wallets):
         raise unauthorized(f"the message is not signed by {message.account}")
     name = sessions.cookie_name(deps.settings.is_secure)
     with deps.store.transaction() as connection:
