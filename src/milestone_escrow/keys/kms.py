@@ -9,6 +9,7 @@ fits is refused, so that a wrong key or a tampered answer never leaves this room
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 from milestone_escrow.errors import KeyFileError, UsageError
@@ -20,11 +21,6 @@ _HALF_ORDER = ORDER // 2
 
 KEY_SPEC = "ECC_SECG_P256K1"
 ALGORITHM = "ECDSA_SHA_256"
-
-# SubjectPublicKeyInfo (RFC 5480): id-ecPublicKey, secp256k1, an uncompressed point of 64 bytes.
-_SPKI = bytes.fromhex("3056301006072a8648ce3d020106052b8104000a03420004")
-
-_SEQUENCE, _INTEGER = 0x30, 0x02
 
 
 class KmsClient(Protocol):
@@ -72,13 +68,15 @@ class KmsSigner:
         """The signer behind a key, with the credentials that boto3 finds in the environment.
 
         Raises:
-            KeyFileError: boto3 is not installed, or as above.
+            KeyFileError: boto3 or cryptography is not installed, or as above.
         """
         try:
             import boto3
+            import cryptography  # noqa: F401 (what KMS answers is read with it)
         except ImportError:
             raise KeyFileError(
-                "keys in AWS KMS need boto3", hint="pip install 'milestone-escrow[kms]'"
+                "keys in AWS KMS need boto3 and cryptography",
+                hint="pip install 'milestone-escrow[kms]'",
             ) from None
         make = lambda: boto3.client("kms", region_name=region)  # noqa: E731
         return cls(key_id, _ask("connect", key_id, make))
@@ -148,28 +146,15 @@ def parse_signature(der: bytes) -> tuple[int, int]:
     Raises:
         KeyFileError: it is not exactly one such signature in its one canonical form.
     """
-    # Two integers of at most 33 bytes each: a length never takes more than one byte.
-    if len(der) < 2 or der[0] != _SEQUENCE or der[1] != len(der) - 2 or der[1] >= 0x80:
-        raise _not_der("its sequence does not fit its length")
-    r, rest = _integer(der[2:])
-    s, rest = _integer(rest)
-    if rest:
-        raise _not_der("something follows it")
-    return r, s
+    from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-
-def _integer(data: bytes) -> tuple[int, bytes]:
-    if len(data) < 3 or data[0] != _INTEGER or not 1 <= data[1] <= 33 or len(data) < 2 + data[1]:
-        raise _not_der("an integer is missing or does not fit its length")
-    body, rest = data[2 : 2 + data[1]], data[2 + data[1] :]
-    if body[0] & 0x80:
-        raise _not_der("an integer is negative")
-    if len(body) > 1 and body[0] == 0 and not body[1] & 0x80:
-        raise _not_der("an integer has a zero too many in front")
-    value = int.from_bytes(body, "big")
-    if not 0 < value < ORDER:
+    try:
+        r, s = decode_dss_signature(der)
+    except ValueError:
+        raise _not_der("it is not two integers in their shortest form") from None
+    if not (0 < r < ORDER and 0 < s < ORDER):
         raise _not_der("an integer is not on the curve")
-    return value, rest
+    return r, s
 
 
 def low_s(s: int) -> int:
@@ -206,19 +191,22 @@ def public_key_of(spki: bytes) -> bytes:
     Raises:
         KeyFileError: it is another kind of key, or no point of the curve.
     """
-    from coincurve import PublicKey
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        PublicFormat,
+        load_der_public_key,
+    )
 
-    if len(spki) != len(_SPKI) + 64 or not spki.startswith(_SPKI):
-        raise KeyFileError(
-            "KMS answered a public key that is not an uncompressed secp256k1 point",
-            hint=f"use a key of the spec {KEY_SPEC}",
-        )
-    point = spki[len(_SPKI) :]
-    try:
-        PublicKey(b"\x04" + point)
-    except ValueError:
-        raise KeyFileError("KMS answered a public key that is not on the curve") from None
-    return point
+    with suppress(ValueError, UnsupportedAlgorithm):
+        key = load_der_public_key(spki)
+        if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256K1):
+            return key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)[1:]
+    raise KeyFileError(
+        "KMS answered a public key that is not on the curve secp256k1",
+        hint=f"use a key of the spec {KEY_SPEC}",
+    )
 
 
 def address_of(public_key: bytes) -> Address:
