@@ -13,11 +13,6 @@ def hexed(value: bytes) -> str:
     return "0x" + value.hex()
 
 
-def short_id(value: bytes) -> str:
-    """The beginning of an id or a hash, where people need only tell one from another."""
-    return f"0x{value.hex()[:8]}…"
-
-
 def unhexed(text: object, size: int | None = None) -> bytes:
     """Bytes as JSON-RPC writes them, else ValueError; `size` is how many there must be."""
     if not isinstance(text, str) or text[:2] != "0x":

@@ -20,6 +20,7 @@ from milestone_escrow.chain.refusals.naming import account_name
 from milestone_escrow.chain.send.transactions import Prepared
 from milestone_escrow.errors import ContractError, UsageError
 from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.protocol.hexes import hexed
 from milestone_escrow.protocol.paying import (
     SignedAuthorization,
     SignedPermit,
@@ -151,7 +152,7 @@ class FundingVerbs(Preparer):
         if self._reader.allowance(token, asked.owner) >= asked.value:
             return None
         data = permit_call(asked.owner, contract, asked.value, asked.deadline, *permit.vrs)
-        request = {"from": contract, "to": token.address, "data": "0x" + data.hex()}
+        request = {"from": contract, "to": token.address, "data": hexed(data)}
         try:
             self._reader.node.request("eth_call", [request, "latest"])
         except RpcError as error:

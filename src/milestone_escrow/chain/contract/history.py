@@ -20,6 +20,7 @@ from milestone_escrow.chain.node.network import Network
 from milestone_escrow.chain.node.rpc import Node
 from milestone_escrow.errors import ContractError
 from milestone_escrow.protocol.eip712 import Address, Domain
+from milestone_escrow.protocol.hexes import hexed
 
 CONTRACT = "MilestoneEscrow"
 
@@ -61,7 +62,7 @@ class EventReader:
 
     def _read(self, agreement_id: bytes, token: Address | None, last: int) -> tuple[Event, ...]:
         # Credits belong to accounts, not agreements: ours are those of the same transactions.
-        own = _hexed(agreement_id)
+        own = hexed(agreement_id)
         found, opening = self._since_opening(
             agreement_id, [None, [own, _word(token)] if token else own], last
         )
@@ -143,12 +144,12 @@ class EventReader:
         Raises:
             ContractError: it was never opened here.
         """
-        topics = [_topic("AgreementOpened"), _hexed(agreement_id)]
+        topics = [_topic("AgreementOpened"), hexed(agreement_id)]
         _, event = self._since_opening(agreement_id, topics, self.logs.head().number)
         if event is not None:
             return OpenedAgreement(event.agreement_id, event.terms, event.milestones)
         raise ContractError(
-            f"no agreement {_hexed(agreement_id)} is open on {self.network.title}",
+            f"no agreement {hexed(agreement_id)} is open on {self.network.title}",
             name="AgreementNotOpen",
             hint="check the id and the network",
         )
@@ -189,13 +190,9 @@ def _ordered(events: Iterable[Event]) -> tuple[Event, ...]:
 
 
 def _topic(event: str) -> str:
-    return _hexed(interface(CONTRACT).topic(event))
+    return hexed(interface(CONTRACT).topic(event))
 
 
 def _word(account: Address) -> str:
     """An account as a topic holds it: 32 bytes, zeros first."""
-    return _hexed(bytes.fromhex(account[2:]).rjust(32, b"\0"))
-
-
-def _hexed(value: bytes) -> str:
-    return "0x" + value.hex()
+    return hexed(bytes.fromhex(account[2:]).rjust(32, b"\0"))

@@ -20,6 +20,7 @@ from milestone_escrow.chain.refusals.attempts import Attempt
 from milestone_escrow.chain.send.transactions import Prepared, Transactor
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.protocol.hexes import hexed
 from milestone_escrow.protocol.lifecycle import held
 from milestone_escrow.protocol.signatures import by_key, compact, unwrapped
 from milestone_escrow.protocol.token import Token
@@ -90,7 +91,7 @@ class Preparer:
         return self._transactor.prepare(self._reader.contract, data, attempt, refine)
 
     def _is_refused(self, calls: Sequence[bytes]) -> bool:
-        data = "0x" + call("multicall", list(calls)).hex()
+        data = hexed(call("multicall", list(calls)))
         request = {"from": self._sender, "to": self._reader.contract, "data": data}
         try:
             self._reader.node.request("eth_call", [request, "latest"])

@@ -27,6 +27,7 @@ from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.assessment import Assessment, Handover, assess
 from milestone_escrow.protocol.eip712 import ZERO_HASH, Address, Domain
+from milestone_escrow.protocol.hexes import hexed
 from milestone_escrow.protocol.lifecycle import State
 from milestone_escrow.protocol.paying import Authorization, Permit, authorization_nonce, cost
 from milestone_escrow.protocol.terms import DAY
@@ -163,6 +164,6 @@ class Reader(EventReader):
 
     def _ask(self, function: str, *values: object) -> Any:
         data = interface(CONTRACT).call(function, *values)
-        call = {"to": self.contract, "data": "0x" + data.hex()}
+        call = {"to": self.contract, "data": hexed(data)}
         output = self.node.request("eth_call", [call, "latest"])
         return interface(CONTRACT).answer(function, bytes.fromhex(output[2:]))[0]

@@ -10,6 +10,7 @@ from milestone_escrow.chain.node.rpc import Node, RpcError
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.hashing import keccak
+from milestone_escrow.protocol.hexes import hexed
 from milestone_escrow.protocol.token import Token
 
 # The test token is an ordinary ERC-20 with a mint that anybody may use.
@@ -77,7 +78,7 @@ def answer_of(
     taken = signature[signature.index("(") + 1 : -1]
     data = keccak(signature.encode())[:4] + encode(taken.split(",") if taken else [], values)
     try:
-        output = node.request("eth_call", [{"to": token, "data": "0x" + data.hex()}, "latest"])
+        output = node.request("eth_call", [{"to": token, "data": hexed(data)}, "latest"])
         return tuple(decode(list(returns), bytes.fromhex(output[2:])))
     except (RpcError, DecodingError, OverflowError, ValueError):
         return None
@@ -85,7 +86,7 @@ def answer_of(
 
 def _ask(node: Node, token: Address, function: str, *values: object) -> Any:
     data = interface(CONTRACT).call(function, *values)
-    call = {"to": token, "data": "0x" + data.hex()}
+    call = {"to": token, "data": hexed(data)}
     try:
         output = bytes.fromhex(node.request("eth_call", [call, "latest"])[2:])
     except RpcError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from milestone_escrow.chain.node.rpc import Node, RpcError
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.protocol.hexes import hexed
 
 MAGIC = bytes.fromhex("1626ba7e") + bytes(28)
 # As the contract bounds it; a wallet that needs more would be refused there.
@@ -35,13 +36,13 @@ class ContractWallets:
             return False
         data = _call(digest, signature)
         gas = _TRANSACTION_GAS + _BYTE_GAS * len(data) + WALLET_GAS
-        call = {"to": account, "data": "0x" + data.hex(), "gas": hex(gas)}
+        call = {"to": account, "data": hexed(data), "gas": hex(gas)}
         try:
             answer = str(self._node.request("eth_call", [call, "latest"]))
         except RpcError:
             return False
         # Anything behind the first word is ignored there, too.
-        return answer[:66].lower() == "0x" + MAGIC.hex()
+        return answer[:66].lower() == hexed(MAGIC)
 
 
 def _call(digest: bytes, signature: bytes) -> bytes:

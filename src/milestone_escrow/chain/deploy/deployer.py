@@ -14,6 +14,7 @@ from milestone_escrow.chain.send.fees import AS_USUAL, Bid
 from milestone_escrow.chain.send.transactions import Transactor
 from milestone_escrow.errors import ChainError, UsageError
 from milestone_escrow.protocol.hashing import keccak
+from milestone_escrow.protocol.hexes import hexed
 from milestone_escrow.protocol.signatures import Signer
 
 CREATOR = "0x3fAB184622Dc19b6109349B94811493BF2a45362"
@@ -44,13 +45,13 @@ def place_deployer(node: Node, network: Network, signer: Signer, *, bid: Bid = A
         attempt = Attempt("pay for the deployer", signer.address)
         transactor.send(transactor.prepare(CREATOR, b"", attempt, value=COST - has), signer)
     try:
-        node.request("eth_sendRawTransaction", ["0x" + _TRANSACTION.hex()])
+        node.request("eth_sendRawTransaction", [hexed(_TRANSACTION)])
     except RpcError as error:
         raise ChainError(
             f"{network.title} does not take the deployer's transaction: {error.message}",
             hint="ask its operators for the deterministic deployer at " + DEPLOYER,
         ) from None
-    sent = "0x" + keccak(_TRANSACTION).hex()
+    sent = hexed(keccak(_TRANSACTION))
     await_receipt(node, [sent], "put the deployer there", timeout=180, network=network)
     code = node.request("eth_getCode", [DEPLOYER, "latest"])
     if bytes.fromhex(code[2:]) != DEPLOYER_CODE:

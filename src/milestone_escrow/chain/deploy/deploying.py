@@ -39,6 +39,7 @@ from milestone_escrow.chain.send.transactions import Prepared, Transactor
 from milestone_escrow.errors import ChainError, ContractError
 from milestone_escrow.protocol.eip712 import Address, Domain
 from milestone_escrow.protocol.hashing import keccak
+from milestone_escrow.protocol.hexes import hexed
 from milestone_escrow.protocol.signatures import Signer
 
 SALT = bytes(32)
@@ -220,7 +221,7 @@ def _write_journal(signed: Signed, plan: Plan, state: Path | None) -> None:
             "address": plan.address,
             "sender": signed.sender,
             "nonce": signed.nonce,
-            "raw": "0x" + signed.raw.hex(),
+            "raw": hexed(signed.raw),
         }
         write_record(_journal(plan.network, state), record)
 

@@ -15,6 +15,7 @@ from milestone_escrow.chain.node.rpc import Node
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.eip712 import Address, Domain
 from milestone_escrow.protocol.hashing import keccak
+from milestone_escrow.protocol.hexes import hexed
 
 FOLDER = "deployments"
 CONTRACT = "MilestoneEscrow"
@@ -122,7 +123,7 @@ def immutable_words(domain: Domain) -> tuple[bytes, ...]:
 
 
 def code_hash(code: bytes) -> str:
-    return "0x" + keccak(code).hex()
+    return hexed(keccak(code))
 
 
 def _shipped() -> tuple[Path, ...]:

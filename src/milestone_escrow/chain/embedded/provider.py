@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from milestone_escrow.chain.node.rpc import Node, RpcError
+from milestone_escrow.protocol.hexes import hexed
 
 if TYPE_CHECKING:
     from web3.providers.base import JSONBaseProvider
@@ -20,7 +21,7 @@ def provider(node: Node) -> JSONBaseProvider:
             try:
                 return answer | {"result": node.request(method, params or [])}
             except RpcError as error:
-                data = "0x" + error.data.hex()
+                data = hexed(error.data)
                 return answer | {
                     "error": {"code": error.code, "message": error.message, "data": data}
                 }

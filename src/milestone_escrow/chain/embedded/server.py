@@ -18,6 +18,7 @@ from typing import Any
 from milestone_escrow.chain.embedded.chain import EmbeddedChain
 from milestone_escrow.chain.node.rpc import RpcError
 from milestone_escrow.errors import ChainError
+from milestone_escrow.protocol.hexes import hexed
 
 HOST = "127.0.0.1"
 PORT = 8547
@@ -104,7 +105,7 @@ class RpcServer:
             with self.lock:
                 result = self.chain.handle(message["method"], params)
         except RpcError as error:
-            data = "0x" + error.data.hex() if error.code == 3 or error.data else None
+            data = hexed(error.data) if error.code == 3 or error.data else None
             return _error(number, error.code, error.message, data)
         except Exception:  # one bad request must not end the sandbox
             _log.exception("answering %s", message["method"])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from milestone_escrow.documents.files.writing import write_private
 from milestone_escrow.errors import EscrowError
+from milestone_escrow.protocol.hexes import hexed
 
 # How many answers of one width make a wider question worth a try, after a refusal.
 PATIENCE = 16
@@ -81,7 +82,7 @@ class KeptLandmarks(Landmarks):
             return
 
     def _text(self) -> str:
-        opened = {"0x" + key.hex(): block for key, block in sorted(self.opened.items())}
+        opened = {hexed(key): block for key, block in sorted(self.opened.items())}
         return json.dumps({"opened": opened, "width": self._widths}, indent=2) + "\n"
 
 

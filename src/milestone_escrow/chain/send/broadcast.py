@@ -12,6 +12,7 @@ from milestone_escrow.chain.node.rpc import Node, RpcError
 from milestone_escrow.errors import ChainError, UsageError
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.hashing import keccak
+from milestone_escrow.protocol.hexes import hexed
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
 
@@ -26,7 +27,7 @@ class Signed:
 
     @property
     def hash(self) -> str:
-        return "0x" + keccak(self.raw).hex()
+        return hexed(keccak(self.raw))
 
 
 def next_nonce(node: Node, sender: Address, wanted: int | None = None) -> int:
@@ -60,7 +61,7 @@ def broadcast(node: Node, signed: Signed, verb: str, network: Network) -> str:
         ChainError: the node refuses it, or does not answer.
     """
     try:
-        node.request("eth_sendRawTransaction", ["0x" + signed.raw.hex()])
+        node.request("eth_sendRawTransaction", [hexed(signed.raw)])
     except RpcError as error:
         said = error.message.lower()
         if "already known" in said or "known transaction" in said or "already imported" in said:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from milestone_escrow.chain.node.network import Network
 from milestone_escrow.chain.node.rpc import Node, RpcError
 from milestone_escrow.errors import ChainError, UsageError
+from milestone_escrow.protocol.hexes import hexed
 
 GWEI = 10**9
 USUAL_TIP = GWEI
@@ -182,7 +183,7 @@ def _as_bid(price: Price, max_fee: int, network: Network) -> Price:
 
 def _call(node: Node, network: Network, to: str, data: bytes) -> bytes:
     try:
-        answer = node.request("eth_call", [{"to": to, "data": "0x" + data.hex()}, "latest"])
+        answer = node.request("eth_call", [{"to": to, "data": hexed(data)}, "latest"])
         output = bytes.fromhex(str(answer)[2:])
     except (RpcError, ValueError):
         output = b""

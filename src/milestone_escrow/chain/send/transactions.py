@@ -16,6 +16,7 @@ from milestone_escrow.chain.send.broadcast import Signed, await_receipt, broadca
 from milestone_escrow.chain.send.fees import AS_USUAL, Bid, coins, data_fee, price_now
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
+from milestone_escrow.protocol.hexes import hexed
 from milestone_escrow.protocol.signatures import Sender, Signer
 
 # Estimates are for the state as it is now; other people's transactions may come first.
@@ -85,7 +86,7 @@ class Prepared:
             "from": self.sender,
             "to": self.to,
             "value": hex(self.value),
-            "data": "0x" + self.data.hex(),
+            "data": hexed(self.data),
             **({"gas": hex(self.gas)} if self.gas else {}),
             **price,
         }
@@ -154,7 +155,7 @@ class Transactor:
             ChainError: the node does, or gas costs more than the network's cap.
             UsageError: the bid's price or nonce will not do.
         """
-        call = {"from": attempt.sender, "data": "0x" + data.hex()} | ({"to": to} if to else {})
+        call = {"from": attempt.sender, "data": hexed(data)} | ({"to": to} if to else {})
         if value:
             call["value"] = hex(value)
         try:
@@ -254,7 +255,7 @@ class Transactor:
 
     def _read(self, prepared: Prepared, raw: dict[str, Any]) -> Receipt:
         if int(raw["status"], 16) != 1:
-            call = {"from": prepared.sender, "to": prepared.to, "data": "0x" + prepared.data.hex()}
+            call = {"from": prepared.sender, "to": prepared.to, "data": hexed(prepared.data)}
             before = hex(int(raw["blockNumber"], 16) - 1)
             raise self._refusal(call, before, prepared.attempt, None)
         block = int(raw["blockNumber"], 16)
@@ -309,7 +310,7 @@ def _is_same(prepared: Prepared, found: dict[str, Any]) -> bool:
         str(found.get("from")).lower() == prepared.sender.lower()
         and str(found.get("to") or "").lower() == (prepared.to or "").lower()
         and int(str(found.get("value") or "0x0"), 16) == prepared.value
-        and str(said).lower() == "0x" + prepared.data.hex()
+        and str(said).lower() == hexed(prepared.data)
     )
 
 
