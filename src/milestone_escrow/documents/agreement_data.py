@@ -18,7 +18,7 @@ from milestone_escrow.documents.canonical import canonical_json, sha256
 from milestone_escrow.documents.change_orders.continuing import remaining
 from milestone_escrow.documents.departures import Departure, as_signed, departures
 from milestone_escrow.documents.model import AgreementFile, Party, read_model
-from milestone_escrow.documents.money import DECIMALS, Denomination, format_amount
+from milestone_escrow.documents.money import CURRENCIES, DECIMALS, Denomination, format_amount
 from milestone_escrow.documents.resolve import PlannedMilestone, resolve
 from milestone_escrow.documents.schedule import plan
 from milestone_escrow.documents.short_names import short_names
@@ -240,6 +240,15 @@ def _currency(source: Source, model: AgreementFile, known: int | None) -> Denomi
     decimals = known if model.payment.decimals is None else model.payment.decimals
     if decimals is None:
         decimals = DECIMALS.get(symbol.upper())
+    if decimals is None and symbol.upper() in CURRENCIES:
+        token = CURRENCIES[symbol.upper()]
+        raise source.error(
+            ("payment", "price"),
+            f"{symbol} is a currency, and the contract pays in tokens",
+            f"write {token}, or another token that the buyer holds"
+            if token
+            else "write the token that is paid, as EURC for euros or USDC for US dollars",
+        )
     if decimals is None:
         raise source.error(
             ("payment", "price"),

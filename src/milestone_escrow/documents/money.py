@@ -18,6 +18,12 @@ DECIMALS = {
     "GUSD": 2, "EURE": 18, "XSGD": 6,
 }  # fmt: skip
 
+# What money is called where there are no tokens, and the tokens that stand for it.
+CURRENCIES = {
+    "EUR": "EURC", "USD": "USDC", "SGD": "XSGD", "GBP": "", "CHF": "", "JPY": "", "CNY": "",
+    "INR": "", "AUD": "", "CAD": "", "AED": "", "BRL": "", "MXN": "", "TRY": "",
+}  # fmt: skip
+
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
 _AMOUNT = re.compile(rf"({_NUMBER})(?:\s+([A-Za-z][A-Za-z0-9.]*))?", re.ASCII)
 _PERCENT = re.compile(r"(\d+(?:\.\d{1,6})?)\s*%", re.ASCII)
@@ -92,7 +98,7 @@ def read_sum(text: str) -> Sum:
     Raises:
         UsageError: not an amount; thousands are set off by commas, decimals by a point.
     """
-    match = _AMOUNT.fullmatch(text.strip())
+    match = _AMOUNT.fullmatch(_spaced(text))
     if not match:
         raise UsageError(
             f"'{text}' is not an amount",
@@ -107,7 +113,7 @@ def read_percent(text: str) -> Percent:
     Raises:
         UsageError: not a percentage from 0 to 100.
     """
-    match = _PERCENT.fullmatch(text.strip())
+    match = _PERCENT.fullmatch(_spaced(text))
     if not match or (value := Fraction(match[1]) / 100) > 1:
         raise UsageError(f"'{text}' is not a percentage from 0 to 100", hint="write it as 12.5 %")
     return Percent(value)
@@ -160,6 +166,17 @@ def format_percent(share: Fraction) -> str:
     """A share for people, "12.5 %", at most two decimals."""
     text = f"{float(share * 100):.2f}".rstrip("0").rstrip(".")
     return f"{text} %"
+
+
+def format_rate(rate: Fraction) -> str:
+    """A rate as it was written, "8.875 %"; six decimals are what `read_percent` takes."""
+    text = f"{float(rate * 100):.6f}".rstrip("0").rstrip(".")
+    return f"{text} %"
+
+
+def _spaced(text: str) -> str:
+    """With plain spaces: what is copied from a page may hold those that do not break."""
+    return " ".join(text.split())
 
 
 def _decimals_of(value: Decimal) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from milestone_escrow.documents.money import Part, Sum, read_part, read_percent
@@ -41,10 +41,12 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class RetainageRelease:
-    """One part of what was withheld, and how long after completion it is due."""
+    """One part of what was withheld, and how long after completion it is due; `words` is that
+    time as written."""
 
     part: Part
     after: CalendarPeriod
+    words: str = field(default="", compare=False)
 
 
 _STEP = re.compile(r"(.+?%|none)(?: until (.+?%) complete)?")
@@ -98,7 +100,7 @@ def read_release(text: str) -> RetainageRelease:
     if match := _AT_COMPLETION.fullmatch(words):
         return RetainageRelease(_share(match[1]), CalendarPeriod())
     if match := _LATER.fullmatch(words) or _AFTER.fullmatch(words):
-        return RetainageRelease(_share(match[1]), read_period(match[2]))
+        return RetainageRelease(_share(match[1]), read_period(match[2]), match[2])
     raise UsageError(
         f"'{text}' does not say when retainage is released",
         hint="write half at completion, half after 365 days",

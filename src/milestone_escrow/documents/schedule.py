@@ -21,6 +21,7 @@ from milestone_escrow.documents.money import (
     format_amount,
     format_percent,
 )
+from milestone_escrow.documents.retainage import RetainageRelease
 from milestone_escrow.documents.source import Source, Where
 from milestone_escrow.documents.when import MONTH_NAMES, add_months, format_date, is_month_end
 from milestone_escrow.protocol.terms import MAX_MILESTONES
@@ -229,7 +230,7 @@ def _releases(
             raise source.error(spot, "comes to nothing", "withhold more, or release it at once")
         due = entry.release.after.after(completion)
         text = f"Release of retainage, {format_amount(amount, currency)}"
-        title = entry.title or f"{text}, {_moment(completion, due)}"
+        title = entry.title or f"{text}, {_moment(entry.release)}"
         key = entry.key or f"retainage-{index + 1}"
         yield WrittenMilestone(
             spot,
@@ -243,8 +244,8 @@ def _releases(
         )
 
 
-def _moment(completion: date, due: date) -> str:
-    return "at completion" if due == completion else f"{(due - completion).days} days after it"
+def _moment(release: RetainageRelease) -> str:
+    return f"{release.words} after it" if release.words else "at completion"
 
 
 def _share(part: Part) -> Fraction | None:

@@ -69,9 +69,15 @@ def field_name(where: Where) -> str:
     return ".".join(str(step) for step in where)
 
 
+# Close to "weekly" in letters, and twice as long: nobody means it.
+_EVERY_TWO_WEEKS = frozenset({"biweekly", "bi-weekly", "fortnightly"})
+
+
 def suggest(name: str, known: object) -> str:
     """A hint for an unknown name: the one that was probably meant, or all there are."""
     names = [str(item) for item in known] if isinstance(known, (list, tuple, set, dict)) else []
+    if "weekly" in names and name.lower() in _EVERY_TWO_WEEKS:
+        return "for every two weeks write each milestone with its due date, or use weekly, monthly"
     close = get_close_matches(name, names, n=1, cutoff=0.6)
     if close:
         return f"did you mean '{close[0]}'?"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
 
-from milestone_escrow.documents.money import Currency, format_percent, read_percent
+from milestone_escrow.documents.money import Currency, format_rate, read_percent
 from milestone_escrow.errors import UsageError
 
 _RATE = re.compile(r"(.+?%)(?:,? (included|on top))?", re.IGNORECASE)
@@ -63,7 +63,7 @@ class Vat:
     def words(self) -> str:
         """ "19 %", "reverse charge", "none", as it stands in a file."""
         if self.rate:
-            return format_percent(self.rate) + (" on top" if self.on_top else "")
+            return format_rate(self.rate) + (" on top" if self.on_top else "")
         if self.note == REVERSE_CHARGE:
             return "reverse charge"
         return f"exempt, {self.note}" if self.note else "none"

@@ -139,7 +139,7 @@ def vat_lines(bill: Bill, taxed: Taxed | None, total: str) -> list[Line]:
     if vat is None or taxed is None:
         return []
     if not vat.rate:
-        return [Line("Net", taxed.net), Line("VAT 0 %", 0)]
+        return [Line("Net, without VAT", taxed.net)]
     rate = vat.words.removesuffix(" on top")
     lines = [Line("Net", taxed.net), Line(f"VAT {rate}", taxed.tax)]
     return [*lines, Line(total, taxed.gross)] if vat.on_top else lines

@@ -21,7 +21,7 @@ from milestone_escrow.papers.bill import (
 )
 from milestone_escrow.papers.ledger import Ledger, is_retainage
 from milestone_escrow.papers.sheet import QUIET, Layout, Sheet
-from milestone_escrow.papers.words import how_it_is_paid, name_of
+from milestone_escrow.papers.words import how_it_is_paid, name_of, when_paid
 
 
 def invoice_pdf(
@@ -48,10 +48,10 @@ def invoice_pdf(
     lines_of(sheet, bill, _lines(bill))
     totals(sheet, bill, _totals(bill))
     _notes(sheet, bill)
-    sheet.down(6)
+    sheet.down(4)
     paragraphs = how_it_is_paid(ledger, planned)
     side_by_side(sheet, bill, "How this is paid", paragraphs, _contract(bill))
-    sheet.down(6)
+    sheet.down(4)
     on_chain(sheet, bill, [])
     return sheet.finish()
 
@@ -61,7 +61,8 @@ def _facts(bill: Bill) -> list[tuple[str, str]]:
     return [
         ("Invoice number", bill.number),
         ("Invoice date", format_date(bill.day)),
-        ("Due", date_or(bill.planned.due, "when funded" if bill.planned.is_deposit else "")),
+        ("Work due", date_or(bill.planned.due, "")),
+        ("Payment expected", when_paid(bill.ledger, bill.planned)),
         ("Purchase order", agreement.reference),
         ("Order date", format_date(agreement.date)),
         ("Cost centre", bill.planned.cost_centre),
@@ -78,37 +79,44 @@ def _lines(bill: Bill) -> list[tuple[str, str, int]]:
     if planned.decided:
         rows.append(("Less decided before", "By an earlier version of the agreement",
                      -planned.decided))  # fmt: skip
+    if returned := bill.ledger.returned(planned.index):
+        rows.append(("Less given back", "By the escrow contract, to the buyer", -returned))
     return rows
 
 
+def _billed(bill: Bill) -> int:
+    """What is owed for it or was paid, token units: what went back to the buyer is neither."""
+    return bill.planned.amount - bill.ledger.returned(bill.planned.index)
+
+
 def _totals(bill: Bill) -> list[Line]:
-    planned, ledger = bill.planned, bill.ledger
+    planned, ledger, billed = bill.planned, bill.ledger, _billed(bill)
     taxed = None
     if planned.vat:
         currency = ledger.bound.agreement.currency
-        taxed = planned.vat.of_part(planned.decided, planned.amount, currency)
+        taxed = planned.vat.of_part(planned.decided, billed, currency)
     lines = vat_lines(bill, taxed, "Total with VAT")
     on_top = planned.vat is not None and planned.vat.on_top
-    total = Line("To the escrow" if on_top else "Total", planned.amount, strong=True)
-    payments, returned = ledger.payments(planned), ledger.returned(planned.index)
-    if not payments and not returned:
-        return [*lines, total]
+    total = "To the escrow" if on_top else "Total"
+    payments = ledger.payments(planned)
+    if not payments:
+        return [*lines, Line(total, billed, strong=True)]
+    lines.append(Line(total, billed))
     for payment in payments:
         day = format_date(ledger.day(payment.event.place.time))
         lines.append(Line(f"Paid on {day}", -payment.gross))
-    if returned:
-        lines.append(Line("Given back to the buyer", -returned))
     paid = sum(payment.gross for payment in payments)
-    at = 2 + (on_top and bool(taxed)) if taxed else 0
-    plain = Line(total.text, planned.amount)
-    due = Line("Still due", planned.amount - paid - returned, strong=True)
-    return [*lines[:at], plain, *lines[at:], due]
+    return [*lines, Line("Still due", billed - paid, strong=True)]
 
 
 def _notes(sheet: Sheet, bill: Bill) -> None:
     sheet.down(3)
     if note := vat_note(bill):
         sheet.write_text(note, QUIET)
+    agreement = bill.ledger.bound.agreement
+    if bill.planned.amount % 10 ** max(agreement.currency.decimals - 2, 0):
+        exact = agreement.amount(bill.planned.amount)
+        sheet.write_text(f"The contract pays {exact} exactly, parts of a cent included.", QUIET)
     payee = bill.ledger.payee(bill.planned.index)
     if payee != bill.ledger.bound.terms.supplier:
         name = name_of(bill.ledger.bound.agreement, payee)
@@ -119,17 +127,16 @@ def _contract(bill: Bill) -> list[Line]:
     ledger, planned = bill.ledger, bill.planned
     price = ledger.bound.agreement.price
     here = sum(payment.gross for payment in ledger.payments(planned))
-    back_here = ledger.returned(planned.index)
     before = ledger.paid_in_all() - here
-    back = ledger.returned_in_all() - back_here
+    back = ledger.returned_in_all()
     rows = [
         Line("Contract price", price),
         Line("Previously paid", before),
-        Line("This invoice", planned.amount),
+        Line("This invoice", _billed(bill)),
     ]
     if back:
         rows.append(Line("Given back to the buyer", back))
-    rows.append(Line("Balance after this", price - before - back - planned.amount, strong=True))
+    rows.append(Line("Balance after this", price - before - back - _billed(bill), strong=True))
     retained = ledger.withheld() - _own_retainage(ledger, planned)
     if retained:
         rows.append(Line("of which retainage", retained))

@@ -7,6 +7,7 @@ file is the document's own.
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from pathlib import Path
 from fpdf import FPDF
 from fpdf.enums import Align, MethodReturnValue, XPos, YPos
 
+from milestone_escrow.errors import UsageError
 from milestone_escrow.papers.typeface import MONO, SANS, Typefaces
 from milestone_escrow.papers.typeset import Line, Typesetter, has_rtl, is_simple, isolated
 
@@ -224,8 +226,17 @@ class Sheet(FPDF):
         self.down(0.8)
 
     def qr(self, text: str, x: float, y: float, size: float) -> None:
-        """A QR code of `size` millimetres, quiet zone left to the white around it."""
+        """A QR code of `size` millimetres, quiet zone left to the white around it.
+
+        Raises:
+            UsageError: it leads to no page.
+        """
         import segno
+
+        if not re.fullmatch(r"https?://[^\s/]\S*", text):
+            raise UsageError(
+                f"'{text}' is not the address of a page", hint="write it with https:// in front"
+            )
 
         matrix = segno.make(text, error="m", micro=False).matrix
         module = size / len(matrix)

@@ -117,9 +117,8 @@ def _row(
     taxed = None
     if planned.vat and movement == "paid out":
         taxed = planned.vat.of_part(planned.decided + before, gross, currency)
-    rate = ""
-    if taxed and planned.vat:
-        rate = planned.vat.words.removesuffix(" on top") if planned.vat.rate else "0 %"
+    # What is paid outside of the contract, VAT on top, is no movement of its money.
+    on_top = planned.vat is not None and planned.vat.on_top
     return StatementRow(
         date=ledger.day(event.place.time).isoformat(),
         movement=movement,
@@ -130,9 +129,9 @@ def _row(
         cost_centre=planned.cost_centre,
         currency=currency.symbol,
         net=number(taxed.net) if taxed else "",
-        vat_rate=rate,
-        vat=number(taxed.tax) if taxed else "",
-        gross=number(taxed.gross if taxed else gross),
+        vat_rate=planned.vat.words if taxed and planned.vat else "",
+        vat=number(taxed.tax) if taxed and not on_top else "",
+        gross=number(gross),
         fee=number(fee) if movement == "paid out" else "",
         transaction=event.place.transaction,
     )

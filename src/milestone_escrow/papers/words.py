@@ -9,7 +9,7 @@ from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.documents.when import format_date, format_duration, format_time
 from milestone_escrow.papers.ledger import Ledger
 from milestone_escrow.protocol.eip712 import Address
-from milestone_escrow.protocol.lifecycle import Silence, State, Status, held, silence
+from milestone_escrow.protocol.lifecycle import Silence, Split, State, Status, held, silence
 
 
 def name_of(agreement: Agreement, account: Address) -> str:
@@ -40,7 +40,7 @@ def _settled(ledger: Ledger, planned: PlannedMilestone) -> str:
 
 def _unfunded(ledger: Ledger, planned: PlannedMilestone) -> Iterator[str]:
     agreement = ledger.bound.agreement
-    buyer, supplier = agreement.short_name("buyer"), agreement.short_name("supplier")
+    buyer, supplier = agreement.name("buyer"), agreement.name("supplier")
     until = ""
     if planned.deadline:
         until = f", before {format_time(planned.deadline, agreement.timezone)}"
@@ -69,7 +69,15 @@ def _waiting(ledger: Ledger, planned: PlannedMilestone, state: State) -> Iterato
         yield _conditions(ledger, planned)
     elif state.status in (Status.SUBMITTED, Status.RELEASE_PENDING):
         done = "submitted" if state.status is Status.SUBMITTED else "certified"
-        yield f"It is {done}: unless the buyer disputes that, the contract pays after {at}."
+        split = steps[0].split if steps else Split(0, 0)
+        if split.to_buyer:
+            yield (
+                f"It is {done} in part: unless somebody disputes that, the contract pays "
+                f"{agreement.amount(split.to_payee)} and gives {agreement.amount(split.to_buyer)} "
+                f"back to the buyer after {at}."
+            )
+        else:
+            yield f"It is {done}: unless the buyer disputes that, the contract pays after {at}."
     elif state.status is Status.REFUND_PENDING:
         yield f"It was rejected: unless the payee disputes that, the buyer is refunded after {at}."
     else:
@@ -87,10 +95,10 @@ def _nothing_else(planned: PlannedMilestone) -> str:
 def _conditions(ledger: Ledger, planned: PlannedMilestone) -> str:
     agreement = ledger.bound.agreement
     rules = agreement.model.rules
-    payee = name_of(agreement, ledger.payee(planned.index)).split(",")[0]
+    payee = name_of(agreement, ledger.payee(planned.index))
     ways: list[str] = []
     if planned.quorum:
-        names = [agreement.short_name(role) for role in planned.verifiers]
+        names = [agreement.name(role) for role in planned.verifiers]
         count = f"{planned.quorum} of " if len(names) > 1 else ""
         sign = "certifies" if len(names) == 1 else "certify"
         way = f"when {count}{', '.join(names)} {sign} the milestone"
@@ -106,12 +114,27 @@ def _conditions(ledger: Ledger, planned: PlannedMilestone) -> str:
 
 def _silent(ledger: Ledger, planned: PlannedMilestone, step: Silence) -> str:
     agreement = ledger.bound.agreement
-    payee = name_of(agreement, ledger.payee(planned.index)).split(",")[0]
+    payee = name_of(agreement, ledger.payee(planned.index))
     parts: list[str] = []
     if step.split.to_payee:
         parts.append(f"{agreement.amount(step.split.to_payee)} goes to {payee}")
     if step.split.to_buyer:
-        buyer = agreement.short_name("buyer")
+        buyer = agreement.name("buyer")
         parts.append(f"{agreement.amount(step.split.to_buyer)} goes back to {buyer}")
     at = format_time(step.at, agreement.timezone)
     return f"If nobody acts, {' and '.join(parts)} after {at}."
+
+
+def when_paid(ledger: Ledger, planned: PlannedMilestone) -> str:
+    """When its payment can be expected, counted from what starts it: the work's date does not."""
+    rules = ledger.bound.agreement.model.rules
+    if planned.is_deposit:
+        return "when funded"
+    if planned.pays_on_silence:
+        return f"{format_time(planned.deadline, ledger.bound.agreement.timezone)} at the latest"
+    if planned.quorum:
+        wait = rules.objection_period
+        return f"{format_duration(wait)} after it is certified" if wait else "when certified"
+    if rules.review_period:
+        return f"{format_duration(rules.review_period)} after it is submitted"
+    return "when the buyer approves"

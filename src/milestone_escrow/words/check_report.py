@@ -143,14 +143,20 @@ def _exposure(teller: ReportTeller) -> Iterator[str]:
     currency = Denomination(report.symbol, report.decimals)
     yield from ("", say("Exposure if all goes to plan ({symbol})", symbol=report.symbol))
     columns = (say("paid"), say("work"), say("buyer ahead"), say("supplier ahead"))
-    yield f"  {'':<36}" + "".join(f"{name:>15}" for name in columns)
-    for point in report.exposure:
-        amounts = (point.paid, point.worth, point.buyer, point.supplier)
+    rows = [
+        [
+            format_amount(amount, currency, symbol=False)
+            for amount in (point.paid, point.worth, point.buyer, point.supplier)
+        ]
+        for point in report.exposure
+    ]
+    # Two spaces between columns at least, however many decimals a token has.
+    wide = max(13, *(len(amount) for row in rows for amount in row)) + 2 if rows else 15
+    yield f"  {'':<36}" + "".join(f"{name:>{wide}}" for name in columns)
+    for point, row in zip(report.exposure, rows, strict=True):
         day = teller.time(point.at).split(",")[0]
         event = textwrap.shorten(teller.event(point), 22, placeholder="…")
-        yield f"  {day:<12} {event:<23}" + "".join(
-            f"{format_amount(amount, currency, symbol=False):>15}" for amount in amounts
-        )
+        yield f"  {day:<12} {event:<23}" + "".join(f"{amount:>{wide}}" for amount in row)
 
 
 def _joined(keys: list[str]) -> str:

@@ -327,6 +327,12 @@ def _advice(s: _Said, kind: FindingKind) -> Advice:
             )
         case kinds.TermsRefused():
             return s.say("the contract would refuse it: {reason}", "correct it in the file")
+        case kinds.UnknownToken():
+            return s.say(
+                "{symbol} is not one of the tokens that are known here, and nothing checks that it "
+                "has {decimals} decimals",
+                "see the token's page in the network's explorer before anybody signs",
+            )
         case kinds.NoTaxId():
             return s.say(
                 "VAT is stated, but not the tax number of the supplier who charges it",

@@ -140,3 +140,9 @@ def test_shares_of_what_is_withheld_add_up(amount: int, parts: list[Part]) -> No
     shares = [p.value for p in parts if isinstance(p, Percent)]
     assert sum(split_evenly(amount, shares)) == amount
     assert sum(split_evenly(amount, [None, *shares[1:]])) == amount
+
+
+def test_what_is_copied_from_a_page_has_spaces_that_do_not_break() -> None:
+    assert read_percent("99.999\u00a0%") == Percent(Fraction(99_999, 100_000))
+    assert read_percent("50\u202f%") == Percent(Fraction(1, 2))
+    assert parse_amount("72,000.00\u00a0USDC", USDC) == 72_000 * 10**6

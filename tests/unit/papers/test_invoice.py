@@ -14,6 +14,7 @@ from milestone_escrow.papers.invoice import invoice_pdf
 from milestone_escrow.papers.ledger import Ledger
 from milestone_escrow.papers.sheet import Layout
 from tests.unit.papers.conftest import Played
+from tests.unit.papers.deal import DEAL
 from tests.unit.papers.print import Print
 
 DAY = date(2027, 3, 25)
@@ -26,7 +27,7 @@ def test_names_everything_that_an_accountant_looks_for(ledger: Ledger, printed: 
     for words in (
         "Rajwada Exports Pvt Ltd", "Plot 14, Sitapura Industrial Area",
         "Tax ID 08AABCR1234M1Z5", "Nordlicht Teppiche GmbH", "Tax ID DE811234567",
-        "PO-2027-0114-manufactured", "Invoice date 25 Mar 2027", "Due 15 Mar 2027",
+        "PO-2027-0114-manufactured", "Invoice date 25 Mar 2027", "Work due 15 Mar 2027",
         "Purchase order PO-2027-0114", "Cost centre 4200 Goods inwards",
         "1,200 carpets finished, AQL 2.5 passed 72,000.00", "Less retainage −3,600.00",
         "Net 57,478.99", "VAT 19 % 10,921.01", "Total 68,400.00",
@@ -59,13 +60,13 @@ def test_says_where_the_money_is_and_what_pays_it(ledger: Ledger, printed: Print
 
 def test_says_who_accounts_for_the_vat(ledger: Ledger, printed: Printed) -> None:
     text = printed(invoice_pdf(ledger, "arrived", DAY)).text
-    assert "Net 45,600.00 VAT 0 % 0.00 Total 45,600.00 USDC" in text
+    assert "Net, without VAT 45,600.00 Total 45,600.00 USDC" in text
     assert "Reverse charge: the recipient accounts for the VAT." in text
 
 
 def test_a_paid_milestone_owes_nothing(ledger: Ledger, printed: Printed) -> None:
     text = printed(invoice_pdf(ledger, "deposit", DAY)).text
-    assert "Due when funded" in text
+    assert "Payment expected when funded" in text
     assert "Still due 0.00 USDC" in text
     assert "Paid by the escrow contract on 14 Jan 2027" in text
 
@@ -150,3 +151,28 @@ def test_refuses_letters_that_would_come_out_as_boxes(
 def test_refuses_a_file_that_is_no_font(ledger: Ledger) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         invoice_pdf(ledger, "packed", DAY, layout=Layout(fonts=(Path(__file__),)))
+
+
+def test_a_rate_is_printed_as_it_was_written(draft: Draft, printed: Printed) -> None:
+    text = printed(invoice_pdf(draft(("vat: 19 %", "vat: 8.875 %")), "packed", DAY)).text
+    assert "VAT 8.875 %" in text
+
+
+def test_the_work_is_due_on_one_day_and_its_payment_expected_on_another(
+    ledger: Ledger, printed: Printed
+) -> None:
+    text = printed(invoice_pdf(ledger, "packed", DAY)).text
+    assert "Work due 29 Mar 2027 Payment expected 2 days after it is certified" in text
+
+
+def test_what_went_back_bears_no_tax(played: Played, printed: Printed) -> None:
+    deal = Played.open(DEAL, fund=("packed",))
+    deal.world.acting_as(deal.bound.terms.supplier).refund(deal.bound, "packed")
+    text = printed(invoice_pdf(deal.ledger(), "packed", DAY)).text
+    assert "Less given back" in text
+    assert "Net 0.00 VAT 19 % 0.00 Total 0.00 USDC" in text
+
+
+def test_a_code_leads_to_a_page_or_nowhere(ledger: Ledger) -> None:
+    with pytest.raises(UsageError, match="is not the address of a page"):
+        invoice_pdf(ledger, "packed", DAY, page="javascript:alert(1)")

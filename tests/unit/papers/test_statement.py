@@ -55,3 +55,11 @@ def test_what_is_given_back_and_sold_is_told(played: Played) -> None:
     assert (back["movement"], back["gross"], back["vat"], back["counterparty"]) == (
         "given back", "91200.00", "", "Nordlicht Teppiche GmbH",
     )  # fmt: skip
+
+
+def test_vat_on_top_has_not_moved() -> None:
+    deal = Played.open(DEAL.replace("vat: 19 %", "vat: 19 % on top"), fund=("deposit",))
+    paid = rows(deal.ledger())[-1]
+    assert (paid["net"], paid["vat_rate"], paid["vat"], paid["gross"]) == (
+        "24000.00", "19 % on top", "", "24000.00",
+    )  # fmt: skip

@@ -71,7 +71,12 @@ def required_words(collected: CollectedAttestation) -> list[str]:
     items = collected.planned.requirements.items
     if collected.attestation.verdict is not Verdict.ACCEPTED or not items:
         return []
-    return [f"which says that this was shown: {'; '.join(item.words() for item in items)}"]
+    shown = "; ".join(item.words() for item in items)
+    whole = collected.milestone.amount
+    if collected.attestation.amount < whole:
+        amount = collected.bound.agreement.amount(whole)
+        return [f"which says that less was shown than {amount} asks for: {shown}"]
+    return [f"which says that this was shown: {shown}"]
 
 
 def evidence_words(collected: CollectedAttestation) -> str:

@@ -186,6 +186,15 @@ class TermsRefused(Found):
     reason: str
 
 
+@dataclass(frozen=True)
+class UnknownToken(Found):
+    """`symbol` is not among the tokens whose decimals are known."""
+
+    code, level = "unknown-token", Level.WARNING
+    symbol: str
+    decimals: int
+
+
 class NoTaxId(Found):
     code, level = "no-tax-id", Level.WARNING
 
@@ -207,4 +216,5 @@ FindingKind: TypeAlias = (
     | NoObjection | ObjectsBeforeDue | ShortRefund | ShortProof | WeakQuorum | OnlyBuyer
     | UnusedVerifier | NoArbiter | ManyMilestones | LargeDeposit | NoClauses | Vague
     | SupplierEvidence | OwnEvidence | WrongOrder | TermsRefused | NoTaxId | NoAddress | VatOnTop
+    | UnknownToken
 )  # fmt: skip

@@ -12,6 +12,7 @@ from milestone_escrow.documents.check.books import books
 from milestone_escrow.documents.check.power import buyer_takes_back, supplier_alone
 from milestone_escrow.documents.check.report import Finding, finding
 from milestone_escrow.documents.check.silence import on_chain
+from milestone_escrow.documents.money import DECIMALS
 from milestone_escrow.documents.requirements.kinds import AfterRequired, DocumentRequired, leaves
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.documents.source import Where
@@ -136,6 +137,10 @@ def _shape(agreement: AgreementData, now: int) -> Iterator[Finding]:
     if deposits * 100 > agreement.price * LARGE_DEPOSIT_PERCENT:
         share = Fraction(deposits, agreement.price)
         yield finding(agreement, ("milestones",), kinds.LargeDeposit(share))
+    currency = agreement.currency
+    if currency.symbol.upper() not in DECIMALS:
+        unknown = kinds.UnknownToken(currency.symbol, currency.decimals)
+        yield finding(agreement, ("payment", "price"), unknown)
     if not agreement.model.clauses:
         yield finding(agreement, ("clauses",), kinds.NoClauses())
 
