@@ -7,7 +7,7 @@ from what it says, and takes nothing that would have been written differently.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
@@ -241,7 +241,8 @@ def _agreement_files(signed: SignedAgreement, text: bytes) -> dict[str, bytes]:
     return {
         f"{folder}/document.json": signed.agreement.canonical_json(),
         f"{folder}/document.yaml": text,
-        f"{folder}/signed.json": canonical_json(signed.to_json()),
+        # Which calendar a date was read by is nobody's to prove, so a bundle does not say it.
+        f"{folder}/signed.json": canonical_json(replace(signed, calendar="").to_json()),
         f"{folder}/typed-data.json": canonical_json(signed.bound.typed_data().to_json()),
     }
 
