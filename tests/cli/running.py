@@ -58,7 +58,7 @@ class Oracle:
     def register(self) -> None:
         """Let it know the agreements of this machine."""
         with self.store.transaction() as connection:
-            for signed in Shelf(self.home / "agreements").all():
+            for signed in Shelf(self.home / "agreements").look_through()[0]:
                 viewing.register(connection, signed, by="operator", now=self.now)
         self.instance.service.tick()
 

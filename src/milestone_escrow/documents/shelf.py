@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from milestone_escrow.documents.agreement import Agreement, BoundAgreement
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement, signed_path
 from milestone_escrow.documents.files.signed_change import SignedChange
 from milestone_escrow.documents.source import suggest
-from milestone_escrow.errors import DocumentError, UsageError
+from milestone_escrow.errors import DocumentError, EscrowError, UsageError
 from milestone_escrow.protocol.signatures import Wallets
 
 _PREFIX = re.compile(r"(?:0[xX])?([0-9a-fA-F]{4,64})")
@@ -36,6 +37,14 @@ class Card:
 
     def __str__(self) -> str:
         return f"{self.reference} ({self.agreement_id[:10]}…, {self.title})"
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A file on the shelf that is no agreement, and why; it stops nothing else."""
+
+    path: Path
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,11 @@ class Shelf:
         """
         path = self._path(signed.id)
         if path.is_file():
-            signed = signed.merge(self._load(path))
+            try:
+                signed = signed.merge(self._load(path))
+            except DocumentError:
+                # Its owner may still want to see what was there.
+                path.replace(path.with_suffix(".json.damaged"))
         _make(self.folder)
         signed.save(path)
         return signed
@@ -68,12 +81,20 @@ class Shelf:
         return self._load(path) if path.is_file() else None
 
     def cards(self) -> tuple[Card, ...]:
-        """Everything on the shelf, by reference."""
+        """Everything on the shelf that can be read, by reference."""
         return tuple(sorted(self._cards(), key=lambda card: (card.reference, card.agreement_id)))
 
-    def all(self) -> tuple[SignedAgreement, ...]:
-        """Everything on the shelf, verified, by reference."""
-        return tuple(self._load(card.path) for card in self.cards())
+    def look_through(self) -> tuple[tuple[SignedAgreement, ...], tuple[SetAside, ...]]:
+        """Everything on the shelf: what verifies, by reference, and what does not."""
+        good: list[SignedAgreement] = []
+        aside: list[SetAside] = []
+        for path in sorted(self.folder.glob("0x*.json")):
+            try:
+                good.append(self._load(path))
+            except EscrowError as error:
+                aside.append(SetAside(path, error.sentence))
+        good.sort(key=lambda signed: (signed.agreement.reference, signed.id))
+        return tuple(good), tuple(aside)
 
     def find(
         self, name: str, bind: Callable[[Agreement], BoundAgreement] | None = None
@@ -167,14 +188,19 @@ class Shelf:
                 signed = other
             else:
                 signed = self._signed_already(signed) or signed
-        known = self.get(signed.id)
-        return signed.merge(known) if known else signed
+        with suppress(DocumentError):  # a damaged copy takes nothing from the file at hand
+            known = self.get(signed.id)
+            return signed.merge(known) if known else signed
+        return signed
 
     def _signed_already(self, fresh: SignedAgreement) -> SignedAgreement | None:
         """The same file as it was signed, where this machine would make other instants of it."""
-        cards = [card for card in self._cards() if card.reference == fresh.agreement.reference]
-        known = (self._load(card.path) for card in cards)
-        return next((signed for signed in known if signed.is_of(fresh)), None)
+        for card in self._cards():
+            if card.reference == fresh.agreement.reference:
+                with suppress(EscrowError):
+                    if (signed := self._load(card.path)).is_of(fresh):
+                        return signed
+        return None
 
     def _unknown(self, name: str, cards: tuple[Card, ...]) -> UsageError:
         close = suggest(name, [card.reference for card in cards])
@@ -202,10 +228,8 @@ class Shelf:
                 document = json.loads(path.read_bytes())["document"]
                 reference, title = str(document["reference"]), str(document["title"])
                 replaces = str(document.get("replaces", ""))
-            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-                raise DocumentError(
-                    "is damaged", file=str(path), hint="remove it, and give the agreement's file"
-                ) from error
+            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                continue  # `look_through` says so; whoever looks for another one is not stopped
             yield Card(path.stem, reference, title, path, replaces)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
@@ -15,7 +16,7 @@ from milestone_escrow.chain.contract.events import Event
 from milestone_escrow.documents.agreement import Agreement, BoundAgreement
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.documents.resolve import PlannedMilestone
-from milestone_escrow.errors import StoreError, UsageError
+from milestone_escrow.errors import EscrowError, StoreError, UsageError
 from milestone_escrow.oracle.store import audit_log, row_shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import insert_new, upsert
@@ -23,6 +24,8 @@ from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
 from milestone_escrow.protocol.lifecycle import State, payee
 from milestone_escrow.protocol.terms import Milestone, Terms
 from milestone_escrow.protocol.token import Token
+
+log = logging.getLogger("milestone_escrow.oracle.viewing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +181,8 @@ def agreements(connection: Connection, ids: Iterable[bytes]) -> list[AgreementVi
     ):
         stages.setdefault(row.agreement_id, []).append(row)
     known = documents(connection, wanted)
-    return [_view(by_id[i], stages.get(i, []), known.get(i)) for i in wanted if i in by_id]
+    found = (_seen(by_id[i], stages.get(i, []), known.get(i)) for i in wanted if i in by_id)
+    return [view for view in found if view is not None]
 
 
 def ids_of(connection: Connection, party: Address | None = None) -> list[bytes]:
@@ -201,13 +205,22 @@ def ids_of(connection: Connection, party: Address | None = None) -> list[bytes]:
 
 
 def documents(connection: Connection, ids: Sequence[bytes]) -> dict[bytes, SignedAgreement]:
-    """The documents of these agreements that are known here, verified against their ids."""
+    """The documents of these agreements that are known here, verified against their ids.
+
+    One that cannot be read is set aside: named in the log, counted, and as good as not here.
+    """
     rows = connection.execute(
         select(t.documents.c.agreement_id, t.documents.c.document).where(
             t.documents.c.agreement_id.in_(list(ids))
         )
     )
-    return {row.agreement_id: _document(row.agreement_id, row.document) for row in rows}
+    found = {row.agreement_id: _readable(row.agreement_id, row.document) for row in rows}
+    return {agreement_id: signed for agreement_id, signed in found.items() if signed is not None}
+
+
+def set_aside() -> int:
+    """How many records this process has found that it cannot read."""
+    return len(_aside)
 
 
 def events(connection: Connection, agreement_id: bytes) -> list[Event]:
@@ -245,6 +258,7 @@ def register(
         "registered_by": by,
     }
     upsert(connection, t.documents, row, "agreement_id")
+    _aside.discard(signed.id)
     digest = "0x" + sha256(text.encode()).hexdigest()
     subject = audit_log.subject_of(signed.id)
     audit_log.record(connection, now, by, "document.registered", subject, sha256=digest)
@@ -286,6 +300,39 @@ class _Checked:
 
     def accepts(self, chain_id: int, account: Address, digest: bytes, signature: bytes) -> bool:
         return True
+
+
+def _seen(
+    row: Row[Any], stages: Sequence[Row[Any]], signed: SignedAgreement | None
+) -> AgreementView | None:
+    """The view of an agreement; None where its rows are none, which stops no other."""
+    try:
+        view = _view(row, stages, signed)
+    except (EscrowError, ValueError, TypeError, KeyError, IndexError) as error:
+        _put_aside(row.agreement_id, error)
+        return None
+    return view
+
+
+def _readable(agreement_id: bytes, text: str) -> SignedAgreement | None:
+    try:
+        return _document(agreement_id, text)
+    except EscrowError as error:
+        _put_aside(agreement_id, error)
+        return None
+
+
+_aside: set[bytes] = set()
+
+
+def _put_aside(agreement_id: bytes, error: Exception) -> None:
+    """Said once, however often it is read."""
+    if agreement_id not in _aside:
+        _aside.add(agreement_id)
+        why = error.sentence if isinstance(error, EscrowError) else type(error).__name__
+        name = f"0x{agreement_id.hex()}"
+        fields = {"agreement": name, "why": why}
+        log.error("set aside what is kept of %s: %s", name, why, extra={"fields": fields})
 
 
 @lru_cache(maxsize=2_048)

@@ -123,12 +123,37 @@ def test_refuses_a_file_that_does_not_exist(shelf: Shelf):
         shelf.find("nowhere.yaml", bind)
 
 
-def test_refuses_a_damaged_shelf_file(shelf: Shelf, unsigned: SignedAgreement):
+DAMAGES = pytest.mark.parametrize(
+    "damage", [b"", b"{}", b"[]", b'{"document": 5}', b"\xff", b"cut"], ids=repr
+)
+
+
+@DAMAGES
+def test_a_damaged_file_is_set_aside_and_named(
+    shelf: Shelf, unsigned: SignedAgreement, other: SignedAgreement, damage: bytes
+):
+    shelf.put(unsigned)
+    shelf.put(other)
+    path = shelf.folder / f"0x{other.id.hex()}.json"
+    path.write_bytes(path.read_bytes()[:2_000] if damage == b"cut" else damage)
+    assert [card.agreement_id for card in shelf.cards()] == [f"0x{unsigned.id.hex()}"]
+    assert shelf.find("SHED-7").id == unsigned.id
+    good, aside = shelf.look_through()
+    assert [signed.id for signed in good] == [unsigned.id]
+    assert [one.path for one in aside] == [path]
+    assert str(path) in aside[0].why
+
+
+@DAMAGES
+def test_a_damaged_copy_makes_room_for_a_whole_one(
+    shelf: Shelf, unsigned: SignedAgreement, damage: bytes
+):
     shelf.put(unsigned)
     (path,) = shelf.folder.iterdir()
-    path.write_text("{}", encoding="utf-8")
-    with pytest.raises(DocumentError, match="is damaged; remove it"):
-        shelf.cards()
+    path.write_bytes(damage)
+    assert shelf.put(unsigned).id == unsigned.id
+    assert shelf.find("SHED-7").id == unsigned.id
+    assert path.with_suffix(".json.damaged").read_bytes() == damage
 
 
 def test_refuses_a_shelf_file_whose_terms_were_changed(shelf: Shelf, unsigned: SignedAgreement):

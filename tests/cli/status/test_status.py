@@ -67,6 +67,33 @@ def test_an_agreement_it_cannot_reach_does_not_hide_the_others(
     assert "Not looked at: SHED-7: no sandbox is running" in result.words
 
 
+def test_a_damaged_file_hides_no_other_agreement(escrow: Run, opened: Path, home: Path):
+    (home / "agreements" / f"0x{'ab' * 32}.json").write_text('{"document": {')
+    result = escrow("status")
+    assert result.status == 0
+    assert "Nothing needs you now" not in result.out
+    assert "escrow attest SHED-7" in result.out
+    assert f"Not looked at: {home}/agreements/0xabab" in result.words
+    assert len(escrow("status", "--json").json["not_looked_at"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--as", "nobody"), "there is no key or role 'nobody' here; known are"),
+        (("--as", "Supplier"), "there is no key or role 'Supplier' here; did you mean 'supplier'?"),
+        (("--network", "nowhere"), "nowhere"),
+    ],
+)
+def test_there_is_no_all_clear_for_who_or_what_is_unknown(
+    escrow: Run, opened: Path, options: tuple[str, ...], said: str
+):
+    result = escrow("status", *options)
+    assert result.status == 2
+    assert said in result.err
+    assert "Nothing needs you" not in result.out
+
+
 def test_a_table_of_milestones_and_who_may_do_what(escrow: Run, opened: Path):
     escrow("attest", "SHED-7", "foundation", "--accept", "--yes")
     result = escrow("status", "SHED-7")

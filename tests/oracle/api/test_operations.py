@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from sqlalchemy import insert
+import pytest
+from sqlalchemy import insert, select, update
 
 from milestone_escrow.chain.node.networks import network
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.relaying.figures import Figures
 from milestone_escrow.oracle.store import tables as t
 from tests.docs.console import ROOT
-from tests.oracle.api.world import NOW, World, set_head
+from tests.oracle.api.world import NOW, World, agreement, open_on_chain, register, set_head
 
 
 def test_it_is_ready_when_everything_is_in_order(world: World) -> None:
@@ -134,3 +136,32 @@ def test_each_service_counts_for_itself(make: Callable[..., World]) -> None:
     world = make()
     world.get("/healthz")
     assert 'route="/healthz"' in world.get("/metrics").text
+
+
+@pytest.mark.parametrize("damage", ["", "{}", "[]", "cut"])
+def test_one_record_that_cannot_be_read_stops_no_other(
+    make: Callable[..., World], damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = make()
+    bad = agreement("SHED-8")
+    assert bad.id != agreement().id
+    with world.store.transaction() as connection:
+        open_on_chain(connection, bad, block=11)
+    register(world.store, bad)
+    before = viewing.set_aside()
+    with world.store.transaction() as connection:
+        kept = connection.execute(select(t.documents.c.document)).scalars().first()
+        assert kept is not None
+        text = kept[:2_000] if damage == "cut" else damage
+        mine = t.documents.c.agreement_id == bad.id
+        connection.execute(update(t.documents).where(mine).values(document=text))
+    listed = world.get("/v1/agreements", "buyer")
+    assert listed.status_code == 200
+    assert len(listed.json()["items"]) == 2
+    assert world.get(f"/v1/agreements/0x{bad.id.hex()}").status_code == 200
+    assert f"escrow_records_set_aside {before + 1:.1f}" in world.get("/metrics").text
+    assert len([one for one in caplog.records if "set aside" in one.message]) == 1
+    register(world.store, bad)
+    assert viewing.set_aside() == before
+    body = world.get(f"/v1/agreements/0x{bad.id.hex()}", "buyer").json()
+    assert body["reference"] == "SHED-8"

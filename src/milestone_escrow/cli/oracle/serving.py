@@ -29,7 +29,7 @@ class Shelf:
     seen: int = -1
 
     def look(self, now: int) -> None:
-        """Register what is new. A file that cannot be read is said, and stops nothing."""
+        """Register what is new. A file that cannot be read is named, and stops nothing."""
         folder: Path = self.session.home.agreements
         changed = folder.stat().st_mtime_ns if folder.is_dir() else 0
         if changed == self.seen:
@@ -43,7 +43,10 @@ class Shelf:
     def register(self, now: int) -> None:
         from milestone_escrow.oracle import viewing
 
-        ours = [signed for signed in self.session.shelf.all() if signed.domain == self.domain]
+        known, aside = self.session.shelf.look_through()
+        for one in aside:
+            self.session.say(f"Set aside: {one.why}")
+        ours = [signed for signed in known if signed.domain == self.domain]
         with self.store.transaction() as connection:
             for signed in ours:
                 viewing.register(connection, signed, by="operator", now=now)

@@ -99,7 +99,7 @@ def list_receivables(session: Session) -> None:
     lines: list[tuple[str, ...]] = []
     bodies: list[dict[str, object]] = []
     troubles: list[str] = []
-    for signed in session.shelf.all():
+    for signed in session.shelf.look_through()[0]:
         try:
             desk = desk_of(session, signed)
             if not desk.escrow.is_open(signed.id):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import click
 
@@ -22,10 +22,11 @@ from milestone_escrow.cli.shell.output import (
 )
 from milestone_escrow.cli.shell.records import kept
 from milestone_escrow.cli.shell.session import Session
-from milestone_escrow.cli.shell.signers import at_hand, names_at_hand
+from milestone_escrow.cli.shell.signers import AtHand, at_hand, names_at_hand
 from milestone_escrow.documents.files.signed_agreement import PARTIES, SignedAgreement
+from milestone_escrow.documents.source import suggest
 from milestone_escrow.documents.when import DAY, format_relative, format_time
-from milestone_escrow.errors import ChainError, UsageError
+from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.lifecycle import Status
 from milestone_escrow.words.standing import Standing, amount, person, status
@@ -140,19 +141,25 @@ def show_all(session: Session) -> None:
     """Everything that waits for one of the keys at hand, the most urgent first."""
     items: list[Item] = []
     troubles: dict[str, None] = {}
-    cards = session.shelf.cards()
-    for card in cards:
+    named = Named(session.signer_name)
+    if session.network:
+        session.place(None)
+    known, aside = session.shelf.look_through()
+    for signed in known:
         try:
-            items += _items(session, session.shelf.find(card.agreement_id))
-        except (ChainError, UsageError) as error:
-            troubles[f"{card.reference}: {error}"] = None
+            items += _items(session, signed, named)
+        except EscrowError as error:
+            troubles[f"{signed.agreement.reference}: {error}"] = None
+    troubles |= {one.why: None for one in aside}
+    if known and not troubles:
+        named.require()
     items.sort(key=lambda item: (item.until == 0, item.until))
-    if not cards:
+    if not known and not aside:
         session.say("There is no agreement here yet. Start from an example:")
         session.say(f"  {command('escrow agreement new')}")
     elif not items and not troubles:
-        names = {card.reference for card in cards}
-        count = f"{len(names)} agreements" if len(names) > 1 else cards[0].reference
+        names = sorted({signed.agreement.reference for signed in known})
+        count = f"{len(names)} agreements" if len(names) > 1 else names[0]
         session.say(f"{good('Nothing needs you now')} in {count}.")
     heading = ""
     for item in items:
@@ -180,10 +187,33 @@ def show_all(session: Session) -> None:
     )
 
 
-def _items(session: Session, signed: SignedAgreement) -> list[Item]:
-    keys = at_hand(session, signed.bound, signed.domain.chain_id)
-    if session.signer_name:
-        keys = tuple(key for key in keys if key.name == session.signer_name)
+@dataclass
+class Named:
+    """Whom --as names, and who there is: an all-clear for nobody would be none."""
+
+    name: str | None
+    there: set[str] = field(default_factory=set)
+
+    def among(self, keys: Sequence[AtHand]) -> tuple[AtHand, ...]:
+        """Those that are looked at; everybody where nobody is named."""
+        self.there |= {key.name for key in keys}
+        return tuple(key for key in keys if self.name in (None, key.name))
+
+    def require(self) -> None:
+        """Refuse a name that is nobody's.
+
+        Raises:
+            UsageError: with those that there are.
+        """
+        if self.name is not None and self.name not in self.there:
+            raise UsageError(
+                f"there is no key or role '{self.name}' here",
+                hint=suggest(self.name, sorted(self.there)) or "see `escrow key list`",
+            )
+
+
+def _items(session: Session, signed: SignedAgreement, named: Named) -> list[Item]:
+    keys = named.among(at_hand(session, signed.bound, signed.domain.chain_id))
     names = {key.account: key.name for key in reversed(keys)}
     # A new version is signed in its change order.
     unsigned = [] if signed.agreement.replaces else _unsigned(session, signed, names)

@@ -92,6 +92,8 @@ class _StoreFigures(Collector):
             yield _gauge("escrow_head_block", "The newest block indexed", head.number)
             yield _gauge("escrow_final_block", "The newest final block", head.final_number)
             yield _gauge("escrow_head_timestamp_seconds", "That block's time", head.time)
+        text = "Agreements whose records cannot be read here"
+        yield _gauge("escrow_records_set_aside", text, viewing.set_aside())
         balance = self._deps.balance()
         if balance is not None:
             yield _gauge("escrow_relayer_balance_wei", "What is left to pay for gas", balance)
