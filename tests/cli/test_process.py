@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.deal import DEAL
+
 ESCROW = Path(sys.executable).with_name("escrow")
 
 Type = Callable[..., subprocess.CompletedProcess[str]]
@@ -125,3 +127,30 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path):
 
 def test_no_colour_in_a_pipe(escrow: Type):
     assert "\x1b" not in escrow("agreement", "new", "--list").stdout
+
+
+def test_a_terminal_of_few_letters_stops_nothing(tmp_path: Path) -> None:
+    text = DEAL.replace("name: Anna Bauer", "name: Łódzkie Silosy")
+    (tmp_path / "deal.yaml").write_text(text, encoding="utf-8")
+    home = {"HOME": str(tmp_path), "ESCROW_HOME": str(tmp_path / "state")}
+    environment = {**os.environ, **home, "PYTHONIOENCODING": "cp1252"}
+    line = [str(ESCROW), "agreement", "sign", "deal.yaml", "--as", "buyer", "--yes"]
+    shown = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, check=True)
+    assert b"?\xf3dzkie Silosy pays Holz & S\xf6hne" in b" ".join(shown.stdout.split())
+    line = [str(ESCROW), "agreement", "check", "deal.yaml", "--json"]
+    shown = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, check=False)
+    assert "Łódzkie" in json.dumps(json.loads(shown.stdout), ensure_ascii=False)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_one_sentence() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [str(ESCROW), "network", "list"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "Error: the output cannot be used (No space left on device)\n"

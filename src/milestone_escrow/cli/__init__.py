@@ -16,6 +16,7 @@ import click
 from milestone_escrow.cli.shell import boundary
 from milestone_escrow.cli.shell.entry import Entry, EntryGroup
 from milestone_escrow.cli.shell.home import prefer_fast_hashing, wants_colour
+from milestone_escrow.cli.shell.output import bear_narrow_terminals
 from milestone_escrow.cli.shell.refused_secrets import refuse_secrets
 
 FAMILIES: Mapping[str, Mapping[str, Entry]] = {
@@ -175,4 +176,5 @@ def cli(ctx: click.Context) -> None:
 def main() -> None:
     """The console script."""
     prefer_fast_hashing()
+    bear_narrow_terminals()
     cli.main()

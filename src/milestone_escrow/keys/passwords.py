@@ -43,7 +43,8 @@ def read_password_file(path: Path, what: str = "password file") -> str:
     """
     try:
         # The opened file is checked, not the name, which could mean another by then.
-        with path.open(encoding="utf-8") as stream:
+        # Some editors begin with a byte order mark, which is no part of a password.
+        with path.open(encoding="utf-8-sig") as stream:
             mode = os.fstat(stream.fileno()).st_mode
             text = stream.readline().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:

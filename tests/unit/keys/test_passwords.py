@@ -38,6 +38,11 @@ def test_a_file_that_others_can_read_is_refused(file: Path, mode: int) -> None:
     assert "correct" not in str(refusal.value)
 
 
+def test_what_an_editor_writes_before_the_first_line_is_no_part_of_it(file: Path) -> None:
+    file.write_bytes("geheim\r\n".encode("utf-8-sig"))
+    assert read_password_file(file) == "geheim"
+
+
 def test_an_empty_or_missing_file_is_refused(file: Path) -> None:
     file.write_text("\nnot this")
     with pytest.raises(KeyFileError, match="is empty"):

@@ -53,12 +53,24 @@ def catching(arguments: Sequence[str]) -> Iterator[None]:
         # The reader of a pipe, `head` for example, has seen enough.
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        if debugging():
+            traceback.print_exc()
+        _tell(_unwritable(error), as_json=as_json)
+        sys.exit(1)
     except Exception as error:
         if debugging():
             traceback.print_exc()
         sentence = f"this should not happen ({type(error).__name__}: {_first_line(error)})"
         _tell(f"{sentence}; run again with ESCROW_DEBUG=1 to see where", as_json=as_json)
         sys.exit(1)
+
+
+def _unwritable(error: OSError) -> str:
+    """What the system refused, a full disk for example; without a file it was the output."""
+    what = error.filename or "the output"
+    sent = "; look at `escrow status`: a transaction may be on its way" if _sending.get() else ""
+    return f"{what} cannot be used ({error.strerror or type(error).__name__}){sent}"
 
 
 def _asks_for_help(error: click.ClickException) -> bool:

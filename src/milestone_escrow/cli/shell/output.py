@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
@@ -25,9 +26,17 @@ def say(text: str = "") -> None:
     click.echo(text)
 
 
+def bear_narrow_terminals() -> None:
+    """A name that a terminal's encoding lacks stops nothing there: "?" stands for such letters."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def emit(body: Mapping[str, object]) -> None:
-    """The one JSON object of a command."""
-    click.echo(json.dumps(body, indent=2, ensure_ascii=False))
+    """The one JSON object of a command; in ASCII where letters could get lost on the way."""
+    narrow = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    click.echo(json.dumps(body, indent=2, ensure_ascii=narrow))
 
 
 def save(file: Path, data: bytes) -> None:
