@@ -162,7 +162,8 @@ def read_answer(message: object, host: str) -> Any:
     error = message.get("error") if isinstance(message, dict) else None
     if isinstance(error, str) and error:
         error = {"message": error}
-    if isinstance(error, dict) and error:
+    # Some nodes write an empty one beside each result.
+    if isinstance(error, dict) and isinstance(message, dict) and (error or "result" not in message):
         said = str(error.get("message") or "")
         if _limits(said) or error.get("code") == TOO_MANY:
             raise LimitedError(host, said or f"code {TOO_MANY}")
