@@ -179,6 +179,10 @@ class SignedAgreementBody(Body):
     token: dict[str, str]
     terms: dict[str, Any]
     document: dict[str, Any]
+    calendar: str = Field(
+        max_length=20,
+        description='The release of the time zone data that dates were read by; "" where unknown',
+    )
     signatures: dict[str, HexBytes]
 
 
