@@ -85,7 +85,7 @@ def test_from_a_file_to_a_release(escrow: Type, sandbox: Path, tmp_path: Path):
     attested = escrow("attest", reference, "manufactured", "--accept",
                       "--evidence", "inspection_report.md", "--yes")  # fmt: skip
     assert "evidence inspection_report.md" in attested.stdout
-    assert "paid to" in escrow("sandbox", "warp", "3d").stdout
+    assert "paid 72,000.00 USDC to Rajwada Exports" in escrow("sandbox", "warp", "3d").stdout
     shown = json.loads(escrow("status", reference, "--json").stdout)
     found = {milestone["key"]: milestone["status_text"] for milestone in shown["milestones"]}
     assert found["manufactured"] == "paid"
