@@ -247,6 +247,9 @@ def test_a_payout_that_cannot_arrive_waits_for_its_account(
     deny(escrow, supplier.address, False)
     escrow.acting_as(stranger).withdraw("USDC", supplier.address)
     assert escrow.balance(usdc, supplier.address) == before + AMOUNT
+    # A withdrawal is an account's, whatever agreements its money came from.
+    for asked in (funded, funded.id):
+        assert kinds(escrow.events(asked))[-2:] == ["MilestonePaid", "PayoutCredited"]
     with pytest.raises(ContractError, match="nothing waits"):
         escrow.acting_as(stranger).withdraw("USDC", supplier.address)
 

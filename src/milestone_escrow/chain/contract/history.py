@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from milestone_escrow.chain.contract.codec import interface
 from milestone_escrow.chain.contract.events import (
     AgreementAmended,
     AgreementOpened,
+    CreditWithdrawn,
     Event,
     PayoutCredited,
     read_event,
@@ -70,19 +71,16 @@ class EventReader:
             return ()
         block = opening.place.block
         if token is None:
-            credited = [_topic("PayoutCredited"), _word(opening.terms.token)]
-            found += self._events(credited, block, last)
+            topics = [_topic("PayoutCredited"), _word(opening.terms.token)]
+            found += self._events(topics, block, last)
         # A change order belongs to both its agreements, but names the one that it replaces first;
         # the other one it opens.
         found += self._events([_topic("AgreementAmended"), None, own], block, block)
-        transactions = {
-            event.place.transaction for event in found if not isinstance(event, PayoutCredited)
-        }
-        return _ordered(
-            event
-            for event in found
-            if not isinstance(event, PayoutCredited) or event.place.transaction in transactions
-        )
+        # The question about the token also brings withdrawals, which are no agreement's.
+        mine = [e for e in found if not isinstance(e, (PayoutCredited, CreditWithdrawn))]
+        transactions = {event.place.transaction for event in mine}
+        credited = (event for event in found if isinstance(event, PayoutCredited))
+        return _ordered([*mine, *(e for e in credited if e.place.transaction in transactions)])
 
     def _since_opening(
         self, agreement_id: bytes, topics: Sequence[object], last: int
@@ -185,7 +183,7 @@ class EventReader:
         return self._times[number]
 
 
-def _ordered(events: Iterable[Event]) -> tuple[Event, ...]:
+def _ordered(events: Sequence[Event]) -> tuple[Event, ...]:
     return tuple(sorted(events, key=lambda event: (event.place.block, event.place.log_index)))
 
 
