@@ -19,7 +19,7 @@ _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SHAPES = (
     (re.compile(r"\s+"), " "),
     (re.compile(r"0x[0-9a-fA-F]{6,}…?"), "HEX"),
-    (re.compile(r"\b\d{1,2} [A-Z][a-z]{2} \d{4}(, \d\d:\d\d( [A-Z]{2,5}| [+-]\d\d)?)?"), "DATE"),
+    (re.compile(r"\b\d{1,2} [A-Z][a-z]{2} \d{4}(, \d\d:\d\d UTC([+-]\d\d:\d\d)?)?"), "DATE"),
     (re.compile(r"\b\d{4}-\d\d-\d\d\b"), "DATE"),
     (re.compile(r"\b(in )?(\d+|a|an) (second|minute|hour|day|week|month|year)s?( ago)?\b"), "SPAN"),
     (re.compile(r"[\d,]+ gas\b"), "GAS"),

@@ -111,7 +111,7 @@ def test_the_readme_is_short() -> None:
 
 def test_a_page_that_is_wrong_is_noticed() -> None:
     assert matches(
-        "paid 5 gas on 1 Mar 2027\n…\n", "paid 9,000 gas on 22 Nov 2026, 10:00 CET\nmore\n"
+        "paid 5 gas on 1 Mar 2027\n…\n", "paid 9,000 gas on 22 Nov 2026, 10:00 UTC+01:00\nmore\n"
     )
     assert not matches("paid 5.00 USDC\n", "paid 6.00 USDC\n")
     assert not matches("first\n…\nlast\n", "first\nother\n")

@@ -24,6 +24,8 @@ DAY = 24 * HOUR
 WEEK = 7 * DAY
 MAX_YEARS = 20
 
+UTC = ZoneInfo("UTC")
+
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 MONTH_NAMES = (
     "January", "February", "March", "April", "May", "June",
@@ -129,12 +131,10 @@ def format_date(day: date) -> str:
 
 
 def format_time(moment: int, zone: ZoneInfo) -> str:
-    """ "14 Mar 2027, 23:59 CET"; zones without letters show their offset."""
+    """ "14 Mar 2027, 23:59 UTC+01:00"; letters would leave open whether CST is Chicago's."""
     there = local(moment, zone)
-    name = there.tzname() or ""
-    if name[:1] in "+-":
-        name = f"UTC{name[:3]}:{name[3:5] or '00'}"
-    return f"{format_date(there.date())}, {there:%H:%M} {name}".rstrip()
+    z = f"{there:%z}" if there.utcoffset() else ""
+    return f"{format_date(there.date())}, {there:%H:%M} UTC{z and f'{z[:3]}:{z[3:5]}'}"
 
 
 def format_relative(moment: int, now: int) -> str:

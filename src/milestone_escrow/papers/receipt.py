@@ -114,7 +114,7 @@ def _what_for(sheet: Sheet, bill: Bill) -> None:
 def _payments(sheet: Sheet, bill: Bill, payments: tuple[Payout, ...]) -> None:
     currency = bill.ledger.bound.agreement.token_symbol
     zone = bill.ledger.bound.agreement.timezone
-    widths = (44.0, sheet.width - 44 - MONEY, MONEY)
+    widths = (52.0, sheet.width - 52 - MONEY, MONEY)
     head = ("Payment", "Decided", f"Amount in {currency}")
     sheet.row(head, widths, (LABEL, LABEL, LABEL), right=(2,))
     sheet.down(0.8)

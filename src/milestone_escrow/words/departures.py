@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from zoneinfo import ZoneInfo
-
 from milestone_escrow.documents.departures import (
     AmountDiffers,
     DeadlineDiffers,
@@ -11,11 +9,9 @@ from milestone_escrow.documents.departures import (
     RequirementsDiffer,
 )
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
-from milestone_escrow.documents.when import calendar_release, format_time
+from milestone_escrow.documents.when import UTC, calendar_release, format_time
 from milestone_escrow.errors import assert_never
 from milestone_escrow.words.messages import say
-
-UTC = ZoneInfo("UTC")
 
 
 def departure_words(signed: SignedAgreement) -> list[str]:

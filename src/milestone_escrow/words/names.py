@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.money import format_amount
-from milestone_escrow.documents.when import format_relative, format_time
+from milestone_escrow.documents.when import UTC, format_relative, format_time
 from milestone_escrow.keys.sandbox_people import role_of
 from milestone_escrow.protocol.devchain import SANDBOX_CHAIN_ID
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
@@ -16,8 +16,6 @@ from milestone_escrow.protocol.open_agreement import OpenAgreement
 from milestone_escrow.protocol.terms import Terms
 from milestone_escrow.protocol.token import Token
 from milestone_escrow.words.messages import say
-
-UTC = ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +102,6 @@ class Names:
         return format_time(moment, self.zone)
 
     def when(self, moment: int, now: int) -> str:
-        """ "14 Apr 2027, 23:59 CEST (in 14 days)"."""
+        """ "14 Apr 2027, 23:59 UTC+02:00 (in 14 days)"."""
         relative = format_relative(moment, now)
         return say("{time} ({relative})", time=self.time(moment), relative=relative)

@@ -318,5 +318,5 @@ def test_refuses_after_the_deadline(escrow: Run, opened: Path, world: World, unc
     with unchanged():
         result = escrow("attest", "SHED-7", "foundation", "--accept", "--yes")
     assert result.status == 1
-    assert "could be attested until 1 May 2027, 23:59 CEST" in result.err
+    assert "could be attested until 1 May 2027, 23:59 UTC+02:00" in result.err
     assert "anyone can `finalize`" in result.err

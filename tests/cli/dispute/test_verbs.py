@@ -140,7 +140,7 @@ def test_finalize_says_what_falls_due_next(escrow: Run, opened: Path, unchanged:
     with unchanged():
         result = escrow("finalize", "SHED-7", "--yes")
     assert result.status == 1
-    assert "the next is 'foundation', which on 1 May 2027, 23:59 CEST gives 3,000.00" in result.err
+    assert "'foundation', which on 1 May 2027, 23:59 UTC+02:00 gives 3,000.00" in result.err
 
 
 def test_withdraw_collects_what_could_not_be_delivered(escrow: Run, opened: Path, world: World):
@@ -184,7 +184,7 @@ WRONG = {
     ),
     "too early": (
         ("finalize", "walls"),
-        "from 31 May 2027, 23:59 CEST anyone can `finalize`",
+        "from 31 May 2027, 23:59 UTC+02:00 anyone can `finalize`",
     ),
     "settled": (("refund", "deposit"), "'deposit' is paid, it cannot be given back"),
     "both take the rest": (

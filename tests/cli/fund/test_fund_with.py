@@ -85,9 +85,8 @@ def test_signing_a_payment_sends_nothing(escrow: Run, empty: Path, unchanged: Un
     with unchanged():
         result = escrow(*line)
     assert result.status == 0
-    assert "counts once, until 4 Mar 2027, 09:00 CET (in 3 days), for exactly this milestone" in (
-        result.words
-    )
+    until = "until 4 Mar 2027, 09:00 UTC+01:00 (in 3 days)"
+    assert f"counts once, {until}, for exactly this milestone" in result.words
     assert "escrow fund --submit pay.json" in result.out
 
 

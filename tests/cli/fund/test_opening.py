@@ -87,7 +87,7 @@ def test_fund_takes_the_next_one(escrow: Run, signed: Path):
     escrow("open", "SHED-7", "--fund", "next", "--yes")
     result = escrow("fund", "SHED-7", "--yes")
     assert "'foundation': pays 3,000.00 USDC into the contract" in result.words
-    assert "on 1 May 2027, 23:59 CEST gives 3,000.00 USDC back to Anna Bauer" in result.words
+    assert "on 1 May 2027, 23:59 UTC+02:00 gives 3,000.00 USDC back to Anna Bauer" in result.words
     assert statuses(escrow)["foundation"] == "funded"
 
 
@@ -120,7 +120,7 @@ def test_fund_refuses_after_the_deadline(escrow: Run, signed: Path, world: World
     world.travel(world.now + 70 * 86_400)
     result = escrow("fund", "SHED-7", "foundation", "--yes")
     assert result.status == 1
-    assert "could be funded until 1 May 2027, 23:59 CEST" in result.err
+    assert "could be funded until 1 May 2027, 23:59 UTC+02:00" in result.err
 
 
 def test_fund_refuses_an_empty_wallet(

@@ -59,7 +59,7 @@ def test_check_says_that_work_must_still_be_proven(escrow: Run, opened: Path):
 
 def test_check_names_who_can_stop_a_payment_and_until_when(escrow: Run, submitted: str):
     result = escrow("receivable", "check", "SHED-7", submitted)
-    assert "buyer can stop it, until 8 Mar 2027, 09:00 CET" in result.words
+    assert "buyer can stop it, until 8 Mar 2027, 09:00 UTC+01:00" in result.words
     assert "the buyer (Anna Bauer) can dispute it until 8 Mar 2027" in result.words
     assert "2,000.00 USDC if nobody acts, on 8 Mar 2027" in result.words
 
@@ -137,7 +137,7 @@ def test_a_sale_from_offer_to_payout(escrow: Run, offer: str, world: World):
     assert result.status == 0
     for text in (
         "pays 1,950.00 USDC to Holz & Söhne now, final, and makes the financier",
-        "the risk: buyer can stop it, until 8 Mar 2027, 09:00 CET",
+        "the risk: buyer can stop it, until 8 Mar 2027, 09:00 UTC+01:00",
         "at worst you receive nothing",
         "paid with a permit for exactly 1,950.00 USDC",
     ):

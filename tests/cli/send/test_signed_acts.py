@@ -27,7 +27,7 @@ def test_signing_sends_nothing_and_says_what_counts(
     with unchanged():
         result = escrow("submit", "SHED-7", "handover", "--sign-only", "claim.json", "--yes")
     assert result.status == 0
-    assert "signed by Holz & Söhne; counts until 31 Mar 2027, 10:00 CEST (in 30 days)" in (
+    assert "signed by Holz & Söhne; counts until 31 Mar 2027, 10:00 UTC+02:00 (in 30 days)" in (
         result.words
     )
     assert "only if nothing else happens to 'handover' before" in result.words

@@ -100,7 +100,7 @@ def test_a_table_of_milestones_and_who_may_do_what(escrow: Run, opened: Path):
     assert result.status == 0
     for text in (
         "foundation paid 3,000.00 3,000.00",
-        "walls waiting for proof 4,000.00 31 May 2027, 23:59 CEST refunds buyer",
+        "walls waiting for proof 4,000.00 31 May 2027, 23:59 UTC+02:00 refunds buyer",
         "Held by the contract 6,000.00 USDC, paid 4,000.00 USDC.",
         "Otto Span walls escrow attest SHED-7 walls --accept --as carpenter",
         "Anna Bauer escrow approve SHED-7 MILESTONE --as buyer walls, handover",

@@ -96,7 +96,7 @@ def _free() -> int:
 
 def _delivery(**body: Any) -> Delivery:
     full = {
-        "subject": "'packed' is due on 29 Mar 2027, 23:59 CEST",
+        "subject": "'packed' is due on 29 Mar 2027, 23:59 UTC+02:00",
         "text": "'packed' is due. It pays 36,000.00 USDC to Rajwada Exports.",
         "agreement": {"id": "0x" + "ab" * 32, "reference": "PO-1", "title": "Teppiche für Köln"},
         "milestone": None,

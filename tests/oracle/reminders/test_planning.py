@@ -56,7 +56,8 @@ def test_reminds_seven_days_and_one_day_before_the_due_date(running: Chronicle) 
     assert [notice.at for notice in found] == [due_at - 7 * DAY, due_at - DAY]
     assert all(notice.until == due_at for notice in found)
     assert found[0].text.startswith(
-        "'manufactured', 1,200 carpets finished, AQL 2.5 passed, is due 15 Mar 2027, 23:59 CET"
+        "'manufactured', 1,200 carpets finished, AQL 2.5 passed, is due "
+        "15 Mar 2027, 23:59 UTC+01:00"
     )
     assert "It pays 72,000.00 USDC to Rajwada Exports." in found[0].text
     assert "inspection report from inspector" in found[0].text
@@ -70,7 +71,7 @@ def test_a_due_date_is_told_to_whoever_has_something_to_do(running: Chronicle) -
 def test_says_what_silence_does_at_the_deadline(running: Chronicle) -> None:
     found = [notice for notice in planned(running, "deadline") if notice.milestone == 1]
     assert found[0].text == (
-        "If nobody acts, on 14 Apr 2027, 23:59 CEST time gives 72,000.00 USDC back to "
+        "If nobody acts, on 14 Apr 2027, 23:59 UTC+02:00 time gives 72,000.00 USDC back to "
         "Nordlicht Teppiche."
     )
 

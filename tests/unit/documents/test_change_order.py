@@ -87,8 +87,8 @@ def test_an_extension_moves_what_is_open(order: Callable[..., ChangeOrder]) -> N
     assert found.difference.render() == (
         "Milestone delivered\n"
         "  due: 10 Apr 2027 -> 24 Apr 2027\n"
-        "  silence: refunded after 10 May 2027, 23:59 CEST -> refunded after 24 May 2027, "
-        "23:59 CEST\n"
+        "  silence: refunded after 10 May 2027, 23:59 UTC+02:00 -> refunded after "
+        "24 May 2027, 23:59\n      UTC+02:00\n"
     )
     assert found.effects() == (
         "'built' goes on under the new terms, with 5,000.00 USDC",

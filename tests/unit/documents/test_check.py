@@ -224,7 +224,7 @@ def test_says_what_happens_if_everybody_goes_silent(agreement: Agreement) -> Non
     assert (built.to_payee, built.to_buyer) == (0, 5_000_000_000)
     assert built.at == agreement.milestone("built").deadline
     told = ReportTeller(report).outcome(built)
-    assert "returns 5,000.00 USDC to Schulamt Nord after 14 Apr 2027, 23:59 CEST" in told
+    assert "returns 5,000.00 USDC to Schulamt Nord after 14 Apr 2027, 23:59 UTC+02:00" in told
     assert report.settled_by == delivered.at
 
 

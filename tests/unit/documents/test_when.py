@@ -128,13 +128,15 @@ def test_refuses_unknown_zones_with_the_nearest_one() -> None:
 @pytest.mark.parametrize(
     ("zone", "text"),
     [
-        ("Europe/Berlin", "14 Mar 2027, 23:59 CET"),
-        ("Asia/Kolkata", "15 Mar 2027, 04:29 IST"),
+        ("Europe/Berlin", "14 Mar 2027, 23:59 UTC+01:00"),
+        ("Asia/Kolkata", "15 Mar 2027, 04:29 UTC+05:30"),
         ("Asia/Singapore", "15 Mar 2027, 06:59 UTC+08:00"),
+        ("America/St_Johns", "14 Mar 2027, 20:29 UTC-02:30"),
+        ("Europe/London", "14 Mar 2027, 22:59 UTC"),
         ("UTC", "14 Mar 2027, 22:59 UTC"),
     ],
 )
-def test_shows_times_with_their_zone(zone: str, text: str) -> None:
+def test_shows_times_with_their_offset(zone: str, text: str) -> None:
     assert format_time(end_of_day(date(2027, 3, 14), BERLIN), ZoneInfo(zone)) == text
 
 

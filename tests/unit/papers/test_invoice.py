@@ -55,7 +55,7 @@ def test_says_where_the_money_is_and_what_pays_it(ledger: Ledger, printed: Print
         "2 of Indus Survey, Elbe Logistik", "2 of Elbe Logistik, Indus Survey"
     )
     assert "nobody has objected for 2 days" in text
-    assert "goes back to Nordlicht Teppiche GmbH after 19 Jun 2027, 23:59 CEST" in text
+    assert "goes back to Nordlicht Teppiche GmbH after 19 Jun 2027, 23:59 UTC+02:00" in text
 
 
 def test_says_who_accounts_for_the_vat(ledger: Ledger, printed: Printed) -> None:

@@ -9,11 +9,10 @@ from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.cli.shell.signers import choose
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.files.signed_agreement import PARTIES, SignedAgreement, signed_path
-from milestone_escrow.documents.when import format_time
+from milestone_escrow.documents.when import UTC, format_time
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.words.checked import ReportTeller
-from milestone_escrow.words.departures import UTC
 from milestone_escrow.words.standing import person
 
 
@@ -37,7 +36,7 @@ def sign_agreement(session: Session, name: str, output: Path | None) -> None:
     session.say(bold(f"sign {agreement.reference} for {place.network.title} as {role}"))
     session.say(paragraph(role_words(signed, role), "  "))
     if role in PARTIES:
-        session.say(f"\n{table(deadline_rows(agreement), DEADLINES)}\n")
+        session.say(f"\n{deadlines(agreement)}\n")
     session.say(f"  agreement id 0x{signed.id.hex()}\n")
     session.confirm("Sign it?")
     signed = signed.sign(signer) if role in PARTIES else signed.appoint(role, signer)
@@ -91,12 +90,9 @@ def role_words(signed: SignedAgreement, role: str) -> str:
 
 
 # What a signature fixes for ever is instants, not dates: in UTC, and beside it in the own zone.
-DEADLINES = ("milestone", "pays", "silence decides, UTC", "in the agreement's time zone")
-
-
-def deadline_rows(agreement: Agreement) -> list[tuple[str, str, str, str]]:
-    """Each milestone with its amount and the instant that is signed, in both zones."""
-    return [
+def deadlines(agreement: Agreement) -> str:
+    """A table of each milestone with its amount and the instant that is signed, in both zones."""
+    rows = [
         (
             milestone.key,
             agreement.amount(milestone.amount),
@@ -105,6 +101,8 @@ def deadline_rows(agreement: Agreement) -> list[tuple[str, str, str, str]]:
         )
         for milestone in agreement.milestones
     ]
+    zone = agreement.timezone.key
+    return table(rows, ("milestone", "pays", "silence decides, UTC", f"in {zone}"))
 
 
 def require_no_change_order(signed: SignedAgreement, name: str) -> None:

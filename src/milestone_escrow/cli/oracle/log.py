@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from zoneinfo import ZoneInfo
-
 import click
 
 from milestone_escrow.cli.oracle.run import STORE
@@ -11,7 +9,7 @@ from milestone_escrow.cli.oracle.store_home import existing_store
 from milestone_escrow.cli.shell.options import reads
 from milestone_escrow.cli.shell.output import dim, good, table
 from milestone_escrow.cli.shell.session import Session
-from milestone_escrow.documents.when import format_time
+from milestone_escrow.documents.when import UTC, format_time
 
 
 @click.group(short_help="Show or verify the audit log.")
@@ -55,9 +53,6 @@ def verify(session: Session, store: str | None) -> None:
       escrow oracle log verify --store postgresql://escrow@db/escrow
     """
     verify_log(session, store)
-
-
-UTC = ZoneInfo("UTC")
 
 
 def show_log(session: Session, where: str | None, subject: str, last: int) -> None:

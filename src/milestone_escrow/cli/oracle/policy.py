@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -14,7 +13,7 @@ from milestone_escrow.cli.oracle.store_home import existing_store
 from milestone_escrow.cli.shell.options import reads
 from milestone_escrow.cli.shell.output import bad, bold, good, table
 from milestone_escrow.cli.shell.session import Session
-from milestone_escrow.documents.when import format_time
+from milestone_escrow.documents.when import UTC, format_time
 
 if TYPE_CHECKING:
     from milestone_escrow.oracle.policies.trials import Trial
@@ -46,9 +45,6 @@ def test(session: Session, store: str | None, config: Path | None) -> None:
       escrow oracle policy test --config stricter.toml --json
     """
     try_limits(session, store, config)
-
-
-UTC = ZoneInfo("UTC")
 
 
 def try_limits(session: Session, where: str | None, config: Path | None) -> None:

@@ -23,7 +23,7 @@ _DOES = {
 
 
 def verdict(standing: Standing, found: Assessment) -> str:
-    """The answer in a few words: "objection possible until 14 Apr 2027, 23:59 CEST"."""
+    """The answer in a few words: "objection possible until 14 Apr 2027, 23:59 UTC+02:00"."""
     if found.security is Security.OBJECTION_POSSIBLE and found.until is not None:
         return f"{found.security.value} until {when(standing, found.until)}"
     if found.security is Security.BUYER_CAN_STOP and found.until is not None:
@@ -59,7 +59,7 @@ def verified(standing: Standing, found: Assessment) -> str:
 
 
 def stopper(standing: Standing, one: Stopper) -> str:
-    """ "the buyer (Nordlicht) can dispute it until 14 Apr 2027, 23:59 CEST (in 3 days)"."""
+    """ "the buyer (Nordlicht) can dispute it until 14 Apr 2027, 23:59 UTC+02:00 (in 3 days)"."""
     return f"{who(standing, one.role)} {_DOES[one.verb]} until {when(standing, one.until)}"
 
 

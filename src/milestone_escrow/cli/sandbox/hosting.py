@@ -12,13 +12,12 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from milestone_escrow.cli.oracle.serving import Shelf, listen, origin_of, served
 from milestone_escrow.cli.shell.output import bold, command, dim, table
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.documents.money import format_amount, parse_amount
-from milestone_escrow.documents.when import format_time, parse_duration, read_date
+from milestone_escrow.documents.when import UTC, format_time, parse_duration, read_date
 from milestone_escrow.errors import ChainError, EscrowError, UsageError
 from milestone_escrow.sandbox.record import Record, read_record
 
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
 TICK = 0.25
 PAGE_PORT = 8548
-UTC = ZoneInfo("UTC")
 ETHER = 10**18
 
 

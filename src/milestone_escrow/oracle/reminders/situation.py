@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
 from milestone_escrow.chain.contract.events import Event
 from milestone_escrow.documents.agreement import Agreement
@@ -12,8 +11,6 @@ from milestone_escrow.protocol.lifecycle import Split, State, held, payee
 from milestone_escrow.protocol.terms import Milestone, Terms
 from milestone_escrow.words.names import Names
 from milestone_escrow.words.splits import split_does
-
-UTC = ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from milestone_escrow.documents.change_orders.difference import difference
 from milestone_escrow.documents.check.report import Finding
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.documents.tables.spreadsheet import with_milestones
-from milestone_escrow.documents.when import format_date, format_time
+from milestone_escrow.documents.when import UTC, format_date, format_time
 from milestone_escrow.errors import DocumentError, EscrowError, UsageError
 from milestone_escrow.oracle import drafts, viewing
 from milestone_escrow.oracle.api.careful import CarefulRoute
@@ -239,6 +239,4 @@ def _who(draft: DraftVersion) -> str:
 
 
 def _when(moment: int) -> str:
-    from zoneinfo import ZoneInfo
-
-    return format_time(moment, ZoneInfo("UTC"))
+    return format_time(moment, UTC)
