@@ -21,8 +21,10 @@ from milestone_escrow.protocol.lifecycle import Status
 from milestone_escrow.protocol.paying import SignedAuthorization
 from milestone_escrow.protocol.signatures import compact
 from milestone_escrow.protocol.terms import DAY
+from milestone_escrow.protocol.token import Token
 from tests.chain.conftest import AMOUNT
 from tests.chain.tokens import call, consents, deploy, in_token
+from tests.support.delegation import let_rehash
 
 
 @pytest.fixture
@@ -234,6 +236,48 @@ def test_a_token_without_either_needs_an_allowance(
         acting.fund(ours, [1])
     acting.fund(ours, [1], allow=True)
     assert escrow.states(ours)[1].status is Status.FUNDED
+
+
+def test_an_allowance_is_taken_back_where_the_token_wants_that_first(
+    escrow: Escrow, artifacts: Mapping[str, Artifact], deal: OpenedAgreement, buyer: DevSigner
+) -> None:
+    old = deploy(escrow, artifacts, "OldDollar", buyer.address)
+    acting, ours = escrow.acting_as(buyer), in_token(escrow, deal, old)
+    token = Token("USDT", old, 6)
+    acting.open(ours, consents(escrow, ours))
+    (only,) = acting.prepare.allowing(token, 5)
+    acting.send(only)
+    first, second = acting.prepare.allowing(token, AMOUNT)
+    assert first.gas > 0
+    assert second.gas == 0
+    acting.fund(ours, [1], allow=True)
+    assert escrow.states(ours)[1].status is Status.FUNDED
+    assert escrow.allowance(token, buyer.address) == 0
+
+
+def test_an_account_with_code_pays_by_whatever_the_token_takes(
+    paying: Escrow,
+    artifacts: Mapping[str, Artifact],
+    deal: OpenedAgreement,
+    opened: OpenedAgreement,
+    fiat: Address,
+    buyer: DevSigner,
+) -> None:
+    ours = in_token(paying, deal, fiat)
+    paying.open(ours, consents(paying, ours))
+    let_rehash(paying.chain, artifacts, 1)
+    # The test token asks the key.
+    assert paying.usable_permit(opened.terms.token, AMOUNT)
+    paying.fund(opened, [1])
+    # The issuer's asks the code, and that takes nothing of the plain key.
+    assert paying.usable_permit(fiat, AMOUNT) is None
+    with pytest.raises(ContractError, match="may not take that many tokens"):
+        paying.fund(ours, [1])
+    with pytest.raises(ContractError, match="does not take this as the payer's signature"):
+        paying.fund(ours, [1], how="authorization")
+    paying.fund(ours, [1], allow=True)
+    assert paying.states(ours)[1].status is Status.FUNDED
+    assert paying.allowance(Token("USDC", fiat, 6), buyer.address) == 0
 
 
 def test_a_contract_wallet_is_asked_for_no_permit(

@@ -18,7 +18,8 @@ class Action:
         doing: the heading, "fund SHED-7 on Sandbox as Anna Bauer".
         will: what happens, one sentence each.
         prepare: simulates the transaction; raises in words where it would be refused.
-        first: a transaction that must go before, the token allowance.
+        first: transactions that must go before, the token allowance; of several only the first is
+            simulated.
         more: further transactions after it, each on its own.
         question: asked once more where it cannot be undone.
         facts: the same for machines.
@@ -27,7 +28,7 @@ class Action:
     doing: str
     will: Sequence[str]
     prepare: Callable[[], Prepared]
-    first: Callable[[], Prepared | None] = lambda: None
+    first: Sequence[Prepared] = ()
     more: Sequence[Callable[[], Prepared]] = ()
     question: str = ""
     facts: Mapping[str, object] = field(default_factory=dict)

@@ -88,6 +88,6 @@ def amendment(
             change.signatures,
             permit=permit_for(table, pulled, chosen) if chosen else None,
         ),
-        first=lambda: chosen.allow(table, pulled) if chosen else None,
+        first=chosen.first if chosen else (),
         facts=facts,
     )

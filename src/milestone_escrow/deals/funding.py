@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from milestone_escrow.chain.node.probes import has_code
 from milestone_escrow.deals.action import Action
 from milestone_escrow.deals.paying import Chosen, choose_way, permit_for, require_balance
 from milestone_escrow.deals.rights import FUND
@@ -90,9 +91,6 @@ class PaymentPlan:
 
     def will(self) -> list[str]:
         return payments(self.standings, self.chosen.line(self.payer, price(self.standings)))
-
-    def allow(self) -> Prepared | None:
-        return self.chosen.allow(self.payer, price(self.standings))
 
     def fund(self, sender: Table) -> Prepared:
         if self.way == "authorization":
@@ -180,7 +178,7 @@ def opening(table: Table, plan: PaymentPlan | None, *, is_open: bool) -> Action:
         prepare=lambda: (
             plan.open(table, signatures) if plan else table.verbs.open(table.bound, signatures)
         ),
-        first=lambda: plan.allow() if plan else None,
+        first=plan.chosen.first if plan else (),
         facts={
             "milestones": list(plan.keys) if plan else [],
             "with": plan.way if plan else None,
@@ -194,7 +192,7 @@ def paying_in(table: Table, plan: PaymentPlan) -> Action:
         doing=table.doing("fund"),
         will=plan.will(),
         prepare=lambda: plan.fund(table),
-        first=plan.allow,
+        first=plan.chosen.first,
         facts={"milestones": list(plan.keys), "with": plan.way},
     )
 
@@ -227,8 +225,6 @@ def require_payable(table: Table, now: Standing, payment: SignedPayment, where: 
     Raises:
         EscrowError: the payment is forged or expired, or the payer has too little.
     """
-    from milestone_escrow.chain.contract.token_support import signs_by_key
-
     given = payment.signed.authorization
     if now.now >= given.valid_before:
         raise EscrowError(
@@ -238,9 +234,8 @@ def require_payable(table: Table, now: Standing, payment: SignedPayment, where: 
     require_balance(table, given.payer, given.value)
     domain = table.escrow.token_domain(table.bound.token.address, "authorization")
     digest, signature = given.typed_data(domain).digest(), payment.signed.signature
-    # A contract wallet's signature has any length, and only its token can check it.
-    short = len(signature) in (64, 65) and signs_by_key(table.escrow.node, given.payer)
-    if short and not by_key(given.payer, digest, signature):
+    # What an account with code signs, only the token can check.
+    if not has_code(table.escrow.node, given.payer) and not by_key(given.payer, digest, signature):
         raise EscrowError(
             f"{where} is not signed by {table.person(given.payer)}",
             hint="ask the payer for the file again",

@@ -100,14 +100,21 @@ class FundingVerbs(Preparer):
         data = approve_call(self._reader.contract, amount)
         return self._transactor.prepare(token.address, data, attempt)
 
-    def allowance(
-        self, agreement: OpenAgreement, milestones: Iterable[MilestoneName]
-    ) -> Prepared | None:
-        """The `allow` that funding these milestones still lacks, or None where nothing does."""
-        needed, token = self._reader.needed(agreement, milestones), self._token(agreement)
-        if self._reader.allowance(token, self._sender) >= needed:
-            return None
-        return self.allow(token, needed)
+    def allowing(self, token: Token, amount: int) -> tuple[Prepared, ...]:
+        """The `allow` of exactly so much. Some tokens refuse it while another one stands: there
+        that is set to 0 first, and what comes after it is not simulated.
+
+        Raises:
+            ContractError: the token refuses either.
+        """
+        try:
+            return (self.allow(token, amount),)
+        except ContractError:
+            if not self._reader.allowance(token, self._sender):
+                raise
+        first = self.allow(token, 0)
+        with self._transactor.unsimulated():
+            return first, self.allow(token, amount)
 
     def withdraw(self, token: Token, account: Address) -> Prepared:
         """Collect a payout that could not be delivered; it goes to `account`, whoever sends."""
@@ -143,9 +150,9 @@ class FundingVerbs(Preparer):
         try:
             return self._multicall([first, data], [attempt, attempt], attempt)
         except ContractError as error:
-            raise self._permit_refusal(self._token(agreement), permit) or error from None
+            raise self.permit_refusal(self._token(agreement), permit) or error from None
 
-    def _permit_refusal(self, token: Token, permit: SignedPermit) -> ContractError | None:
+    def permit_refusal(self, token: Token, permit: SignedPermit) -> ContractError | None:
         """Why the token does not take the permit, which the contract keeps to itself; None where
         it does, or where the allowance is there already."""
         asked, contract = permit.permit, self._reader.contract

@@ -144,6 +144,16 @@ class Payer(Reader):
         permit = self.permit(token, amount, signer.address)
         return SignedPermit(permit, signer.sign_typed_data(permit.typed_data(domain)))
 
+    def usable_permit(self, token: Address, amount: int) -> SignedPermit | None:
+        """The signer's permit, None where the token refuses it. In an account with code
+        (EIP-7702) some tokens ask that code, others the key, and none says which.
+
+        Raises:
+            UsageError: the token takes no permits.
+        """
+        signed, known = self.sign_permit(token, amount), self._token(token)
+        return None if self.prepare.permit_refusal(known, signed) else signed
+
     def sign_authorization(
         self, agreement: OpenAgreement, milestones: Iterable[MilestoneName], **valid: int
     ) -> SignedAuthorization:
@@ -158,8 +168,9 @@ class Payer(Reader):
         return SignedAuthorization(asked, signer.sign_typed_data(asked.typed_data(domain)))
 
     def allow(self, symbol: str, amount: int) -> Receipt:
-        """Let the contract take up to `amount` token units when told to fund."""
-        return self.send(self.prepare.allow(self.token(symbol), amount))
+        """Let the contract take up to `amount` token units when told to fund; where the token
+        wants it, what was allowed before is set to 0 first, by a transaction of its own."""
+        return self._allow(self.token(symbol), amount)
 
     def withdraw(self, symbol: str, account: Address) -> Receipt:
         """Collect a payout that could not be delivered, for `account`."""
@@ -179,14 +190,23 @@ class Payer(Reader):
             )
         if not amount:
             return None
-        payer = self._signer().address
+        payer, known = self._signer().address, self._token(token)
         way = how or self.way_to_pay(token, amount, payer)
         if way == "permit":
-            return self.sign_permit(token, amount)
-        known = self.token_at(token) or Token("tokens", token, 0)
+            permit = (
+                self.usable_permit(token, amount) if not how else self.sign_permit(token, amount)
+            )
+            if permit:
+                return permit
         if allow and self.allowance(known, payer) < amount:
-            self.send(self.prepare.allow(known, amount))
+            self._allow(known, amount)
         return None
+
+    def _allow(self, token: Token, amount: int) -> Receipt:
+        return [self.send(step) for step in self.prepare.allowing(token, amount)][-1]
+
+    def _token(self, token: Address) -> Token:
+        return self.token_at(token) or Token("tokens", token, 0)
 
     def _signer(self) -> Signer:
         if self.signer is None:

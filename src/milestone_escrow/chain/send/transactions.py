@@ -131,11 +131,11 @@ class Transactor:
     @contextmanager
     def unsimulated(self) -> Iterator[None]:
         """Within this, prepare what cannot be simulated yet: gas stays 0, nothing is refused."""
-        self._is_simulating = False
+        before, self._is_simulating = self._is_simulating, False
         try:
             yield
         finally:
-            self._is_simulating = True
+            self._is_simulating = before
 
     def prepare(
         self,
@@ -185,13 +185,17 @@ class Transactor:
         )
 
     def send(self, prepared: Prepared, signer: Signer) -> Receipt:
-        """Sign, broadcast and wait; a signer that sends by itself does the first two.
+        """Sign, broadcast and wait; a signer that sends by itself does the first two. What could
+        not be simulated before is simulated now.
 
         Raises:
             ContractError: the transaction was mined but refused; the reason is replayed.
             ChainError: too little money for gas, no answer in time, or a wallet sent something
                 else.
         """
+        if not prepared.gas:
+            again = (prepared.to, prepared.data, prepared.attempt)
+            prepared = self.prepare(*again, value=prepared.value)
         if isinstance(signer, Sender):
             return self._let_send(prepared, signer, signer.address)
         signed = self.sign(prepared, signer)

@@ -40,6 +40,8 @@ def sign_payment(desk: Desk, standings: Sequence[Standing], paper: Paper) -> Non
     session.say()
     session.confirm("Sign it?")
     signed = desk.escrow.sign_authorization(desk.bound, keys, valid_for=lasts)
+    # Whether the token takes it, only the token knows.
+    desk.verbs.fund_authorized(desk.bound, keys, signed)
     write(paper.file, SignedPayment(desk.bound, tuple(keys), signed).dumps())
     session.say(f"{good('Signed')}, nothing was sent. Anyone sends {paper.file} with")
     session.say(f"  {command(f'escrow fund --submit {paper.file}')}")

@@ -205,7 +205,7 @@ def buy(session: Session, offer: Path, way: str | None) -> None:
         prepare=lambda: desk.verbs.buy_receivable(
             desk.bound, act, offered.signature, permit=permit_for(desk, act.price, chosen)
         ),
-        first=lambda: chosen.allow(desk, act.price),
+        first=chosen.first,
         facts={"milestone": standing.key, "with": chosen.way, **offered.as_json(found)},
     )
     run(desk, action, [standing.key])

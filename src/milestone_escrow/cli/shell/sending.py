@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 def carry_out(desk: Desk, action: Action) -> tuple[Receipt, ...]:
     """Send it, unless it is refused, declined or only looked at; returns nothing if not sent."""
-    session, before = desk.session, action.first()
+    session, before = desk.session, list(action.first)
     # What needs an allowance first can only be simulated once that is mined.
     simulated = [] if before else _prepared(action)
     session.say(bold(action.doing))
     for sentence in action.will:
         session.say(paragraph(sentence, "  "))
-    steps = [before] if before else simulated
+    steps = before or simulated
     if not desk.network.local:
-        session.say(f"  {'the allowance first' if before else 'this'} costs {_costs(desk, steps)}")
+        session.say(f"  {_priced(before)} costs {_costs(desk, steps)}")
     if session.unsigned:
         if before:
             with desk.escrow.unsimulated():
-                steps = [before, *_prepared(action)]
+                steps = [*before, *_prepared(action)]
         name = action.doing
         facts = body(desk, action, ())
         hand_over(session, desk.network, steps, facts, name=name, nonce=session.nonce)
@@ -53,15 +53,22 @@ def carry_out(desk: Desk, action: Action) -> tuple[Receipt, ...]:
     if action.question:
         session.confirm(action.question)
     boundary.sending()
-    receipts = [desk.send(before)] if before else []
+    receipts = [desk.send(step) for step in before]
     for prepared in simulated or [action.prepare()]:
         receipts.append(desk.send(prepared))
-    session.say(_receipts(desk, receipts, "allowance" if before else ""))
+    session.say(_receipts(desk, receipts, ["allowance"] * len(before)))
     return tuple(receipts)
 
 
 def _prepared(action: Action) -> list[Prepared]:
     return [action.prepare(), *(step() for step in action.more)]
+
+
+def _priced(before: Sequence[Prepared]) -> str:
+    """What can be simulated now, and so be priced."""
+    if not before:
+        return "this"
+    return "the allowance first" if len(before) == 1 else "setting it to 0, the first of all,"
 
 
 def _costs(desk: Desk, steps: Sequence[Prepared]) -> str:
@@ -73,8 +80,8 @@ def _costs(desk: Desk, steps: Sequence[Prepared]) -> str:
     return f"about {about} for gas, at most {most}"
 
 
-def _receipts(desk: Desk, receipts: Sequence[Receipt], first: str) -> str:
-    names = [first or "sent", *["sent"] * (len(receipts) - 1)]
+def _receipts(desk: Desk, receipts: Sequence[Receipt], first: Sequence[str]) -> str:
+    names = [*first, *["sent"] * (len(receipts) - len(first))]
     rows = [
         (good(name), receipt.transaction, dim(f"{receipt.gas_used:,} gas"))
         for name, receipt in zip(names, receipts, strict=True)

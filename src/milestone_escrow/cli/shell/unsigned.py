@@ -102,4 +102,9 @@ def _what(session: Session, steps: Sequence[Prepared]) -> str:
 def _limits(session: Session, steps: Sequence[Prepared]) -> list[str]:
     if session.unsigned == SAFE or all(step.gas for step in steps):
         return []
-    return ["The last one needs the one before it, so its gas can only be estimated after that."]
+    known = sum(1 for step in steps if step.gas)
+    if len(steps) - known == 1:
+        return [
+            "The last one needs the one before it, so its gas can only be estimated after that."
+        ]
+    return ["Each needs the one before it, so only the gas of the first can be estimated now."]

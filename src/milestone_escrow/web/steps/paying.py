@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from milestone_escrow.chain.contract.token_support import Way, signs_by_key
+from milestone_escrow.chain.node.probes import has_code
 from milestone_escrow.deals.funding import consents, payments, price, require_consents
-from milestone_escrow.deals.paying import require_balance
+from milestone_escrow.deals.paying import no_permit, require_balance
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.lifecycle import Status
 from milestone_escrow.protocol.paying import (
@@ -36,14 +37,15 @@ def fund(visit: Visit) -> WalletStep:
     require_balance(visit, visit.account, needed)
     way = _way(visit, needed)
     by: dict[str, Any] = {}
+    if way == "permit" and way in visit.answers:
+        permit = usable_permit(visit, needed)
+        way, by = ("permit", {"permit": permit}) if permit else ("allowance", {})
     if way == "allowance":
         if allowance := allow(visit, needed, "only when you fund this agreement"):
             return allowance
     elif way not in visit.answers:
         return _asked(visit, way, chosen, needed)
-    elif way == "permit":
-        by = {"permit": signed_permit(visit, needed)}
-    else:
+    elif way == "authorization":
         by = {"authorization": _signed_authorization(visit, needed)}
     verbs, indices = visit.verbs, [standing.planned.index for standing in chosen]
     if not is_open:
@@ -100,14 +102,27 @@ def _way(visit: Visit, needed: int) -> Way:
 
 
 def allow(visit: Visit, needed: int, when: str) -> WalletStep | None:
-    """The transaction that lets the contract take so much, where it may not yet."""
+    """The transaction that lets the contract take so much, where it may not yet; or the one that
+    the token wants before it."""
     escrow, token = visit.escrow, visit.view.token
     if escrow.allowance(token, visit.account) >= needed:
         return None
+    first, *more = visit.verbs.allowing(token, needed)
+    why = sentences([no_permit(token)] if "permit" in visit.answers else [])
+    if more:
+        return send(
+            "allowance",
+            "Take back what was allowed before",
+            first,
+            *why,
+            f"{token.symbol} allows nothing new while an earlier allowance stands, so that is set "
+            f"to 0. The next step allows {visit.amount(needed)}.",
+        )
     return send(
         "allowance",
         f"Allow {visit.amount(needed)}",
-        visit.verbs.allow(token, needed),
+        first,
+        *why,
         f"The contract {escrow.contract} may then take {visit.amount(needed)} of yours, and "
         f"{when}.",
     )
@@ -144,14 +159,15 @@ def pulled(visit: Visit, needed: int, uses: str, when: str) -> SignedPermit | Wa
     """What lets the contract take so much in the next transaction: the wallet's permit, None where
     it may already; or else what the wallet is asked for that."""
     if "permit" in visit.answers:
-        return signed_permit(visit, needed)
+        return usable_permit(visit, needed) or allow(visit, needed, when)
     if "permit" in ways(visit) and visit.escrow.allowance(visit.view.token, visit.account) < needed:
         return permit(visit, needed, uses)
     return allow(visit, needed, when)
 
 
-def signed_permit(visit: Visit, needed: int) -> SignedPermit:
-    """The permit that the wallet signed, as the page held it.
+def usable_permit(visit: Visit, needed: int) -> SignedPermit | None:
+    """The permit that the wallet signed, as the page held it; None where the token refuses it,
+    because code runs in the account (EIP-7702).
 
     Raises:
         UsageError: it is of another sum, or the page does not know it any more.
@@ -161,8 +177,11 @@ def signed_permit(visit: Visit, needed: int) -> SignedPermit:
         nonce, deadline = int(held["nonce"]), int(held["deadline"])
     except (KeyError, ValueError, TypeError):
         raise _forgotten() from None
-    signed = Permit(visit.account, visit.escrow.contract, needed, nonce, deadline)
-    return SignedPermit(signed, visit.answers["permit"])
+    asked = Permit(visit.account, visit.escrow.contract, needed, nonce, deadline)
+    signed = SignedPermit(asked, visit.answers["permit"])
+    with_code = has_code(visit.escrow.node, visit.account)
+    refused = with_code and visit.verbs.permit_refusal(visit.view.token, signed)
+    return None if refused else signed
 
 
 def _held(visit: Visit, way: Way, needed: int) -> Mapping[str, Any]:

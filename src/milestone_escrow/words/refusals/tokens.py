@@ -26,7 +26,8 @@ _TEXTS: Mapping[str, Rule] = {
         "the authorization does not count yet", "wait, or ask for another one"
     ),
     "invalid signature": lambda c: c.say(
-        "this is not the payer's signature", "ask the payer to sign again"
+        "the token does not take this as the payer's signature",
+        "ask the payer to sign again; an account in which code runs (EIP-7702) pays by allowance",
     ),
     "paused": lambda c: c.say(
         "the token's issuer has paused all transfers", "try again once they are resumed"
