@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_abi.abi import encode
+from eth_hash.auto import keccak
 
-from milestone_escrow.chain.deploy.deploying import deploy, plan_deployment
+from milestone_escrow.chain.contract.tokens import DENIES, denylist_call
+from milestone_escrow.chain.deploy.deploying import contract_address, deploy, plan_deployment
 from milestone_escrow.chain.deploy.readiness import Finding, Holder, examine, examine_network
 from milestone_escrow.chain.embedded.chain import EmbeddedChain
 from milestone_escrow.chain.embedded.installation import install
@@ -19,6 +22,7 @@ from milestone_escrow.chain.node.probes import inspect_token, missing_features, 
 from milestone_escrow.chain.node.rpc import LimitedError, Node, RpcError
 from milestone_escrow.errors import ChainError
 from milestone_escrow.keys import LocalSigner
+from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.token import Token
 from tests.support.anvil import Anvil
 from tests.support.nodes import Odd
@@ -148,19 +152,92 @@ def test_a_contract_that_is_no_token_is_refused(chain: EmbeddedChain) -> None:
 
 def test_a_contract_that_answers_everything_is_no_token(chain: EmbeddedChain) -> None:
     word = "0x" + (0x20).to_bytes(32, "big").hex()
-    with pytest.raises(ChainError, match="is not an ERC-20 token"):
+    with pytest.raises(ChainError, match="has no symbol that can be read"):
         inspect_token(Odd(chain, eth_call=word), network("embedded").contract)
 
 
 def test_what_a_token_cannot_do_is_said(chain: EmbeddedChain, ours: Network) -> None:
     def plain(params: Sequence[Any], truth: Any) -> object:
-        if params[0].get("data", "")[:10] in ("0x3644e515", "0xe94a0102"):
+        if params[0].get("data", "")[:10] in ("0x7ecebe00", "0xe94a0102"):
             raise RpcError("execution reverted")
         return truth()
 
     found = findings(Odd(chain, eth_call=plain), ours)["USDC"]
     assert found.ok
     assert "without permit and ERC-3009" in found.says
+
+
+def saying(chain: EmbeddedChain, token: Address, answers: Mapping[str, bytes]) -> Odd:
+    """The node, behind which a token answers these functions so."""
+    by_selector = {
+        "0x" + keccak(name.encode())[:4].hex(): "0x" + answer.hex()
+        for name, answer in answers.items()
+    }
+
+    def answer(params: Sequence[Any], truth: Any) -> object:
+        asked = params[0].get("data", "")[:10] if params[0].get("to") == token else ""
+        return by_selector[asked] if asked in by_selector else truth()
+
+    return Odd(chain, eth_call=answer)
+
+
+def word(value: int) -> bytes:
+    return value.to_bytes(32, "big")
+
+
+def test_a_token_whose_domain_is_not_known_takes_only_allowances(
+    chain: EmbeddedChain, ours: Network
+) -> None:
+    # Bridged dollars carry the chain in a salt.
+    salted = encode(
+        ("bytes1", "string", "string", "uint256", "address", "bytes32", "uint256[]"),
+        (b"\x1b", "USD Coin (PoS)", "1", 0, ours.token("USDC").address, word(CHAIN_ID), ()),
+    )
+    told = {"eip712Domain()": salted, "DOMAIN_SEPARATOR()": word(7)}
+    node = saying(chain, ours.token("USDC").address, told)
+    found = findings(node, ours)["USDC"]
+    assert "without permit and ERC-3009: its signing domain has a form" in found.says
+
+
+def test_the_letters_in_one_word_are_a_symbol(chain: EmbeddedChain, ours: Network) -> None:
+    token = ours.token("USDC").address
+    letters = {"symbol()": b"MKR".ljust(32, b"\0"), "decimals()": word(18)}
+    maker = saying(chain, token, letters)
+    assert inspect_token(maker, token) == Token("MKR", token, 18)
+    with pytest.raises(ChainError, match="has no symbol that can be read"):
+        inspect_token(saying(chain, token, {"symbol()": word(7)}), token)
+
+
+def test_decimals_that_nobody_can_count_in_are_refused_with_the_number(
+    chain: EmbeddedChain, ours: Network
+) -> None:
+    token = ours.token("USDC").address
+    with pytest.raises(ChainError, match="USDC, says that it has 50 decimals; amounts are counted"):
+        inspect_token(saying(chain, token, {"decimals()": word(50)}), token)
+
+
+@pytest.mark.parametrize("name", DENIES)
+def test_what_the_issuer_stopped_is_found(chain: EmbeddedChain, ours: Network, name: str) -> None:
+    token = ours.token("USDC").address
+    told = {f"{one}(address)": b"" for one in DENIES if one != name}
+    told |= {"paused()": word(1), f"{name}(address)": word(1)}
+    node = saying(chain, token, told)
+    found = [one for one in examine_network(ours, node, now=NOW) if one.what == "USDC"][1:]
+    assert [one.says for one in found] == [
+        "its issuer has paused all transfers",
+        f"its issuer has denylisted the contract, {contract_address(ours)}",
+    ]
+    assert "no other account helps" in found[1].fix
+    assert not any(one.ok for one in found)
+
+
+def test_a_denylisted_key_is_told_before_it_pays(
+    chain: EmbeddedChain, ours: Network, key: LocalSigner, tmp_path: Path
+) -> None:
+    place = bytes.fromhex(ours.token("USDC").address[2:])
+    chain.send_from(20, place, denylist_call(key.address, True))
+    found = look(chain, ours, tmp_path, Holder("mine", key.address))["key mine"]
+    assert f"{key.address} is denylisted by the issuer of USDC" in [one.says for one in found]
 
 
 def test_a_token_that_says_something_else_is_refused(chain: EmbeddedChain, ours: Network) -> None:

@@ -11,6 +11,7 @@ from milestone_escrow import Escrow
 from milestone_escrow.chain.contract.codec import interface
 from milestone_escrow.chain.contract.events import MilestonesFunded
 from milestone_escrow.chain.contract.structs import OpenedAgreement
+from milestone_escrow.chain.contract.token_support import Way
 from milestone_escrow.chain.deploy.compiler import Artifact
 from milestone_escrow.chain.refusals.attempts import Attempt
 from milestone_escrow.chain.send.transactions import Transactor
@@ -222,6 +223,25 @@ def test_a_paused_token_says_so(
     for how in ("permit", "authorization"):
         with pytest.raises(ContractError, match="has paused all transfers"):
             acting.fund(ours, [1], how=how)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("how", [None, "permit", "authorization", "allowance"])
+def test_another_account_is_advised_only_where_it_helps(
+    escrow: Escrow, deal: OpenedAgreement, fiat: Address, buyer: DevSigner, how: Way | None
+) -> None:
+    acting, ours = escrow.acting_as(buyer), in_token(escrow, deal, fiat)
+    acting.open(ours, consents(escrow, ours))
+    if how == "allowance":
+        acting.send(acting.prepare.allow(Token("USDC", fiat, 6), AMOUNT))
+    call(escrow, fiat, "blacklist(address)", escrow.contract)
+    with pytest.raises(ContractError, match="denylisted the escrow contract") as told:
+        acting.fund(ours, [1], how=how)
+    assert "no other account helps" in told.value.hint
+    call(escrow, fiat, "unBlacklist(address)", escrow.contract)
+    call(escrow, fiat, "blacklist(address)", buyer.address)
+    with pytest.raises(ContractError, match=r"denylisted (the buyer, )?0x7E5F") as told:
+        acting.fund(ours, [1], how=how)
+    assert "pay from another account" in told.value.hint
 
 
 def test_a_token_without_either_needs_an_allowance(

@@ -130,11 +130,12 @@ def format_date(day: date) -> str:
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
-def format_time(moment: int, zone: ZoneInfo) -> str:
+def format_time(moment: int, zone: ZoneInfo, *, seconds: bool = False) -> str:
     """ "14 Mar 2027, 23:59 UTC+01:00"; letters would leave open whether CST is Chicago's."""
     there = local(moment, zone)
     z = f"{there:%z}" if there.utcoffset() else ""
-    return f"{format_date(there.date())}, {there:%H:%M} UTC{z and f'{z[:3]}:{z[3:5]}'}"
+    clock = f"{there:%H:%M:%S}" if seconds else f"{there:%H:%M}"
+    return f"{format_date(there.date())}, {clock} UTC{z and f'{z[:3]}:{z[3:5]}'}"
 
 
 def format_relative(moment: int, now: int) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from milestone_escrow.chain.contract.client import Escrow
 from milestone_escrow.chain.deploy.deployments import verify_contract
-from milestone_escrow.chain.deploy.readiness import Finding
+from milestone_escrow.chain.deploy.readiness import Finding, stopped
 from milestone_escrow.chain.node.probes import head
 from milestone_escrow.chain.send.fees import coins
 from milestone_escrow.documents.when import format_duration
@@ -61,6 +61,8 @@ def examine(patient: Patient) -> Iterator[Finding]:
     yield Finding("node", f"answers on chain {network.chain_id}, {network.title}")
     domain = Domain(network.chain_id, escrow.contract)
     yield _looked("contract", lambda: _contract(escrow, domain))
+    for token in network.tokens:
+        yield from stopped(escrow.node, token, escrow.contract)
     yield _looked("clock", lambda: _clock(escrow, patient.now))
     if settings is not None:
         known = settings

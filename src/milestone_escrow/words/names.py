@@ -22,7 +22,7 @@ from milestone_escrow.words.messages import say
 class Names:
     """As the document names things; accounts, numbers from 1 and UTC where nobody has it.
 
-    `whole` is for paper, where no name is shortened.
+    `whole` is for paper, where no name is shortened; `with_seconds` for times within a minute.
     """
 
     document: Agreement | None = None
@@ -30,6 +30,7 @@ class Names:
     token: Token | None = None
     in_sandbox: bool = False
     whole: bool = False
+    with_seconds: bool = False
 
     @classmethod
     def of(cls, agreement: OpenAgreement | None, token: Token | None = None) -> Names:
@@ -99,7 +100,7 @@ class Names:
         return say("{units:,} token units", units=units)
 
     def time(self, moment: int) -> str:
-        return format_time(moment, self.zone)
+        return format_time(moment, self.zone, seconds=self.with_seconds)
 
     def when(self, moment: int, now: int) -> str:
         """ "14 Apr 2027, 23:59 UTC+02:00 (in 14 days)"."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,11 @@ from milestone_escrow.chain.embedded.chain import EmbeddedChain
 from milestone_escrow.chain.embedded.installation import install
 from milestone_escrow.chain.embedded.server import RpcServer
 from milestone_escrow.chain.node.networks import networks
-from milestone_escrow.cli.shell.session import Session
+from milestone_escrow.cli.shell.session import Place, Session
+from milestone_escrow.documents.agreement import Agreement
+from milestone_escrow.protocol.token import Token
 from tests.cli.conftest import Run
+from tests.cli.deal import DEAL
 
 
 @pytest.fixture
@@ -181,3 +185,25 @@ def test_the_sandbox_is_checked_where_it_runs(
     install(chain)
     monkeypatch.setattr(Session, "endpoint", lambda self, network: chain)
     assert escrow("network", "check", "sandbox").status == 0
+
+
+def test_a_chain_of_ones_own_may_be_slow(escrow: Run, home: Path, node: RpcServer):
+    assert escrow("network", "add", "ours", "--rpc", node.url, "--local").status == 0
+    assert networks(home)["ours"].local
+    refused = escrow("network", "add", "more", "--rpc", node.url, "--local", "--main")
+    assert refused.status == 2
+    assert "keep --main or --local" in refused.err
+
+
+def test_another_network_of_the_same_chain_is_not_asked(home: Path):
+    home.mkdir()
+    (home / "networks.toml").write_text('[mine]\nchain_id = 31337\nrpc = "http://x"\n', "utf-8")
+    assert Session().network_of(31_337).name == "mine"
+    assert Session(network="anvil").network_of(31_337).name == "anvil"
+    for name in ("mine", "anvil"):
+        session = Session()
+        usdc, contract = Token("USDC", "0x" + "11" * 20, 6), "0x" + "22" * 20
+        place = Place(replace(networks(home)[name], tokens=(usdc,), contract=contract))
+        bound = Agreement.loads(DEAL.replace("sandbox", name)).on(place)
+        assert session.place_of(bound).network.name == name
+        assert session.network_of(31_337).name == name

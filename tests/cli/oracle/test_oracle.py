@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+from milestone_escrow.chain.contract.tokens import denylist_call
 from milestone_escrow.sandbox.world import World
 
 Run = Any
@@ -42,6 +43,18 @@ def test_doctor_finds_everything_right(escrow: Run, opened: Path, world: World) 
     done = escrow("oracle", "doctor")
     assert done.status == 0, done.out
     assert "Everything is right." in done.out
+
+
+def test_doctor_knows_a_contract_that_the_issuer_denies(
+    escrow: Run, opened: Path, world: World
+) -> None:
+    place = bytes.fromhex(world.escrow.token("USDC").address[2:])
+    world.chain.send_from(20, place, denylist_call(world.escrow.contract, True))
+    for line in (("oracle", "doctor"), ("doctor",), ("network", "check", "sandbox")):
+        done = escrow(*line)
+        assert done.status == 1
+        assert "no USDC: its issuer has denylisted the contract, 0x" in done.words
+        assert "no other account helps" in done.words
 
 
 def test_doctor_says_how_to_bring_a_history(escrow: Run, opened: Path, world: World) -> None:

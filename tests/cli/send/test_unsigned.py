@@ -190,10 +190,11 @@ def test_a_file_that_others_signed_is_printed_for_any_wallet(
     assert paid(escrow, "handover")[0] == "submitted"
 
 
-def test_no_batch_for_an_account_that_is_no_contract(escrow: Run, opened: Path):
+def test_no_batch_for_an_account_that_is_no_safe(escrow: Run, opened: Path):
     result = escrow("approve", "SHED-7", "walls", "--unsigned=safe")
     assert result.status == 1
-    assert "is no contract wallet on Sandbox" in result.err
+    assert "is no Safe on Sandbox, so the Transaction Builder cannot send this" in result.err
+    assert "use --unsigned, which any wallet takes" in result.err
 
 
 def test_cast_sends_what_is_printed_for_it(escrow: Run, opened: Path, world: World):

@@ -10,7 +10,7 @@ from eth_abi.abi import encode
 
 from milestone_escrow.chain.contract.codec import Entry, interface
 from milestone_escrow.chain.contract.structs import OpenedAgreement
-from milestone_escrow.chain.refusals.attempts import Attempt
+from milestone_escrow.chain.refusals.attempts import Attempt, Stops
 from milestone_escrow.chain.refusals.decoding import explain
 from milestone_escrow.errors import ContractError
 from milestone_escrow.protocol.lifecycle import State, Status
@@ -184,7 +184,7 @@ def test_no_rule_is_about_an_error_that_is_none() -> None:
         ("FiatTokenV2: authorization is expired", "has expired"),
         ("FiatTokenV2: authorization is not yet valid", "does not count yet"),
         ("FiatTokenV2: permit is expired", "the permit has expired"),
-        ("FiatTokenV2: invalid signature", "not the payer's signature"),
+        ("FiatTokenV2: invalid signature", "take this as the payer's signature"),
         ("no", "refused to fund: no"),
     ],
 )
@@ -205,6 +205,37 @@ def test_texts_of_older_tokens_are_understood(text: str, says: str) -> None:
 )
 def test_what_cannot_be_decoded_is_said_to_be_so(data: bytes, says: str) -> None:
     assert says in str(explain(data, attempt("fund")))
+
+
+CONTRACT = "0x" + "7" * 40
+NO_ONE_HELPS = "no other account helps"
+
+
+@pytest.mark.parametrize(
+    ("stops", "says", "way_out"),
+    [
+        (Stops(everything=True), "has paused all transfers", "once they are resumed"),
+        (Stops(accounts=(CONTRACT, BUYER)), f"the escrow contract, {CONTRACT}", NO_ONE_HELPS),
+        (Stops(accounts=(BUYER,)), f"the buyer, {BUYER}", "pay from another account"),
+        (Stops(accounts=(SUPPLIER,)), f"the supplier, {SUPPLIER}", "to or from that account"),
+    ],
+)
+@pytest.mark.parametrize("data", [b"", bytes.fromhex("08c379a0") + encode(["string"], ["no"])])
+def test_what_the_issuer_stopped_comes_with_what_helps(
+    stops: Stops, says: str, way_out: str, data: bytes
+) -> None:
+    error = explain(data, attempt("fund", contract=CONTRACT, stops=stops))
+    assert says in str(error)
+    assert way_out in error.hint
+
+
+def test_times_within_a_minute_are_told_with_seconds() -> None:
+    error = refusal("IssuedAtOutOfBounds", APRIL - 30, APRIL - 10, APRIL, verb="attest")
+    assert "of 14 Apr 2027, 21:59:29 UTC is not newer than that of 14 Apr 2027, 21:59:49" in str(
+        error
+    )
+    same = refusal("IssuedAtOutOfBounds", APRIL, APRIL, APRIL, verb="attest")
+    assert "of 14 Apr 2027, 21:59 UTC is not newer than that of 14 Apr 2027, 21:59 UTC" in str(same)
 
 
 def test_amounts_of_unknown_tokens_are_units_of_its_address() -> None:

@@ -15,7 +15,6 @@ from milestone_escrow.chain.contract.structs import OpenAgreement, milestone_tup
 from milestone_escrow.chain.contract.tokens import approve_call, mint_call, permit_call
 from milestone_escrow.chain.node.rpc import RpcError
 from milestone_escrow.chain.refusals.attempts import Attempt
-from milestone_escrow.chain.refusals.decoding import explain
 from milestone_escrow.chain.refusals.naming import account_name
 from milestone_escrow.chain.send.transactions import Prepared
 from milestone_escrow.errors import ContractError, UsageError
@@ -96,7 +95,7 @@ class FundingVerbs(Preparer):
 
     def allow(self, token: Token, amount: int) -> Prepared:
         """Let the contract take up to `amount` of the sender's tokens when it is told to fund."""
-        attempt = Attempt("allow", self._sender, token=token)
+        attempt = self._about("allow", token)
         data = approve_call(self._reader.contract, amount)
         return self._transactor.prepare(token.address, data, attempt)
 
@@ -118,7 +117,7 @@ class FundingVerbs(Preparer):
 
     def withdraw(self, token: Token, account: Address) -> Prepared:
         """Collect a payout that could not be delivered; it goes to `account`, whoever sends."""
-        attempt = Attempt("withdraw", self._sender, token=token)
+        attempt = self._about("withdraw", token)
         data = call("withdraw", token.address, account)
         return self._transactor.prepare(self._reader.contract, data, attempt)
 
@@ -126,6 +125,9 @@ class FundingVerbs(Preparer):
         """Test tokens only."""
         attempt = Attempt("mint", self._sender, token=token)
         return self._transactor.prepare(token.address, mint_call(account, amount), attempt)
+
+    def _about(self, verb: str, token: Token) -> Attempt:
+        return Attempt(verb, self._sender, token=token, contract=self._reader.contract)
 
     def _permitted(
         self,
@@ -163,7 +165,7 @@ class FundingVerbs(Preparer):
         try:
             self._reader.node.request("eth_call", [request, "latest"])
         except RpcError as error:
-            return explain(error.data, Attempt("use the permit", self._sender, token=token))
+            return self._transactor.explained(error.data, self._about("use the permit", token))
         return None
 
     def _authorized_call(

@@ -101,7 +101,8 @@ class Preparer:
 
     def _attempt(self, verb: str, agreement: OpenAgreement, index: int | None = None) -> Attempt:
         token = self._reader.token_at(agreement.terms.token)
-        return Attempt(verb, self._sender, agreement, token, index)
+        contract = self._reader.contract
+        return Attempt(verb, self._sender, agreement, token, index, contract=contract)
 
     def _refine(self, attempt: Attempt) -> Attempt:
         agreement = attempt.agreement

@@ -10,6 +10,10 @@ from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.eip712 import Address
 
 
+class NoSafeError(ChainError):
+    """An account does not answer as a Safe does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Safe:
     """A Safe as it is now; owners may change."""
@@ -23,14 +27,14 @@ def read_safe(node: Node, account: Address) -> Safe:
     """The Safe at an account.
 
     Raises:
-        ChainError: there is none.
+        NoSafeError: there is none.
     """
     from eth_utils.address import to_checksum_address
 
     owners = answer_of(node, account, "getOwners()", ("address[]",))
     threshold = answer_of(node, account, "getThreshold()", ("uint256",))
     if not owners or not owners[0] or not threshold:
-        raise ChainError(
+        raise NoSafeError(
             f"{account} does not answer as a Safe does",
             hint="check the account and the network; other contract wallets sign on their own",
         )

@@ -81,6 +81,11 @@ def read_domain(node: Node, chain_id: int, token: Address) -> Domain | None:
     return None
 
 
+def has_separator(node: Node, token: Address) -> bool:
+    """Whether something can be signed for the token at all."""
+    return answer_of(node, token, "DOMAIN_SEPARATOR()", ("bytes32",)) is not None
+
+
 def read_nonce(node: Node, token: Address, owner: Address) -> int | None:
     """The nonce of the owner's next permit; None where the token knows no permits."""
     answer = answer_of(node, token, "nonces(address)", ("uint256",), owner)

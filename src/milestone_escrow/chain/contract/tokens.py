@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from milestone_escrow.chain.contract.codec import interface
 from milestone_escrow.chain.node.rpc import Node, RpcError
+from milestone_escrow.chain.refusals.attempts import Attempt, Stops
+from milestone_escrow.chain.refusals.decoding import explain, may_be_stopped
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.hashing import keccak
@@ -16,20 +18,38 @@ from milestone_escrow.protocol.token import Token
 # The test token is an ordinary ERC-20 with a mint that anybody may use.
 CONTRACT = "TestUSDC"
 
+# How tokens say whether their issuer has denylisted an account: Circle, Tether, Paxos, others.
+DENIES = ("isBlacklisted", "isBlackListed", "isFrozen", "isBlocked", "isDenylisted")
+
 
 def read_token(node: Node, address: Address) -> Token:
     """What a token says about itself.
 
     Raises:
-        ChainError: there is no token at that address.
+        ChainError: there is no token at that address, or its symbol cannot be read.
     """
     try:
-        symbol = _ask(node, address, "symbol")
-        return Token(str(symbol), address, int(_ask(node, address, "decimals")))
+        decimals = int(_ask(node, address, "decimals"))
     except ChainError:
         raise ChainError(
             f"there is no token at {address}", hint="check the address and the network"
         ) from None
+    symbol = _symbol(node, address)
+    if not symbol.isprintable() or not symbol.strip():
+        raise ChainError(
+            f"the token at {address} has no symbol that can be read",
+            hint="check the address, or name it by hand in your networks.toml",
+        )
+    return Token(symbol, address, decimals)
+
+
+def _symbol(node: Node, address: Address) -> str:
+    """A text or, of the first tokens, the letters in one word; "" where it is neither."""
+    text = answer_of(node, address, "symbol()", ("string",))
+    if text:
+        return str(text[0])
+    word = answer_of(node, address, "symbol()", ("bytes32",))
+    return word[0].rstrip(b"\0").decode("utf-8", "replace") if word else ""
 
 
 def balance_of(node: Node, token: Address, account: Address) -> int:
@@ -65,6 +85,37 @@ def mint_call(to: Address, amount: int) -> bytes:
 def denylist_call(account: Address, denied: bool) -> bytes:
     """Test tokens only: what an issuer does to an account, here by anyone."""
     return interface(CONTRACT).call("setDenylisted", account, denied)
+
+
+def read_stops(node: Node, token: Address, accounts: Iterable[Address]) -> Stops:
+    """What the token's issuer has stopped, of everything and of these accounts; nothing of tokens
+    that have no such functions."""
+    paused = answer_of(node, token, "paused()", ("bool",))
+    denied: list[Address] = []
+    names: tuple[str, ...] = DENIES
+    for account in accounts:
+        for name in names:
+            answer = answer_of(node, token, f"{name}(address)", ("bool",), account)
+            if answer is not None:
+                names = (name,)
+                denied += [account] if answer[0] else []
+                break
+        else:
+            names = ()
+    return Stops(bool(paused and paused[0]), tuple(denied))
+
+
+def read_refusal(node: Node, token: Address, account: Address) -> str:
+    """With which words of its issuer the token would refuse to be moved by an account, "" where it
+    would not: a transfer of nothing is simulated, and believed only where it speaks of a stop."""
+    call = {"from": account, "to": token, "data": hexed(transfer_call(account, 0))}
+    try:
+        node.request("eth_call", [call, "latest"])
+    except RpcError as error:
+        found = explain(error.data, Attempt("transfer"))
+        if found.name == "Error" and may_be_stopped(found):
+            return str(found.values["text"])
+    return ""
 
 
 def answer_of(

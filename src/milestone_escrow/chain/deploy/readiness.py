@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from milestone_escrow.chain.contract.tokens import balance_of
+from milestone_escrow.chain.contract.token_support import has_separator, read_support
+from milestone_escrow.chain.contract.tokens import balance_of, read_refusal, read_stops
 from milestone_escrow.chain.deploy.deploying import contract_address, require_deployer
 from milestone_escrow.chain.deploy.deployments import read_deployment, verify_contract
 from milestone_escrow.chain.node.connection import Endpoint, reach
@@ -24,7 +25,7 @@ from milestone_escrow.chain.node.rpc import Node
 from milestone_escrow.chain.send.fees import coins, gwei, price_now
 from milestone_escrow.documents.money import format_amount
 from milestone_escrow.errors import EscrowError
-from milestone_escrow.protocol.eip712 import Address, Domain
+from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address, Domain
 from milestone_escrow.protocol.token import Token
 
 # Opening an agreement and funding a few milestones, an allowance included.
@@ -65,6 +66,7 @@ def examine_network(
     yield from _node(node, network, now)
     for token in network.tokens:
         yield _looked(token.symbol, partial(_token, node, network, token))
+        yield from stopped(node, token, _address(network, None))
 
 
 def examine(
@@ -87,6 +89,7 @@ def examine(
     token = next((t for t in network.tokens if t.symbol.upper() == symbol.upper()), None)
     if token:
         yield _looked(token.symbol, lambda: _token(node, network, token))
+        yield from stopped(node, token, _address(network, state), holders)
     else:
         fix = f"`escrow network add` another table for it, with --token {symbol}=ADDRESS"
         yield Finding(symbol, f"no {symbol} is known on {network.title}", fix)
@@ -138,9 +141,13 @@ def _machine(node: Node, network: Network) -> str:
     return "has PUSH0, transient storage and MCOPY"
 
 
-def _contract(node: Node, network: Network, state: Path | None) -> str | Finding:
+def _address(network: Network, state: Path | None) -> Address:
     recorded = read_deployment(network, state)
-    address = recorded.address if recorded else contract_address(network)
+    return recorded.address if recorded else contract_address(network)
+
+
+def _contract(node: Node, network: Network, state: Path | None) -> str | Finding:
+    recorded, address = read_deployment(network, state), _address(network, state)
     if has_code(node, address):
         verify_contract(node, Domain(network.chain_id, address))
         if recorded or network.contract:
@@ -153,20 +160,49 @@ def _contract(node: Node, network: Network, state: Path | None) -> str | Finding
 
 
 def _token(node: Node, network: Network, token: Token) -> str:
-    facts = inspect_token(node, token.address)
-    said = facts.token
+    said = inspect_token(node, token.address)
     if (said.symbol, said.decimals) != (token.symbol, token.decimals):
         raise EscrowError(
             f"the token at {token.address} says that it is {said.symbol} with {said.decimals} "
             f"decimals, not {token.symbol} with {token.decimals}",
             hint=f"correct [{network.name}.tokens] in your networks.toml",
         )
-    extras = [("permit", facts.permit), ("ERC-3009", facts.authorization)]
+    support = read_support(node, network.chain_id, token.address, ZERO_ADDRESS)
+    extras = [("permit", support.permit), ("ERC-3009", support.authorization)]
     has = [name for name, there in extras if there]
     lacks = [name for name, there in extras if not there]
     words = [f"with {' and '.join(has)}"] if has else []
     words += [f"without {' and '.join(lacks)}"] if lacks else []
-    return f"{token.address}, {token.decimals} decimals, {', '.join(words)}"
+    found = f"{token.address}, {token.decimals} decimals, {', '.join(words)}"
+    hides = support.domain is None and has_separator(node, token.address)
+    return f"{found}: its signing domain has a form that is not known here" if hides else found
+
+
+def stopped(
+    node: Node, token: Token, contract: Address, holders: Sequence[Holder] = ()
+) -> Iterator[Finding]:
+    """What the token's issuer has stopped, if anything."""
+    accounts = (contract, *(holder.account for holder in holders))
+    try:
+        stops = read_stops(node, token.address, dict.fromkeys(accounts))
+        said = "" if stops else read_refusal(node, token.address, contract)
+    except EscrowError as error:
+        fix = error.hint or "try again, or name a node with --rpc"
+        yield Finding(token.symbol, f"whether it is stopped: {error.message}", fix)
+        return
+    if stops.everything:
+        fix = "wait until they are resumed: until then nothing can be paid in or out"
+        yield Finding(token.symbol, "its issuer has paused all transfers", fix)
+    if contract in stops.accounts:
+        fix = "no other account helps: ask the issuer, and agree on another token"
+        yield Finding(token.symbol, f"its issuer has denylisted the contract, {contract}", fix)
+    if said:
+        fix = "ask its issuer; until it moves, nothing can be paid in or out"
+        yield Finding(token.symbol, f"it refuses to be moved by the contract: {said}", fix)
+    for holder in holders:
+        if holder.account in stops.accounts:
+            says = f"{holder.account} is denylisted by the issuer of {token.symbol}"
+            yield Finding(f"key {holder.name}", says, "pay from another account")
 
 
 def _holder(node: Node, network: Network, holder: Holder, token: Token | None) -> Iterator[Finding]:

@@ -26,8 +26,8 @@ OLD = 300
 FUTURE = 60
 
 _TOKEN = ("313ce567", "70a08231" + "00" * 32)  # decimals(), balanceOf(address)
-_PERMIT = ("3644e515", "7ecebe00" + "00" * 32)  # DOMAIN_SEPARATOR(), nonces(address)
-_AUTHORIZATION = ("e94a0102" + "00" * 64,)  # authorizationState(address,bytes32)
+# More would have no name, and a number of them no meaning.
+MOST_DECIMALS = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +36,6 @@ class Head:
 
     number: int
     time: int
-
-
-@dataclass(frozen=True, slots=True)
-class TokenFacts:
-    """What a token says of itself, and which ways to pay in it supports."""
-
-    token: Token
-    permit: bool
-    authorization: bool
 
 
 def said_chain_id(node: Node) -> int:
@@ -146,11 +137,11 @@ def has_code(node: Node, address: Address) -> bool:
     return bool(node.request("eth_getCode", [address, "latest"])[2:])
 
 
-def inspect_token(node: Node, address: Address) -> TokenFacts:
-    """What a token is and can do.
+def inspect_token(node: Node, address: Address) -> Token:
+    """What a token says of itself.
 
     Raises:
-        ChainError: there is no code, or it is no ERC-20.
+        ChainError: there is no code, it is no ERC-20, or none that can be counted in.
     """
     if not has_code(node, address):
         raise ChainError(
@@ -158,26 +149,18 @@ def inspect_token(node: Node, address: Address) -> TokenFacts:
         )
     # First what does not take a node that is silent, or limits itself, for a token that is none.
     if not _answers(node, address, _TOKEN):
-        raise _no_token(address)
-    try:
-        token = read_token(node, address)
-    except ChainError:
-        raise _no_token(address) from None
-    # A contract that answers everything alike is no token either.
-    if token.decimals > 36:
-        raise _no_token(address)
-    return TokenFacts(
-        token,
-        permit=_answers(node, address, _PERMIT),
-        authorization=_answers(node, address, _AUTHORIZATION),
-    )
-
-
-def _no_token(address: Address) -> ChainError:
-    return ChainError(
-        f"what is at {address} is not an ERC-20 token",
-        hint="check the token's address and the network",
-    )
+        raise ChainError(
+            f"what is at {address} is not an ERC-20 token: it has no decimals, or no balances",
+            hint="check the token's address and the network",
+        )
+    token = read_token(node, address)
+    if token.decimals > MOST_DECIMALS:
+        raise ChainError(
+            f"the token at {address}, {token.symbol}, says that it has {token.decimals} decimals; "
+            f"amounts are counted in up to {MOST_DECIMALS}",
+            hint="agree on another token",
+        )
+    return token
 
 
 def _answers(node: Node, address: Address, calls: Sequence[str]) -> bool:

@@ -6,6 +6,8 @@ from milestone_escrow.chain.contract.codec import Values, interface
 from milestone_escrow.chain.refusals.attempts import Attempt
 from milestone_escrow.errors import ContractError
 
+_STOPS = ("paus", "blacklist", "denylist", "block", "frozen", "froze", "sanction")
+
 
 def explain(data: bytes, attempt: Attempt) -> ContractError:
     """The error for what a call reverted with, decoded as far as it can be."""
@@ -33,6 +35,15 @@ def decode(data: bytes) -> tuple[str, Values]:
     if data[:4] == bytes.fromhex("4e487b71") and len(data) == 36:
         return "Panic", {"code": int.from_bytes(data[4:], "big")}
     return (f"unknown error 0x{data[:4].hex()}" if data else ""), {}
+
+
+def may_be_stopped(error: ContractError) -> bool:
+    """Whether a token may have refused because its issuer stopped it, or somebody: its words say
+    so, or it gave no reason that is known."""
+    if error.name == "Error":
+        return any(word in str(error.values["text"]).lower() for word in _STOPS)
+    known = error.name in ("", "SafeERC20FailedOperation", "Denylisted")
+    return known or error.name.startswith("unknown")
 
 
 def _shown(value: object) -> str:

@@ -8,15 +8,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from milestone_escrow.chain.contract.events import Event, read_event
+from milestone_escrow.chain.contract.tokens import read_stops
 from milestone_escrow.chain.node.network import Network
 from milestone_escrow.chain.node.rpc import Node, RpcError
 from milestone_escrow.chain.refusals.attempts import Attempt
-from milestone_escrow.chain.refusals.decoding import explain
+from milestone_escrow.chain.refusals.decoding import explain, may_be_stopped
 from milestone_escrow.chain.send.broadcast import Signed, await_receipt, broadcast, next_nonce
 from milestone_escrow.chain.send.fees import AS_USUAL, Bid, coins, data_fee, price_now
-from milestone_escrow.errors import ChainError
+from milestone_escrow.errors import ChainError, ContractError
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
 from milestone_escrow.protocol.hexes import hexed
+from milestone_escrow.protocol.lifecycle import payee
 from milestone_escrow.protocol.signatures import Sender, Signer
 
 # Estimates are for the state as it is now; other people's transactions may come first.
@@ -241,6 +243,22 @@ class Transactor:
             raise ChainError(f"prepared for {prepared.sender}, but signed by {sender}")
         self._require_gas_money(prepared)
 
+    def explained(self, data: bytes, attempt: Attempt) -> ContractError:
+        """The error for what a call reverted with; where it may be about that, with what the
+        token's issuer has stopped."""
+        found = explain(data, attempt)
+        token = attempt.token.address if attempt.token else ""
+        accounts = [attempt.contract, attempt.sender]
+        if attempt.agreement:
+            terms, state = attempt.agreement.terms, attempt.state
+            token = terms.token
+            accounts += [terms.buyer, *([payee(terms, state)] if state else [])]
+        if not token or not may_be_stopped(found):
+            return found
+        known = dict.fromkeys(account for account in accounts if account)
+        stops = read_stops(self._node, token, known)
+        return explain(data, replace(attempt, stops=stops)) if stops else found
+
     def finish(self, prepared: Prepared, transactions: Sequence[str]) -> Receipt:
         """Wait for the first of these transactions of one nonce, and read what it came to.
 
@@ -294,7 +312,7 @@ class Transactor:
                 hint="somebody's transaction came first; look at the status and try again",
             )
         if error.data or "revert" in error.message:
-            return explain(error.data, attempt)
+            return self.explained(error.data, attempt)
         return ChainError(f"the node cannot simulate {attempt.verb}: {error.message}")
 
     def _require_gas_money(self, prepared: Prepared) -> None:

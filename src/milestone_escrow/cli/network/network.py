@@ -130,6 +130,7 @@ def show(session: Session, name: str) -> None:
     help="Blocks that a deployment waits for; 0 waits for finality.",
 )
 @click.option("--main", is_flag=True, help="Its money is real.")
+@click.option("--local", is_flag=True, help="A chain of your own, which has a time of its own.")
 @speaks
 def add(
     session: Session,
@@ -144,18 +145,32 @@ def add(
     cap: str | None,
     confirmations: int,
     main: bool,
+    local: bool,
 ) -> None:
     """Add a network of your own. Its node is asked for the chain id, and for each token's symbol
     and decimals. It is kept in `networks.toml` in the state folder, which you may edit.
 
     \b
     Examples:
-      escrow network add devnet --rpc http://10.0.0.7:8545
+      escrow network add devnet --rpc http://10.0.0.7:8545 --local
       escrow network add gnosis --rpc https://rpc.gnosischain.com --coin xDAI --main
     """
     add_network(
         session,
-        Added(name, node, title, coin, tokens, explorer, apis, legacy, cap, confirmations, main),
+        Added(
+            name,
+            node,
+            title,
+            coin,
+            tokens,
+            explorer,
+            apis,
+            legacy,
+            cap,
+            confirmations,
+            main,
+            local,
+        ),
     )
 
 
@@ -205,6 +220,7 @@ class Added:
     cap: str | None
     confirmations: int
     main: bool
+    local: bool
 
 
 def as_json(session: Session, net: Network) -> dict[str, object]:
@@ -249,6 +265,8 @@ def add_network(session: Session, added: Added) -> None:
     from milestone_escrow.chain.node.rpc import HttpNode
 
     known = networks(session.home.root)
+    if added.main and added.local:
+        raise UsageError("a chain of your own holds no real money", hint="keep --main or --local")
     if added.name in known:
         raise UsageError(
             f"there is a network '{added.name}' already",
@@ -263,6 +281,7 @@ def add_network(session: Session, added: Added) -> None:
         explorer=(added.explorer or "").rstrip("/"),
         coin=added.coin,
         main=added.main,
+        local=added.local,
         fees="legacy" if added.legacy else "eip1559",
         max_fee=read_gwei(added.cap, "--cap") if added.cap else USUAL_CAP,
         confirmations=added.confirmations,
@@ -349,7 +368,7 @@ def _token(node: Node, text: str) -> Token:
     from milestone_escrow.chain.node.network_file import read_address
     from milestone_escrow.chain.node.probes import inspect_token
 
-    return inspect_token(node, read_address(text, "--token")).token
+    return inspect_token(node, read_address(text, "--token"))
 
 
 def _api(text: str) -> ExplorerApi:

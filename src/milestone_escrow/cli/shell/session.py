@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from milestone_escrow.documents.agreement import Agreement, BoundAgreement
     from milestone_escrow.documents.files.signed_agreement import SignedAgreement
     from milestone_escrow.documents.shelf import Shelf
-    from milestone_escrow.protocol.eip712 import Address, Domain
+    from milestone_escrow.protocol.eip712 import Domain
     from milestone_escrow.protocol.signatures import Signer, Wallets
     from milestone_escrow.protocol.token import Token
 
@@ -73,6 +73,8 @@ class Session:
     sender: str | None = None
     exit_status: int = 0
     home: Home = field(default_factory=Home.find)
+    # What the agreement at hand calls its network, by chain.
+    _named: dict[int, str] = field(default_factory=dict)
     # What --signer has found, by chain: a device is opened once.
     elsewhere: dict[int, tuple[Signer, ...]] = field(default_factory=dict)
 
@@ -147,20 +149,23 @@ class Session:
         return AskedWallets(self)
 
     def network_of(self, chain_id: int) -> Network:
-        """The network of a chain, by --network where several have it.
+        """The network of a chain. Where several have it, the one of --network, of the agreement
+        at hand, or of one's own table, in this order.
 
         Raises:
             UsageError: none is known here.
         """
         found = self._networks_of(chain_id)
-        return next((known for known in found if known.name == self.network), found[0])
+        wanted = (self.network, self._named.get(chain_id))
+        return min(found, key=lambda known: wanted.index(known.name) if known.name in wanted else 2)
 
     def _networks_of(self, chain_id: int) -> list[Network]:
+        """Those of one's own table first."""
         from milestone_escrow.chain.node.networks import networks
 
         fitting = [
             known
-            for known in networks(self.home.root).values()
+            for known in reversed(networks(self.home.root).values())
             if known.chain_id == chain_id and known.name != "embedded"
         ]
         if not fitting:
@@ -181,12 +186,6 @@ class Session:
 
         found = self.network_of(chain_id)
         return reach(found, self.endpoint(found), mainnet=self.mainnet)
-
-    def has_code(self, network: Network, account: Address) -> bool:
-        """Whether a contract is at an account."""
-        from milestone_escrow.chain.node.probes import has_code
-
-        return has_code(self.node_of(network.chain_id), account)
 
     def place(self, name: str | None) -> Place:
         """The network of that name with the contract that is known there; --network wins.
@@ -210,13 +209,13 @@ class Session:
             UsageError: --network names another one, or none is known with that chain.
         """
         domain = signed.domain
-        fitting = [known.name for known in self._networks_of(domain.chain_id)]
-        if self.network and self.network not in fitting:
+        self._named[domain.chain_id] = signed.agreement.network
+        name = self.network_of(domain.chain_id).name
+        if self.network and self.network != name:
             raise UsageError(
-                f"{signed.agreement.reference} was made for {fitting[0]}, not for {self.network}",
+                f"{signed.agreement.reference} was made for {name}, not for {self.network}",
                 hint=f"leave --network out, or sign the agreement's file again for {self.network}",
             )
-        name = self.network or fitting[0]
         found = self.place(name).network
         return Place(replace(found, contract=domain.verifying_contract))
 

@@ -33,7 +33,7 @@ def hand_over(
     `nonce` is that of the first; without one, whoever signs takes the account's next.
 
     Raises:
-        EscrowError: a batch is asked for, and the sender is no contract wallet.
+        EscrowError: a batch is asked for, and the sender is no Safe.
     """
     sender = steps[0].sender
     shown = [_fields(step, nonce, number) for number, step in enumerate(steps)]
@@ -76,14 +76,17 @@ def _cast(step: Prepared, nonce: int | None, number: int) -> str:
 def _batch(
     session: Session, network: Network, steps: Sequence[Prepared], name: str
 ) -> dict[str, object]:
+    from milestone_escrow.chain.contract.safes import NoSafeError, read_safe
     from milestone_escrow.documents.files.safe_batch import SafeCall, safe_batch
 
     safe = steps[0].sender
-    if not session.has_code(network, safe):
+    try:
+        read_safe(session.node_of(network.chain_id), safe)
+    except NoSafeError:
         raise EscrowError(
-            f"{safe} is no contract wallet on {network.title}, so no Safe can send this",
-            hint="name the Safe with --from, or leave `=safe` out",
-        )
+            f"{safe} is no Safe on {network.title}, so the Transaction Builder cannot send this",
+            hint="name the Safe with --from, or use --unsigned, which any wallet takes",
+        ) from None
     calls = [SafeCall(step.to or "", step.data, step.value) for step in steps]
     return safe_batch(network.chain_id, safe, calls, session.now(), name=name)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from string import Formatter
 from typing import Any, TypeAlias
 
 from milestone_escrow.chain.refusals.attempts import Attempt
@@ -36,11 +37,19 @@ class Case:
     def say(self, what: str, way_out: str | None = None, /, **more: object) -> Told:
         """A refusal with its way out; without one, what the clock leads to."""
         index = self.attempt.index
-        names = self.names
+        names = replace(self.names, with_seconds=self._looks_alike(what))
         tried = say("it") if index is None else names.milestone(index)
         named = {**read_by(names, self.values), "verb": self.verb, "tried": tried, **more}
         out = self.clock if way_out is None else way_out and say(way_out, **named)
         return say(what, **named), out
+
+    def _looks_alike(self, message: str) -> bool:
+        """Whether two different times of a message would read the same."""
+        fields = [
+            name for _, name, kind, _ in Formatter().parse(message) if name and kind == "time"
+        ]
+        moments = {self.values[name] for name in fields}
+        return len({self.names.time(moment) for moment in moments}) < len(moments)
 
     @property
     def clock(self) -> str:

@@ -13,7 +13,7 @@ _TEXTS: Mapping[str, Rule] = {
         "the contract may not take that many tokens", "allow the amount first"
     ),
     "blacklisted": lambda c: c.say(
-        "the token's issuer has denylisted one of the accounts", "use another account"
+        "the token's issuer has denylisted one of the accounts", "`escrow doctor` says which"
     ),
     "used or canceled": lambda c: c.say(
         "the authorization was used or withdrawn", "ask the payer for a new one"
@@ -29,10 +29,34 @@ _TEXTS: Mapping[str, Rule] = {
         "the token does not take this as the payer's signature",
         "ask the payer to sign again; an account in which code runs (EIP-7702) pays by allowance",
     ),
-    "paused": lambda c: c.say(
-        "the token's issuer has paused all transfers", "try again once they are resumed"
-    ),
+    "paused": lambda c: paused(c),
 }
+
+
+def paused(c: Case) -> Told:
+    return c.say("the token's issuer has paused all transfers", "try again once they are resumed")
+
+
+def stopped(c: Case) -> Told:
+    """What the issuer has stopped, and what helps: another account only where one is denylisted."""
+    stops, contract = c.attempt.stops, c.attempt.contract
+    if stops.everything:
+        return paused(c)
+    if contract in stops.accounts:
+        return c.say(
+            "the token's issuer has denylisted the escrow contract, {contract}",
+            "no other account helps: none of this token goes in or out until the issuer lets it, "
+            "so agree on another token",
+            contract=contract,
+        )
+    who = stops.accounts[0]
+    return c.say(
+        "the token's issuer has denylisted {who}",
+        "pay from another account"
+        if who == c.attempt.sender
+        else "none of this token goes to or from that account until the issuer lets it",
+        who=c.names.account(who),
+    )
 
 
 def _text(c: Case) -> Told:
