@@ -22,7 +22,7 @@ from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import insert_new, upsert
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
 from milestone_escrow.protocol.lifecycle import State, payee
-from milestone_escrow.protocol.terms import Milestone, Terms
+from milestone_escrow.protocol.terms import Milestone, Terms, numbered
 from milestone_escrow.protocol.token import Token
 
 log = logging.getLogger("milestone_escrow.oracle.viewing")
@@ -51,12 +51,12 @@ class MilestoneView:
 
     @property
     def key(self) -> str:
-        """Its key in the document; its number where there is none."""
-        return self.planned.key if self.planned else str(self.index)
+        """Its key in the document; its number, counted from 1, where there is none."""
+        return self.planned.key if self.planned else str(self.index + 1)
 
     @property
     def title(self) -> str:
-        return self.planned.title if self.planned else f"milestone {self.index}"
+        return self.planned.title if self.planned else numbered(self.index)
 
 
 @dataclass(frozen=True)
@@ -116,13 +116,13 @@ class AgreementView:
         return "verifier" if account in self.terms.verifiers else ""
 
     def find(self, milestone: int | str) -> MilestoneView:
-        """A milestone by its index, also as text, or its key.
+        """A milestone by its index, an integer, or by its key.
 
         Raises:
             UsageError: there is no such milestone.
         """
         for view in self.views:
-            if milestone in (view.index, str(view.index), view.key):
+            if milestone in (view.index, view.key):
                 return view
         known = ", ".join(view.key for view in self.views)
         raise UsageError(

@@ -15,7 +15,7 @@ from milestone_escrow.protocol.eip712 import (
 )
 from milestone_escrow.protocol.lifecycle import State, Status, held
 from milestone_escrow.protocol.paying import cost
-from milestone_escrow.protocol.terms import AGREEMENT, MILESTONE, Milestone, Terms
+from milestone_escrow.protocol.terms import AGREEMENT, MILESTONE, Milestone, Terms, numbered
 from milestone_escrow.protocol.transitions import refusal
 
 AMENDMENT = Struct(
@@ -125,6 +125,6 @@ def close(
     for index, (milestone, state) in enumerate(zip(milestones, states, strict=True)):
         if amendment.closes >> index & 1:
             if state.status is Status.SETTLED:
-                raise refusal("WrongStatus", f"milestone {index} is settled")
+                raise refusal("WrongStatus", f"{numbered(index)} is settled")
             closed[index] = replace(state, status=Status.SETTLED, paid=milestone.amount)
     return closed, moved(milestones, states, amendment)

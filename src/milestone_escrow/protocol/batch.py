@@ -11,6 +11,7 @@ from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.acts import Attestation, Verdict, batch_typed_data
 from milestone_escrow.protocol.eip712 import Address, Domain, TypedData
 from milestone_escrow.protocol.open_agreement import OpenAgreement
+from milestone_escrow.protocol.terms import numbered
 
 A = TypeVar("A", bound=OpenAgreement)
 A_co = TypeVar("A_co", bound=OpenAgreement, covariant=True)
@@ -84,7 +85,7 @@ def _require_sendable(agreement: OpenAgreement, attestation: Attestation) -> Non
     if attestation.agreement_id != agreement.id:
         raise UsageError("an attestation of the batch is about another agreement than it says")
     if not 0 <= attestation.milestone < len(agreement.milestones):
-        raise UsageError(f"the batch attests milestone {attestation.milestone}, which is not there")
+        raise UsageError(f"the batch attests {numbered(attestation.milestone)}, which is not there")
     if attestation.verdict is Verdict.RETURNED:
         raise UsageError(
             "a return for rework changes nothing on chain, so it has no place in a batch",

@@ -208,8 +208,13 @@ def _validate_roles(terms: Terms, contract: Address) -> None:
         previous = verifier
 
 
+def numbered(index: int) -> str:
+    """What a milestone is called where no document names it: people count from 1."""
+    return f"milestone {index + 1}"
+
+
 def _validate_milestone(terms: Terms, index: int, milestone: Milestone, now: int) -> None:
-    name = f"milestone {index}"
+    name = numbered(index)
     error = "MilestoneOutOfBounds"
     _bound(f"{name}: the amount", milestone.amount, 1, 2**128 - 1, error)
     if not (milestone.is_deposit and milestone.pays_on_silence):

@@ -10,6 +10,7 @@ from milestone_escrow.chain.contract.client import Escrow
 from milestone_escrow.chain.send.transactions import Receipt
 from milestone_escrow.documents.agreement import Agreement, BoundAgreement
 from milestone_escrow.documents.files.collected import words_hash, words_of
+from milestone_escrow.documents.files.signed_act import reason_hash
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.documents.when import DAY
 from milestone_escrow.errors import EscrowError, UsageError
@@ -229,13 +230,13 @@ class Player:
         yield self._beat(self.tell.people(step.by), what, receipt, key, step.note)
 
     def _dispute(self, step: Step) -> Iterator[Beat]:
-        key, reason = step.milestones[0], words_hash(words_of(None, step.reason))
-        receipt = self._as(step.by[0]).dispute(self.bound, key, reason)
+        key = step.milestones[0]
+        receipt = self._as(step.by[0]).dispute(self.bound, key, reason_hash(step.reason))
         yield self._say(step, "dispute", receipt, "disputed")
 
     def _rule(self, step: Step) -> Iterator[Beat]:
         key, split = step.milestones[0], self._split(step)
-        reason = words_hash(words_of(None, step.reason))
+        reason = reason_hash(step.reason)
         receipt = self._as(step.by[0]).rule(self.bound, key, split.to_payee, split.to_buyer, reason)
         yield self._say(step, "rule on", receipt, f"ruled by {self.tell.people(step.by)}")
 

@@ -137,7 +137,7 @@ def test_an_oracle_that_does_not_know_the_agreements_is_done_without(
     with running_oracle(world, node, home) as empty:
         result = escrow("attest", "--batch", both, "--oracle", empty.url, "--yes")
     assert result.status == 0, result.err
-    assert "item 1 (milestone 1 of 0x" in result.words
+    assert "item 1 (milestone 2 of 0x" in result.words
     assert standing(escrow, "SHED-7", "foundation")[0] == "settled"
 
 

@@ -141,7 +141,7 @@ REFUSED: dict[str, tuple[Callable[[World], Any], int, str, str]] = {
         lambda w: batch((attestation(w, valid_until=NOW - 1),), "surveyor"),
         409,
         "signature-expired",
-        "item 1 (milestone 1 of 0x",
+        "item 1 (milestone 2 of 0x",
     ),
     "the wrong order": (
         lambda w: batch(both(w)[::-1], "surveyor"),

@@ -193,6 +193,7 @@ def test_bodies_that_are_no_event_are_refused(quiet: House, body: bytes, status:
     [
         ({"agreement": "HOUSE-1"}, 404), ({"agreement": "0x" + "00" * 32}, 404),
         ({"milestone": "attic"}, 404), ({"milestone": 9}, 404), ({"milestone": ""}, 400),
+        ({"milestone": "0"}, 404), ({"milestone": True}, 400),
         ({"event": ["x"]}, 400), ({"event": None}, 400),
     ],
 )  # fmt: skip

@@ -269,6 +269,8 @@ def test_without_a_document_accounts_and_numbers_stand_for_names(running: Chroni
     (found,) = [n for n in notices if n.kind == "deadline" and n.milestone == 1][:1]
     assert "72,000,000,000 units of 0x" in found.text
     assert running.bound.terms.buyer in found.text
+    assert "milestone 2" in found.subject
+    assert situation.key(1) == "2"
     assert not [n for n in notices if n.kind == "due"]
 
 

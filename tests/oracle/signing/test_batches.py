@@ -206,7 +206,7 @@ def test_a_verifier_cannot_say_two_things_of_one_moment(
     alone(store, replace(items[1], verdict=Verdict.REJECTED, amount=0), INSPECTOR)
     refused = post(store, items, INSPECTOR)
     assert [one.error for one in refused.refused] == ["ConflictingVerdict"]
-    assert refused.reason.startswith(f"item 2 (milestone 0 of 0x{deals[1].id.hex()[:12]}…): ")
+    assert refused.reason.startswith(f"item 2 (milestone 1 of 0x{deals[1].id.hex()[:12]}…): ")
     assert kept(store) == []
     post(store, items, SURVEYOR)
     other = replace(items[0], amount=1)
@@ -256,7 +256,7 @@ def wrong(deals: tuple[Deal, Deal]) -> dict[str, tuple[tuple[Attestation, ...], 
     return {
         "too much": ((one, replace(two, amount=AMOUNT + 1)), "AmountOutOfBounds", "item 2"),
         "expired": ((replace(one, valid_until=NOW - 1), two), "SignatureExpired", "item 1"),
-        "nowhere": ((one, replace(two, milestone=7)), "NoSuchMilestone", "item 2 (milestone 7"),
+        "nowhere": ((one, replace(two, milestone=7)), "NoSuchMilestone", "item 2 (milestone 8"),
         "unknown": ((replace(one, agreement_id=b"\1" * 32), two), "NoSuchMilestone", "item 1"),
         "other order": ((two, one), "NotOneBatch", "another order"),
         "twice": ((one, one), "NotOneBatch", "stands in the batch twice"),

@@ -88,15 +88,15 @@ def test_says_what_was_asked_and_what_is_allowed(case: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"amount": 0}, f"milestone 1: the amount is 0, allowed are 1 to {2**128 - 1}"),
-        ({"amount": 2**128}, "milestone 1: the amount"),
+        ({"amount": 0}, f"milestone 2: the amount is 0, allowed are 1 to {2**128 - 1}"),
+        ({"amount": 2**128}, "milestone 2: the amount"),
         ({"deadline": GENESIS}, f"allowed are {GENESIS + 1} to {GENESIS + MAX_HORIZON}"),
-        ({"deadline": GENESIS + MAX_HORIZON + 1}, "milestone 1: the deadline"),
-        ({"deadline": 0}, "milestone 1: the deadline is 0"),
+        ({"deadline": GENESIS + MAX_HORIZON + 1}, "milestone 2: the deadline"),
+        ({"deadline": 0}, "milestone 2: the deadline is 0"),
         ({"verifier_set": 0b1000}, "verifiers that the agreement lacks"),
         ({"verifier_set": -1}, "verifiers that the agreement lacks"),
-        ({"quorum": 0}, "milestone 1: the quorum is 0, allowed are 1 to 3"),
-        ({"quorum": 4}, "milestone 1: the quorum is 4, allowed are 1 to 3"),
+        ({"quorum": 0}, "milestone 2: the quorum is 0, allowed are 1 to 3"),
+        ({"quorum": 4}, "milestone 2: the quorum is 4, allowed are 1 to 3"),
         ({"verifier_set": 0, "quorum": 1}, "the quorum is 1, allowed are 0 to 0"),
     ],
 )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 
+from milestone_escrow.chain.contract.events import MilestoneDisputed
 from milestone_escrow.documents import examples
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.errors import UsageError
@@ -161,3 +163,15 @@ def test_every_problem_has_a_sentence(outcome: Outcome) -> None:
     for sentence, outcomes in wrong.items():
         for one in outcomes:
             assert one.problems == (sentence,)
+
+
+def test_a_reason_comes_to_the_hash_that_the_command_line_and_the_page_commit_to() -> None:
+    steps = (
+        "  - fund: design\n  - submit: design\n"
+        "  - {dispute: design, by: buyer, reason: Half is missing.}\n"
+    )
+    playing = player(steps)
+    list(playing.play())
+    events = playing.world.escrow.events(playing.bound)
+    (disputed,) = (event for event in events if isinstance(event, MilestoneDisputed))
+    assert disputed.reason_hash == sha256(b"Half is missing.").digest()

@@ -39,8 +39,8 @@ def milestone_index(agreement: OpenAgreement, milestone: int | str) -> int:
         return int(document.index(milestone))
     if not 0 <= milestone < len(agreement.milestones):
         raise UsageError(
-            f"there is no milestone {milestone}",
-            hint=f"the agreement has {len(agreement.milestones)}, counted from 0",
+            f"there is no milestone with index {milestone}",
+            hint=f"indices go from 0 to {len(agreement.milestones) - 1}",
         )
     return milestone
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.open_agreement import OpenAgreement
+from milestone_escrow.protocol.terms import numbered
 
 
 def account_name(agreement: OpenAgreement, account: Address) -> str:
@@ -21,4 +22,4 @@ def account_name(agreement: OpenAgreement, account: Address) -> str:
 def milestone_name(agreement: OpenAgreement, index: int) -> str:
     """Its key in quotes, or "milestone 3" where only the terms are known."""
     document = getattr(agreement, "agreement", None)
-    return f"'{document.milestones[index].key}'" if document else f"milestone {index + 1}"
+    return f"'{document.milestones[index].key}'" if document else numbered(index)

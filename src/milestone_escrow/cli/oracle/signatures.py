@@ -15,6 +15,7 @@ from milestone_escrow.cli.shell.options import reads
 from milestone_escrow.cli.shell.output import bad, good, paragraph
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.errors import EscrowError, UsageError
+from milestone_escrow.protocol.terms import numbered
 
 if TYPE_CHECKING:
     from milestone_escrow.oracle.store.store import Store
@@ -116,8 +117,9 @@ def import_history(session: Session, file: Path, where: str | None) -> None:
         what = one.attestation
         session.say(
             paragraph(
-                f"{bad('contradiction')}: two different verdicts of {what.issued_at} on milestone "
-                f"{what.milestone} of 0x{what.agreement_id.hex()[:12]}… were signed with one key"
+                f"{bad('contradiction')}: two different verdicts of {what.issued_at} on "
+                f"{numbered(what.milestone)} of 0x{what.agreement_id.hex()[:12]}… were signed "
+                "with one key"
             )
         )
     session.emit(

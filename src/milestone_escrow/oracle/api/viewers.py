@@ -260,6 +260,6 @@ def stage(view: AgreementView, index: int) -> MilestoneView:
             return found
     raise Problem(
         404,
-        f"there is no milestone {index}",
-        hint=f"the agreement has {len(view.milestones)}, counted from 0",
+        f"there is no milestone with index {index}",
+        hint=f"indices go from 0 to {len(view.milestones) - 1}",
     )

@@ -146,7 +146,7 @@ def _fields(body: bytes) -> Mapping[str, Any]:
         fields = None
     if not isinstance(fields, dict):
         raise HookError("the event is not a JSON object", status=400)
-    if not all(isinstance(fields.get(name), (str, int)) and fields[name] != "" for name in _OWN):
+    if not all(type(fields.get(name)) in (str, int) and fields[name] != "" for name in _OWN):
         raise HookError(
             "the event needs the fields event, agreement and milestone",
             status=400,
@@ -156,7 +156,7 @@ def _fields(body: bytes) -> Mapping[str, Any]:
 
 
 def _subject(connection: Connection, fields: Mapping[str, Any]) -> tuple[bytes, int]:
-    agreement, milestone = str(fields["agreement"]), str(fields["milestone"])
+    agreement, milestone = str(fields["agreement"]), fields["milestone"]
     view = None
     if _ID.fullmatch(agreement):
         view = viewing.agreement(connection, bytes.fromhex(agreement[2:]))

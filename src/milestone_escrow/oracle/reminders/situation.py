@@ -84,7 +84,8 @@ class Situation:
         return Names(self.document, self.terms)
 
     def key(self, milestone: int) -> str:
-        return self.document.milestones[milestone].key if self.document else str(milestone)
+        """Its key in the document; its number, counted from 1, where there is none."""
+        return self.document.milestones[milestone].key if self.document else str(milestone + 1)
 
     def roles(self, account: Address) -> tuple[str, ...]:
         """The roles that an account has; by the terms alone, verifiers have no names."""

@@ -36,6 +36,7 @@ from milestone_escrow.protocol.batch import Batch
 from milestone_escrow.protocol.batch import batches as batches_of
 from milestone_escrow.protocol.eip712 import Address, Domain
 from milestone_escrow.protocol.signatures import Wallets, is_signed, settled
+from milestone_escrow.protocol.terms import numbered
 
 MAX_CALLDATA = 120_000
 """Bytes of calldata: nodes pass on no transaction above 128 KiB. Each item carries the hashes of
@@ -269,5 +270,5 @@ def _insert(
 def _of_item(place: int, attestation: Attestation, why: Refusal) -> Refusal:
     """A refusal that says which item it is about."""
     of = f"0x{attestation.agreement_id.hex()[:12]}…"
-    reason = f"item {place} (milestone {attestation.milestone} of {of}): {why.reason}"
+    reason = f"item {place} ({numbered(attestation.milestone)} of {of}): {why.reason}"
     return Refusal(why.error, reason, why.account)

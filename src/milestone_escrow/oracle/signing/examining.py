@@ -12,6 +12,7 @@ from milestone_escrow.oracle.signing.rules import MilestoneCase, Refusal
 from milestone_escrow.protocol.acts import Attestation
 from milestone_escrow.protocol.eip712 import Address, Domain
 from milestone_escrow.protocol.signatures import Wallets, is_signed, settled
+from milestone_escrow.protocol.terms import numbered
 
 INTAKE = "intake"
 
@@ -93,7 +94,7 @@ def examine(
     refused: list[Refusal] = []
     for account, signature in post.signatures.items():
         if account not in case.verifiers:
-            reason = f"{account} does not verify milestone {attestation.milestone}"
+            reason = f"{account} does not verify {numbered(attestation.milestone)}"
             refused.append(Refusal("SignerNotAllowed", reason, account))
         elif is_signed(domain.chain_id, account, digest, signature, wallets):
             good[account] = settled(account, digest, signature)
@@ -105,5 +106,5 @@ def examine(
 
 def unknown(attestation: Attestation) -> Refusal:
     name = f"0x{attestation.agreement_id.hex()[:12]}…"
-    reason = f"no open agreement {name} with a milestone {attestation.milestone} is known here"
+    reason = f"no open agreement {name} with a {numbered(attestation.milestone)} is known here"
     return Refusal("NoSuchMilestone", f"{reason}; open it, and wait until it was seen")
