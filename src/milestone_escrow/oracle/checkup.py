@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import select
+
 from milestone_escrow.chain.contract.client import Escrow
 from milestone_escrow.chain.deploy.deployments import verify_contract
 from milestone_escrow.chain.deploy.readiness import Finding, stopped
@@ -21,8 +23,10 @@ from milestone_escrow.oracle.relaying.patience import RelayingSettings
 from milestone_escrow.oracle.settings import Settings
 from milestone_escrow.oracle.signing import protection
 from milestone_escrow.oracle.store import audit_log
+from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store, describe
 from milestone_escrow.protocol.eip712 import Address, Domain
+from milestone_escrow.words.departures import departure_words
 
 # A clock that is off by more would sign attestations that the contract takes for the future's.
 SKEW = 60
@@ -146,6 +150,7 @@ def _store(patient: Patient, escrow: Escrow, domain: Domain) -> Iterator[Finding
         at = f"block {reached.number}" if reached else "nothing yet"
         yield Finding("store", f"{describe(where)} is in order and has followed the chain to {at}")
         yield _looked("log", lambda: _log(store))
+        yield from _read_otherwise(store)
         if patient.signs:
             yield _history(store, patient.signs, patient.now)
     finally:
@@ -156,6 +161,18 @@ def _log(store: Store) -> str:
     with store.reading() as connection:
         last = audit_log.verify(connection)
     return f"{last.seq if last else 0:,} entries, none missing, none changed"
+
+
+def _read_otherwise(store: Store) -> Iterator[Finding]:
+    """What this machine's calendar and packages read otherwise than it was signed."""
+    with store.reading() as connection:
+        ids = connection.execute(select(t.documents.c.agreement_id)).scalars().all()
+        known = viewing.documents(connection, ids).values()
+    for signed in known:
+        for sentence in departure_words(signed):
+            said = f"{signed.agreement.reference}: {sentence}"
+            fix = "nothing stops for it; bring time zone data and packages up to date"
+            yield Finding("documents", said, fix, is_note=True)
 
 
 def _history(store: Store | None, signer: Address, now: int) -> Finding:

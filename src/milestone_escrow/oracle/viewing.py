@@ -24,6 +24,7 @@ from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
 from milestone_escrow.protocol.lifecycle import State, payee
 from milestone_escrow.protocol.terms import Milestone, Terms, numbered
 from milestone_escrow.protocol.token import Token
+from milestone_escrow.words.departures import departure_words
 
 log = logging.getLogger("milestone_escrow.oracle.viewing")
 
@@ -340,4 +341,6 @@ def _document(agreement_id: bytes, text: str) -> SignedAgreement:
     signed = SignedAgreement.loads(text, wallets=_Checked())
     if signed.id != agreement_id:
         raise StoreError(f"the document kept for 0x{agreement_id.hex()[:12]}… is another's")
+    for sentence in departure_words(signed):
+        log.warning("%s: %s", signed.agreement.reference, sentence)
     return signed

@@ -18,6 +18,7 @@ from milestone_escrow.protocol.lifecycle import Split, Status, held
 from milestone_escrow.web.shapes import Deal, Shown, Stage, Sums, Told
 from milestone_escrow.web.todos import todos
 from milestone_escrow.words import standing as words
+from milestone_escrow.words.departures import departure_words
 from milestone_escrow.words.listing import listed
 from milestone_escrow.words.standing import NOTHING, Standing
 from milestone_escrow.words.telling import Recall, Teller
@@ -71,6 +72,7 @@ def deal(
         if not view.replaced_by
         else (),
         now=format_time(now, agreement.timezone),
+        notes=tuple(departure_words(view.signed)),
         people=tuple(
             (role, party.name, party.account, network.link("address", party.account))
             for role, party in agreement.parties.items()

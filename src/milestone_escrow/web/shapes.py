@@ -121,6 +121,7 @@ class Deal:
     replaced_by: str
     changes: tuple[tuple[str, str], ...]
     now: str
+    notes: tuple[str, ...]
     people: tuple[tuple[str, str, Address, str], ...]
     sums: Sums
     todos: tuple[Todo, ...]

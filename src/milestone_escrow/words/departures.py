@@ -28,8 +28,8 @@ def _words(signed: SignedAgreement, departure: Departure) -> str:
                 key=key,
                 signed=format_time(was, UTC),
                 here=format_time(here, UTC),
-                here_release=calendar_release() or "?",
-                signed_release=signed.calendar or "?",
+                here_release=calendar_release() or say("an unnamed release"),
+                signed_release=signed.calendar or say("an unnamed release"),
             )
         case AmountDiffers(key=key, signed=was, here=here):
             amount = signed.agreement.amount

@@ -32,7 +32,8 @@ def test_two_calendars_sign_open_attest_settle_and_audit_one_deal(
     second = escrow("agreement", "sign", "shed.signed.json", "--as", "supplier", "--yes")
     assert second.status == 0, second.err
     assert NOTE in second.words
-    assert "(2099z, signed with ?) its date would be 1 May 2027, 22:59 UTC" in second.words
+    releases = "(2099z, signed with an unnamed release)"
+    assert f"{releases} its date would be 1 May 2027, 22:59 UTC" in second.words
     assert "3,000.00 USDC 1 May 2027, 21:59 UTC 1 May 2027, 22:59 UTC+01:00" in second.words
     # The words beside it would come to another id here; their signatures are found all the same.
     opened = escrow("open", str(deal), "--fund", "all", "--yes", "--json")
@@ -54,6 +55,7 @@ def test_two_calendars_sign_open_attest_settle_and_audit_one_deal(
         calendar(name)
         verified = escrow("audit", "verify", "SHED-7.audit.zip")
         assert verified.status == 0, verified.out
+        assert (NOTE in verified.words) == (name == "other")
     assert "note:" not in escrow("status", "SHED-7").out
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from milestone_escrow.chain.contract.events import MilestonePaid, PayoutCredited, Place
+from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.api.throttle import Rate
 from milestone_escrow.protocol.lifecycle import State, Status
 from tests.oracle.api.world import (
@@ -25,6 +27,7 @@ from tests.oracle.api.world import (
     signer,
 )
 from tests.oracle.wallets import Accepting
+from tests.support.calendars import calendars
 
 
 def test_a_stranger_sees_what_is_on_chain_and_nothing_of_the_document(world: World) -> None:
@@ -52,6 +55,25 @@ def test_its_people_read_the_whole_agreement(world: World, role: str) -> None:
     assert set(body["signatures"]) == {"buyer", "supplier"}
     assert body["milestones"][FOUNDATION]["key"] == "foundation"
     assert "photos" in body["milestones"][FOUNDATION]["requires"]
+
+
+def test_its_people_are_told_what_this_machines_calendar_has_otherwise(
+    world: World, tmp_path: Path
+) -> None:
+    use = calendars(tmp_path)
+    try:
+        assert world.get(world.url, "buyer").json()["notes"] == []
+        use("other")
+        viewing._document.cache_clear()
+        found = world.get(world.url, "buyer").json()
+        assert found["notes"][0].startswith(
+            "the deadline of 'foundation' is signed as 1 May 2027, 21:59 UTC, and that counts"
+        )
+        assert found["milestones"][FOUNDATION]["deadline"]["iso"] == "2027-05-01T21:59:59Z"
+        assert world.get(world.url, "stranger").json()["notes"] == []
+    finally:
+        use(None)
+        viewing._document.cache_clear()
 
 
 def test_an_assignee_becomes_one_of_its_people(world: World) -> None:

@@ -60,6 +60,8 @@ def check_bundle(session: Session, file: Path) -> None:
         reader = session.connect(contents.agreement)
         claims = (*claims, *verify_on_chain(contents, reader))
     session.say(f"{bold(str(file))}  {dim('SHA-256 ' + sha256(data).hexdigest())}")
+    for signed in contents.agreements if contents else ():
+        session.say_departures(signed)
     for claim in claims:
         session.say(f"{_mark(claim)} {claim.title}")
         session.say(paragraph(claim.why, "    "))

@@ -117,6 +117,7 @@ def _explained(
         stage = view.find(key)
         assert view.signed is not None
         assert stage.planned is not None
+        session.say_departures(view.signed)
         limits = limits_here(session, store.domain, config)
         with store.reading() as connection:
             head = viewing.head(connection)

@@ -278,12 +278,16 @@ class Session:
 
     def find(self, name: str) -> SignedAgreement:
         """The agreement that an argument means; see `Shelf.find`."""
+        signed = self.shelf.find(name, self.bind)
+        self.say_departures(signed)
+        return signed
+
+    def say_departures(self, signed: SignedAgreement) -> None:
+        """Tell where this machine reads an agreement otherwise than it was signed."""
         from milestone_escrow.words.departures import departure_words
 
-        signed = self.shelf.find(name, self.bind)
         for sentence in departure_words(signed):
             self.say(output.paragraph(f"note: {sentence}"))
-        return signed
 
     def bind(self, agreement: Agreement) -> BoundAgreement:
         """An agreement file on its own network, or on that of --network."""

@@ -47,6 +47,7 @@ from milestone_escrow.protocol.lifecycle import (
     options,
     silence,
 )
+from milestone_escrow.words.departures import departure_words
 
 _MONEY = frozenset({"amount", "to_payee", "fee", "to_buyer", "price", "carried"})
 _TIMES = frozenset({"clock", "issued_at"})
@@ -145,6 +146,7 @@ def whole(
         explorer=settings.network.link("address", domain.verifying_contract) or None,
         document=dict(signed.agreement.document) if signed else None,
         signatures=_signatures(signed.signatures) if signed else None,
+        notes=departure_words(signed) if signed else [],
         milestones=[
             milestone_body(view, stage, settings.network, now, paid.get(stage.index, []))
             for stage in view.views

@@ -166,6 +166,10 @@ class AgreementBody(Body):
     explorer: str | None = Field(description="The contract in the network's block explorer")
     document: dict[str, Any] | None
     signatures: dict[str, HexBytes] | None
+    notes: list[str] = Field(
+        description="What this machine reads otherwise than it was signed, in words. What was "
+        "signed counts"
+    )
     milestones: list[MilestoneBody]
 
 
