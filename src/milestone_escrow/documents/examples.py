@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
 from milestone_escrow.documents.attachments import file_sha256
 from milestone_escrow.documents.edit import set_fields
+from milestone_escrow.documents.files.writing import write_private
 from milestone_escrow.documents.source import parse_source, suggest
 from milestone_escrow.documents.when import add_months, is_month_end, read_date
 from milestone_escrow.errors import UsageError
@@ -85,11 +85,13 @@ def starting_draft(name: str, today: date) -> str:
     return set_fields(text, {"attachments": f"[{', '.join(hashed)}]"}, after="timezone")
 
 
-def write_starting_file(name: str, today: date, file: Path) -> tuple[Path, ...]:
+def write_starting_file(
+    name: str, today: date, file: Path, *, force: bool = False
+) -> tuple[Path, ...]:
     """Write an example's starting file and its attachments beside it; returns what was written.
 
     Raises:
-        UsageError: a file is in the way; nothing is overwritten.
+        UsageError: a file is in the way, and without `force` nothing is overwritten.
     """
     text = starting_file(name, today)
     source = path(name).parent
@@ -97,13 +99,17 @@ def write_starting_file(name: str, today: date, file: Path) -> tuple[Path, ...]:
     copies = {source / str(item): file.parent / str(item) for item in attached}
     in_the_way = [file] if file.exists() else []
     in_the_way += [to for of, to in copies.items() if to.exists() and not _same(of, to)]
-    if in_the_way:
-        raise UsageError(f"{in_the_way[0]} exists already", hint="give another file name or folder")
+    if in_the_way and not force:
+        raise UsageError(
+            f"{in_the_way[0]} exists already",
+            hint="give another file name or folder, or overwrite it with --force",
+        )
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        write_private(file, text.encode(), fresh=not force)
         for of, to in copies.items():
-            shutil.copyfile(of, to)
+            if not _same(of, to):
+                write_private(to, of.read_bytes(), fresh=not force)
     except OSError as error:
         reason = error.strerror or "failed"
         raise UsageError(f"{file} cannot be written ({reason})", hint="choose another") from error

@@ -28,7 +28,7 @@ def test_new_takes_the_first_example_and_a_default_name(escrow: Run):
 def test_new_overwrites_nothing(escrow: Run):
     Path("agreement.yaml").write_text("mine", encoding="utf-8")
     result = escrow("agreement", "new")
-    assert (result.status, result.out) == (2, "")
+    assert (result.status, result.out) == (1, "")
     assert "agreement.yaml exists already" in result.err
     assert Path("agreement.yaml").read_text("utf-8") == "mine"
 

@@ -60,7 +60,7 @@ def test_says_what_was_changed_and_fails(escrow: Run, bundle: Path) -> None:
 
 
 def test_the_same_block_gives_the_same_file(escrow: Run, bundle: Path) -> None:
-    escrow("audit", "export", "SHED-7", "--with-files", "evidence", "--out", "again.zip")
+    escrow("audit", "export", "SHED-7", "--with-files", "evidence", "-o", "again.zip")
     assert Path("again.zip").read_bytes() == bundle.read_bytes()
 
 
@@ -77,7 +77,7 @@ def test_another_chain_is_told_apart(
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (("audit", "export", "SHED-7", "--out", "no/such/place.zip"), "cannot be written"),
+        (("audit", "export", "SHED-7", "-o", "no/such/place.zip"), "cannot be written"),
         (("audit", "verify", "shed.yaml"), ""),
     ],
 )

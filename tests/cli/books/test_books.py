@@ -28,7 +28,7 @@ def test_invoice_writes_a_file_named_by_its_number(escrow: Run, opened: Path) ->
 def test_invoice_of_an_agreement_that_nobody_has_signed(
     escrow: Run, deal: Path, world: World
 ) -> None:
-    result = escrow("invoice", str(deal), "walls", "--out", "one.pdf", "--letter", "--json")
+    result = escrow("invoice", str(deal), "walls", "-o", "one.pdf", "--letter", "--json")
     assert result.json["kind"] == "invoice"
     assert result.json["amount"] == {"units": "4000000000", "text": "4,000.00 USDC"}
     found = read(Path("one.pdf").read_bytes())
@@ -53,7 +53,7 @@ def test_statement_lists_movements_and_writes_csv(escrow: Run, opened: Path) -> 
     shown = escrow("statement", "SHED-7")
     assert "paid in" in shown.out
     assert "paid out" in shown.out
-    written = escrow("statement", "SHED-7", "--csv", "shed.csv")
+    written = escrow("statement", "SHED-7", "-o", "shed.csv")
     assert "shed.csv: 6 movements" in written.words
     with Path("shed.csv").open(encoding="utf-8-sig", newline="") as stream:
         rows = list(csv.DictReader(stream))
@@ -68,8 +68,8 @@ def test_statement_lists_movements_and_writes_csv(escrow: Run, opened: Path) -> 
         (("invoice", "SHED-7", "roof"), "'roof' is not a milestone"),
         (("invoice", "SHED-7", "2"), "milestones have names, not numbers"),
         (("invoice", "SHED-7", "walls", "--date", "tomorrow"), "tomorrow"),
-        (("invoice", "SHED-7", "walls", "--out", "no/such/place.pdf"), "cannot be written"),
-        (("statement", "SHED-7", "--csv", "no/such/place.csv"), "cannot be written"),
+        (("invoice", "SHED-7", "walls", "-o", "no/such/place.pdf"), "cannot be written"),
+        (("statement", "SHED-7", "-o", "no/such/place.csv"), "cannot be written"),
         (("invoice", "SHED-7", "walls", "--font", "shed.yaml"), "cannot be read"),
     ],
 )
@@ -83,11 +83,13 @@ def test_what_cannot_be_done_is_one_sentence(
 
 
 def test_an_agreement_is_printed_as_a_contract(escrow: Run, deal: Path, world: World) -> None:
-    result = escrow("agreement", "show", str(deal), "--pdf", "contract.pdf")
+    result = escrow("agreement", "show", str(deal), "--pdf", "-o", "contract.pdf")
     assert "Written contract.pdf" in result.out
     assert read(Path("contract.pdf").read_bytes()).text.count("date, signature") == 2
     for role in ("buyer", "supplier"):
         assert escrow("agreement", "sign", str(deal), "--as", role, "--yes").status == 0
-    shown = escrow("agreement", "show", "SHED-7", "--pdf", "contract.pdf", "--json")
+    again = ("agreement", "show", "SHED-7", "--pdf", "-o", "contract.pdf")
+    assert "contract.pdf exists already" in escrow(*again).err
+    shown = escrow(*again, "--force", "--json")
     assert shown.json == {"file": "contract.pdf", "reference": "SHED-7"}
     assert "signed by" in read(Path("contract.pdf").read_bytes()).text

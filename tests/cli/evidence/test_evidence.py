@@ -56,7 +56,7 @@ def test_a_file_goes_in_is_listed_and_comes_out_verified(at_store: Run) -> None:
     (entry,) = listed["evidence"]
     assert (entry["name"], entry["role"], entry["stored"]) == (report, "surveyor", True)
     assert listed["evidence_hash"] == "0x" + manifest([report]).hash.hex()
-    got = at_store("evidence", "get", "HOUSE-1", "ground", "--to", "looked-at", "--as", "buyer")
+    got = at_store("evidence", "get", "HOUSE-1", "ground", "-o", "looked-at", "--as", "buyer")
     assert got.status == 0, got.err
     assert (Path("looked-at") / report).read_bytes() == PDF
     assert (Path("looked-at") / report).stat().st_mode & 0o777 == 0o600
@@ -68,7 +68,7 @@ def test_nothing_that_is_there_is_overwritten(at_store: Run) -> None:
     file(report, b"%PDF-1.7 my own notes")
     got = at_store("evidence", "get", "HOUSE-1", "ground", "--as", "buyer")
     assert got.status == 1
-    assert "is there already" in got.err
+    assert "exists already" in got.err
     assert Path(report).read_bytes() == b"%PDF-1.7 my own notes"
 
 

@@ -94,7 +94,7 @@ def test_in_the_batch_of_a_safe_too(escrow: Run, home: Path, world: World):
     assert escrow("open", "SHED-7", "--as", "supplier", "--yes").status == 0
     allow = world.escrow.prepare_for(safe.address).allow(token, 5)
     safe.execute(allow.to or "", allow.data)
-    result = escrow("fund", "SHED-7", "walls", "--unsigned=safe", "--out", "batch.json")
+    result = escrow("fund", "SHED-7", "walls", "--unsigned=safe", "-o", "batch.json")
     assert result.status == 0, result.err
     batch = json.loads(Path("batch.json").read_text("utf-8"))
     assert len(batch["transactions"]) == 3

@@ -46,7 +46,7 @@ def _ids(oracle: Oracle) -> list[bytes]:
 
 def test_moves_a_history_to_another_store(escrow: Run, oracle: Oracle, home: Path) -> None:
     here = str(home.parent / "oracle.db")
-    done = escrow("oracle", "signatures", "export", "history.json", "--store", here, "--json")
+    done = escrow("oracle", "signatures", "export", "-o", "history.json", "--store", here, "--json")
     assert done.json == {
         "file": "history.json",
         "signers": [SURVEYOR.address],
@@ -63,7 +63,7 @@ def test_moves_a_history_to_another_store(escrow: Run, oracle: Oracle, home: Pat
 
 def test_a_changed_file_is_refused(escrow: Run, oracle: Oracle, home: Path) -> None:
     here = str(home.parent / "oracle.db")
-    escrow("oracle", "signatures", "export", "history.json", "--store", here)
+    escrow("oracle", "signatures", "export", "-o", "history.json", "--store", here)
     body = json.loads(Path("history.json").read_text())
     body["signers"][0]["decisions"] = []
     Path("history.json").write_text(json.dumps(body))
@@ -78,7 +78,7 @@ def test_contradictions_are_told_and_fail(escrow: Run, oracle: Oracle, home: Pat
     from milestone_escrow.protocol.acts import Attestation
 
     here = str(home.parent / "oracle.db")
-    escrow("oracle", "signatures", "export", "history.json", "--store", here)
+    escrow("oracle", "signatures", "export", "-o", "history.json", "--store", here)
     body = json.loads(Path("history.json").read_text())["signers"][0]["decisions"][0]
     domain = oracle.store.domain
     other = Attestation(_ids(oracle)[0], 1, Verdict.REJECTED, 0, ZERO_HASH, body["issued_at"],
@@ -100,7 +100,7 @@ def test_contradictions_are_told_and_fail(escrow: Run, oracle: Oracle, home: Pat
 @pytest.mark.parametrize(
     ("arguments", "status"),
     [
-        (("export", "there.json", "--store", "nowhere.db"), 1),
+        (("export", "-o", "there.json", "--store", "nowhere.db"), 1),
         (("import", "nothing.json"), 2),
     ],
 )

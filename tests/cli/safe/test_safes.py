@@ -73,7 +73,7 @@ def opened(escrow: Run, deal: Path, safes: Mapping[str, TestSafe], sign: Sign) -
 
 def run_batch(escrow: Run, safe: TestSafe, *words: str) -> Result:
     """Print a batch for a Safe, and send it as Safe's page would."""
-    result = escrow(*words, "--unsigned=safe", "--out", "batch.json")
+    result = escrow(*words, "--unsigned=safe", "-o", "batch.json", "--force")
     assert result.status == 0, result.err
     safe.run(json.loads(Path("batch.json").read_text("utf-8")))
     return result

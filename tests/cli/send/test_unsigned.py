@@ -42,7 +42,7 @@ def test_every_command_that_sends_takes_unsigned():
     for name, command in commands():
         options = {o for p in command.params if isinstance(p, click.Option) for o in p.opts}
         if {"--yes", "--dry-run"} <= options:
-            assert {"--unsigned", "--out"} <= options, name
+            assert {"--unsigned", "-o"} <= options, name
 
 
 def test_prints_the_transaction_and_sends_nothing(
@@ -89,7 +89,7 @@ def _expected(escrow: Run, approve: Any) -> str:
 
 
 def test_writes_to_a_file(escrow: Run, opened: Path, world: World):
-    result = escrow("approve", "SHED-7", "walls", "--unsigned", "--out", "pay.json")
+    result = escrow("approve", "SHED-7", "walls", "--unsigned", "-o", "pay.json")
     assert result.status == 0
     assert '"chainId"' not in result.out
     deliver(world, [json.loads(Path("pay.json").read_text("utf-8"))])
@@ -133,7 +133,7 @@ def test_a_dry_run_needs_no_key_either(escrow: Run, opened: Path, unchanged: Unc
     ("words", "sentence"),
     [
         (("--unsigned", "--dry-run"), "leave --dry-run out"),
-        (("--out", "x.json"), "add --unsigned"),
+        (("-o", "x.json"), "add --unsigned"),
         (("--unsigned", "--from", BUYER, "--as", "buyer"), "keep one of them"),
         (("--unsigned=trezor",), "--unsigned=cast"),
         (("--unsigned", "--sign-only", "x.json"), "leave it out"),

@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 
 from milestone_escrow.cli.shell.options import on_paper, reads, signs, speaks
+from milestone_escrow.cli.shell.saving import saves
 from milestone_escrow.cli.shell.session import Session
+from milestone_escrow.errors import UsageError
 
 
 @click.group(short_help="Write, check, show and sign agreements.")
@@ -23,16 +25,14 @@ def agreement() -> None:
 
 @agreement.command(short_help="Write a commented starting file with dates from today.")
 @click.argument("example", default="carpets")
-@click.option(
-    "-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Where to write it."
-)
+@saves("Where to write it, by default agreement.yaml here")
 @click.option("--list", "list_them", is_flag=True, help="Show which examples there are.")
 @speaks
-def new(session: Session, example: str, output: Path | None, list_them: bool) -> None:
+def new(session: Session, example: str, list_them: bool) -> None:
     """Write a commented starting file with dates from today.
 
     EXAMPLE is one of the agreements that ship with the package, by default carpets. What the
-    agreement attaches is written beside it. Nothing is ever overwritten.
+    agreement attaches is written beside it. Nothing is overwritten without --force.
 
     \b
     Examples:
@@ -45,7 +45,7 @@ def new(session: Session, example: str, output: Path | None, list_them: bool) ->
     if list_them:
         list_examples(session)
     else:
-        write_example(session, example, output or Path("agreement.yaml"))
+        write_example(session, example)
 
 
 @agreement.command(short_help="Say what a careful lawyer and engineer would, before you sign.")
@@ -70,30 +70,28 @@ def check(session: Session, file: str) -> None:
 @agreement.command(short_help="Print an agreement for people, or as JSON.")
 @click.argument("agreement")
 @click.option("--yaml", "as_file", is_flag=True, help="As a file to change, for a change order.")
-@click.option(
-    "--pdf",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="As a contract on paper, with the signatures there are.",
-)
+@click.option("--pdf", is_flag=True, help="As a contract on paper, with the signatures there are.")
+@saves("Where --pdf or --yaml is written; a PDF by default to REFERENCE.pdf here")
 @on_paper
 @reads
 def show(
-    session: Session, agreement: str, as_file: bool, pdf: Path | None, fonts: tuple[Path, ...]
+    session: Session, agreement: str, as_file: bool, pdf: bool, fonts: tuple[Path, ...]
 ) -> None:
     """Print an agreement for people, or with --json as the contract and programs see it.
 
     \b
     Examples:
       escrow agreement show agreement.yaml
-      escrow agreement show agreement.yaml --pdf contract.pdf
+      escrow agreement show agreement.yaml --pdf -o contract.pdf
       escrow agreement show PO-2027-0114 --json
-      escrow agreement show PO-2027-0114 --yaml > changed.yaml
+      escrow agreement show PO-2027-0114 --yaml -o changed.yaml
     """
     from milestone_escrow.cli.agreement import drafting
 
+    if (pdf and as_file) or (session.output and not (pdf or as_file)):
+        raise UsageError("a PDF or a file to change is written", hint="add one of --pdf and --yaml")
     if pdf:
-        drafting.print_agreement(session, agreement, pdf, fonts)
+        drafting.print_agreement(session, agreement, fonts)
     elif as_file:
         drafting.show_file(session, agreement)
     else:
@@ -102,16 +100,10 @@ def show(
 
 @agreement.command(short_help="Sign as a party, or confirm a role as verifier or arbiter.")
 @click.argument("agreement")
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Where the signatures go; beside the file otherwise.",
-)
+@saves("Where the signatures go, by default beside the file")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @signs
-def sign(session: Session, agreement: str, output: Path | None) -> None:
+def sign(session: Session, agreement: str) -> None:
     """Sign as buyer or supplier, or confirm your account as a verifier or the arbiter.
 
     The signature is added to NAME.signed.json beside the agreement, which you send to the other
@@ -125,4 +117,4 @@ def sign(session: Session, agreement: str, output: Path | None) -> None:
     """
     from milestone_escrow.cli.agreement.signing import sign_agreement
 
-    sign_agreement(session, agreement, output)
+    sign_agreement(session, agreement)

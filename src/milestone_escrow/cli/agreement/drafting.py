@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timezone
 from pathlib import Path
 
 from milestone_escrow.cli.shell.output import bad, bold, command, good, table, waiting
+from milestone_escrow.cli.shell.saving import STDOUT, save, target
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.documents.agreement import Agreement
 
@@ -28,12 +30,16 @@ def list_examples(session: Session) -> None:
     )
 
 
-def write_example(session: Session, example: str, file: Path) -> None:
+def write_example(session: Session, example: str) -> None:
     """A starting file with today's dates; on a running sandbox, today is what its clock says."""
-    from milestone_escrow.documents.examples import write_starting_file
+    from milestone_escrow.documents.examples import starting_draft, write_starting_file
 
+    file = target(session, "agreement.yaml")
     today = datetime.fromtimestamp(session.now(), timezone.utc).date()
-    written = write_starting_file(example, today, file)
+    if file == STDOUT:
+        save(session, file, starting_draft(example, today).encode())
+        return
+    written = write_starting_file(example, today, file, force=session.force)
     agreement = Agreement.load(file)
     session.say(f"{bold(str(file))}: {agreement.title}, {agreement.amount(agreement.price)}.")
     if len(written) > 1:
@@ -75,34 +81,44 @@ def show_file(session: Session, name: str) -> None:
     from milestone_escrow.documents.change_orders.extend import text_of
 
     path = Path(name)
+    to = target(session) if session.output else None
     is_file = path.is_file() and path.suffix.lower() != ".json"
     text = text_of(Agreement.load(path) if is_file else session.shelf.find(name).agreement)
-    session.say(text.rstrip())
-    session.emit({"yaml": text})
+    if to:
+        save(session, to, text.encode())
+        session.say(f"{good('Written')} {to}")
+    else:
+        session.say(text.rstrip())
+    session.emit({"yaml": text, "file": str(to) if to else None})
 
 
-def print_agreement(session: Session, name: str, file: Path, fonts: tuple[Path, ...]) -> None:
+def print_agreement(session: Session, name: str, fonts: tuple[Path, ...]) -> None:
     """The agreement as a contract on paper; what is signed shows its signatures."""
-    from milestone_escrow.cli.shell.output import save
     from milestone_escrow.papers.contract import contract_pdf
     from milestone_escrow.papers.sheet import Layout
 
     path = Path(name)
     if path.is_file() and path.suffix.lower() != ".json":
         agreement = Agreement.load(path)
+        file = _paper_place(session, agreement)
         data = contract_pdf(agreement, layout=Layout(fonts=fonts))
     else:
         signed = session.shelf.find(name)
         agreement = signed.agreement
+        file = _paper_place(session, agreement)
         data = contract_pdf(
             agreement,
             bound=signed.bound,
             signatures=signed.signatures,
             layout=Layout(fonts=fonts),
         )
-    save(file, data)
+    save(session, file, data)
     session.say(f"{good('Written')} {file}")
     session.emit({"file": str(file), "reference": agreement.reference})
+
+
+def _paper_place(session: Session, agreement: Agreement) -> Path:
+    return target(session, re.sub(r"[^\w.-]+", "-", agreement.reference) + ".pdf")
 
 
 def show_agreement(session: Session, name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from milestone_escrow.cli.shell.output import bold, command, good, paragraph, table
+from milestone_escrow.cli.shell.saving import STDOUT, save, target
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.cli.shell.signers import choose
 from milestone_escrow.documents.agreement import Agreement
@@ -16,10 +17,11 @@ from milestone_escrow.words.checked import ReportTeller
 from milestone_escrow.words.standing import person
 
 
-def sign_agreement(session: Session, name: str, output: Path | None) -> None:
+def sign_agreement(session: Session, name: str) -> None:
     """Sign as the role of the key, keep the result beside the file and on the shelf."""
     signed = session.find(name)
     agreement, domain = signed.agreement, signed.domain
+    file = _place(session, name, signed)
     require_no_change_order(signed, name)
     place = session.place_of(signed)
     missing = tuple(agreement.people[role] for role in signed.missing)
@@ -40,8 +42,11 @@ def sign_agreement(session: Session, name: str, output: Path | None) -> None:
     session.say(f"  agreement id 0x{signed.id.hex()}\n")
     session.confirm("Sign it?")
     signed = signed.sign(signer) if role in PARTIES else signed.appoint(role, signer)
-    file = output or _beside(name)
-    if file:
+    if file and (there := _same(session, file, signed)):
+        signed = signed.merge(there)
+    if file == STDOUT:
+        save(session, file, signed.dumps().encode())
+    elif file:
         signed.save(file)
     signed = session.shelf.put(signed)
     session.say(f"{good('Signed')} by {person(signed.bound, signer.address)}.")
@@ -134,12 +139,26 @@ def require_no_errors(session: Session, signed: SignedAgreement) -> None:
         )
 
 
-def _beside(name: str) -> Path | None:
-    """Where the signatures of a file go; an agreement named otherwise has only the shelf."""
+def _place(session: Session, name: str, signed: SignedAgreement) -> Path | None:
+    """Where the signatures of a file go; an agreement named otherwise has only the shelf.
+
+    A file of the same agreement gains one; another agreement's is not overwritten.
+    """
     path = Path(name)
-    if not path.is_file():
+    beside = path if path.suffix.lower() == ".json" else signed_path(path)
+    file = session.output or (beside if path.is_file() else None)
+    if file is None or _same(session, file, signed):
+        return file
+    return target(session, file)
+
+
+def _same(session: Session, file: Path, signed: SignedAgreement) -> SignedAgreement | None:
+    """The signatures in a file, if it is of the same agreement."""
+    try:
+        there = SignedAgreement.load(file, session.wallets)
+    except EscrowError:
         return None
-    return path if path.suffix.lower() == ".json" else signed_path(path)
+    return there if there.id == signed.id else None
 
 
 def _say_next(session: Session, signed: SignedAgreement, name: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from milestone_escrow.cli.shell.options import reads
+from milestone_escrow.cli.shell.saving import saves
 from milestone_escrow.cli.shell.session import Session
 
 
@@ -23,13 +24,7 @@ def audit() -> None:
 
 @audit.command(short_help="Write an audit bundle.")
 @click.argument("agreement")
-@click.option(
-    "--out",
-    "file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Where to write; by default REFERENCE.audit.zip here.",
-)
+@saves("Where to write, by default REFERENCE.audit.zip here")
 @click.option(
     "--with-files",
     "folders",
@@ -39,7 +34,7 @@ def audit() -> None:
     help="Add the files of evidence and attachments that are found there; may be repeated.",
 )
 @reads
-def export(session: Session, agreement: str, file: Path | None, folders: tuple[Path, ...]) -> None:
+def export(session: Session, agreement: str, folders: tuple[Path, ...]) -> None:
     """Write an audit bundle: the agreement with its signatures, what its hashes stand for, the
     verdicts, and every transaction with its receipt and the proofs that they are in their blocks.
 
@@ -49,11 +44,11 @@ def export(session: Session, agreement: str, file: Path | None, folders: tuple[P
     \b
     Examples:
       escrow audit export PO-48213
-      escrow audit export PO-48213 --with-files evidence --out bundle.zip
+      escrow audit export PO-48213 --with-files evidence -o bundle.zip
     """
     from milestone_escrow.cli.books.auditing import write_bundle
 
-    write_bundle(session, agreement, file, folders)
+    write_bundle(session, agreement, folders)
 
 
 @audit.command(short_help="Check an audit bundle.")

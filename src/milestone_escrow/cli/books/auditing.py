@@ -15,10 +15,10 @@ from milestone_escrow.cli.shell.output import (
     dim,
     good,
     paragraph,
-    save,
     waiting,
 )
 from milestone_escrow.cli.shell.records import recall_words
+from milestone_escrow.cli.shell.saving import save, target
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.papers.audit.archive import MAX_BUNDLE
@@ -27,15 +27,15 @@ from milestone_escrow.papers.audit.fetching import export
 from milestone_escrow.papers.audit.online import verify_on_chain
 
 
-def write_bundle(session: Session, name: str, out: Path | None, folders: Sequence[Path]) -> None:
+def write_bundle(session: Session, name: str, folders: Sequence[Path]) -> None:
     desk = look(session, name)
     desk.require_open()
+    reference = desk.bound.agreement.reference
+    file = target(session, re.sub(r"[^\w.-]+", "-", reference) + ".audit.zip")
     versions = [*(before.signed for before in desk.earlier), desk.signed]
     home = session.home
     data = export(desk.escrow, versions, lambda digest: recall_words(home, digest), folders)
-    reference = desk.bound.agreement.reference
-    file = out or Path(re.sub(r"[^\w.-]+", "-", reference) + ".audit.zip")
-    save(file, data)
+    save(session, file, data)
     digest = sha256(data).hexdigest()
     session.say(f"{good('Written')} {file}")
     session.say(f"{len(data):,} bytes, SHA-256 {digest}")

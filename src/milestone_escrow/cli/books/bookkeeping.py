@@ -8,7 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from milestone_escrow.cli.shell.desk import Desk, look
-from milestone_escrow.cli.shell.output import good, save, table
+from milestone_escrow.cli.shell.output import good, table
+from milestone_escrow.cli.shell.saving import save, target
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.deals.table import milestone_index
 from milestone_escrow.documents.when import day_of, format_date, read_date
@@ -22,9 +23,8 @@ from milestone_escrow.papers.statement import movements, statement_csv
 
 @dataclass(frozen=True, slots=True)
 class Print:
-    """How a document is wanted on paper, and where."""
+    """How a document is wanted on paper."""
 
-    file: Path | None
     number: str | None
     page: str
     letter: bool
@@ -33,9 +33,6 @@ class Print:
     @property
     def layout(self) -> Layout:
         return Layout("letter" if self.letter else "a4", self.fonts)
-
-    def place(self, number: str) -> Path:
-        return self.file or Path(re.sub(r"[^\w.-]+", "-", number) + ".pdf")
 
 
 def ledger_of(desk: Desk) -> Ledger:
@@ -58,7 +55,7 @@ def write_invoice(session: Session, name: str, key: str, day: str | None, how: P
     due = planned.amount - paid - ledger.returned(planned.index)
     text = f"{desk.bound.agreement.amount(due)} of {desk.bound.agreement.amount(planned.amount)}"
     words = f"invoice {number} of {format_date(dated)}: {text} still due"
-    _written(session, how.place(number), data, "invoice", number, words, due, desk)
+    _written(session, data, "invoice", number, words, due, desk)
 
 
 def write_receipt(session: Session, name: str, key: str, how: Print) -> None:
@@ -71,17 +68,18 @@ def write_receipt(session: Session, name: str, key: str, how: Print) -> None:
     paid = sum(payment.gross for payment in payments)
     day = format_date(ledger.day(payments[-1].event.place.time))
     words = f"receipt {number} of {day}: {desk.bound.agreement.amount(paid)} paid"
-    _written(session, how.place(number), data, "receipt", number, words, paid, desk)
+    _written(session, data, "receipt", number, words, paid, desk)
 
 
-def show_statement(session: Session, name: str, file: Path | None) -> None:
+def show_statement(session: Session, name: str) -> None:
     """All versions' movements, the oldest first."""
+    file = target(session) if session.output else None
     desk = look(session, name)
     ledgers = [ledger_of(one) for one in (*desk.earlier, desk)]
     rows = [row for ledger in ledgers for row in movements(ledger)]
     if file:
         # A byte-order mark is how a spreadsheet knows that it is UTF-8.
-        save(file, ("\ufeff" + statement_csv(rows)).encode())
+        save(session, file, ("\ufeff" + statement_csv(rows)).encode())
         session.say(f"{good('Written')} {file}: {len(rows)} movements")
     elif rows:
         head = ("date", "movement", "milestone", "gross", "fee", "counterparty")
@@ -90,7 +88,8 @@ def show_statement(session: Session, name: str, file: Path | None) -> None:
             for r in rows
         ]
         session.say(table(lines, head, right=(3, 4)))
-        session.say(f"in {desk.bound.agreement.token_symbol}; --csv FILE has VAT, accounts and all")
+        symbol = desk.bound.agreement.token_symbol
+        session.say(f"in {symbol}; -o FILE.csv has VAT, accounts and all")
     else:
         session.say("No money has moved yet.")
     session.emit(
@@ -111,7 +110,6 @@ def _shown(number: str) -> str:
 
 def _written(
     session: Session,
-    file: Path,
     data: bytes,
     kind: str,
     number: str,
@@ -119,7 +117,8 @@ def _written(
     units: int,
     desk: Desk,
 ) -> None:
-    save(file, data)
+    file = target(session, re.sub(r"[^\w.-]+", "-", number) + ".pdf")
+    save(session, file, data)
     session.say(f"{good('Written')} {file}")
     session.say(words)
     session.emit(

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from milestone_escrow.cli.shell.options import on_paper, reads
+from milestone_escrow.cli.shell.saving import saves
 from milestone_escrow.cli.shell.session import Session
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _PRINT = (
-    click.option(
-        "--out",
-        "file",
-        type=click.Path(dir_okay=False, path_type=Path),
-        metavar="FILE",
-        help="Where to write; by default NUMBER.pdf here.",
-    ),
+    saves("Where to write, by default NUMBER.pdf here"),
     click.option("--number", metavar="TEXT", help="A number of your own."),
     click.option("--page", metavar="URL", default="", help="What the QR code leads to."),
     click.option("--letter", is_flag=True, help="On US letter paper instead of A4."),
@@ -36,7 +30,7 @@ def _prints(function: F) -> F:
     def command(*args: Any, **kwargs: Any) -> Any:
         from milestone_escrow.cli.books.bookkeeping import Print
 
-        names = ("file", "number", "page", "letter", "fonts")
+        names = ("number", "page", "letter", "fonts")
         return function(*args, how=Print(**{name: kwargs.pop(name) for name in names}), **kwargs)
 
     wrapped: F = command  # type: ignore[assignment]
@@ -60,7 +54,7 @@ def invoice(session: Session, agreement: str, milestone: str, day: str | None, h
     \b
     Examples:
       escrow invoice PO-48213 materials
-      escrow invoice PO-48213 materials --date 2027-03-01 --out invoice.pdf
+      escrow invoice PO-48213 materials --date 2027-03-01 -o invoice.pdf
       escrow invoice deal.yaml deposit --letter --page https://escrow.example/PO-48213
     """
     from milestone_escrow.cli.books.bookkeeping import write_invoice
@@ -82,7 +76,7 @@ def receipt(session: Session, agreement: str, milestone: str, how: Any) -> None:
     \b
     Examples:
       escrow receipt PO-48213 materials
-      escrow receipt PO-48213 materials --out receipt.pdf --page https://escrow.example/PO-48213
+      escrow receipt PO-48213 materials -o receipt.pdf --page https://escrow.example/PO-48213
     """
     from milestone_escrow.cli.books.bookkeeping import write_receipt
 
@@ -91,25 +85,19 @@ def receipt(session: Session, agreement: str, milestone: str, how: Any) -> None:
 
 @click.command(short_help="List every movement of money, for accounting.")
 @click.argument("agreement")
-@click.option(
-    "--csv",
-    "file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Write it as CSV, with VAT, fees and cost centres.",
-)
+@saves("Write it as CSV, with VAT, fees and cost centres")
 @reads
-def statement(session: Session, agreement: str, file: Path | None) -> None:
+def statement(session: Session, agreement: str) -> None:
     """List every movement of an agreement's money: paid in, paid out, given back, sold.
 
-    With --csv, one row each with date, milestone, document number, counterparty, account, cost
+    With -o, one row each with date, milestone, document number, counterparty, account, cost
     centre, currency, net, VAT, gross, fee and transaction.
 
     \b
     Examples:
       escrow statement PO-48213
-      escrow statement PO-48213 --csv PO-48213.csv
+      escrow statement PO-48213 -o PO-48213.csv
     """
     from milestone_escrow.cli.books.bookkeeping import show_statement
 
-    show_statement(session, agreement, file)
+    show_statement(session, agreement)

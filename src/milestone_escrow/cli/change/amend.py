@@ -18,6 +18,7 @@ from milestone_escrow.cli.shell.options import reads, sends
 from milestone_escrow.cli.shell.outcome import show_outcome
 from milestone_escrow.cli.shell.output import bold, command, good, paragraph
 from milestone_escrow.cli.shell.paper import Paper, nothing_signed, on_paper, say_unsigned, seconds
+from milestone_escrow.cli.shell.saving import require_free, save, saves, target
 from milestone_escrow.cli.shell.sending import carry_out
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.cli.shell.signers import names_at_hand
@@ -85,13 +86,7 @@ def amend(
 @click.argument("agreement")
 @click.argument("milestone")
 @click.option("--to", "date", required=True, metavar="DATE", help="The new date: 2027-05-15.")
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Where the change order goes; MILESTONE.change.json otherwise.",
-)
+@saves("Where the change order goes, by default MILESTONE.change.json here")
 @click.option(
     "--valid-for", metavar="TIME", default="30 days", show_default=True, help="How long it counts."
 )
@@ -101,7 +96,6 @@ def extend_(
     agreement: str,
     milestone: str,
     date: str,
-    output: Path | None,
     valid_for: str,
 ) -> None:
     """Write the change order that gives one milestone a later date, for both sides to sign.
@@ -113,7 +107,7 @@ def extend_(
       escrow extend PO-2027-0114 departed --to 2027-04-24
       escrow amend departed.change.json --as buyer
     """
-    paper = Paper(output or Path(f"{milestone}.change.json"), valid_for)
+    paper = Paper(target(session, f"{milestone}.change.json"), valid_for)
     extend_date(session, agreement, milestone, date, paper)
 
 
@@ -137,11 +131,20 @@ def start(
             f"{file} says the same as {desk.bound.agreement.reference}",
             hint="change what is to change in the file first",
         )
-    target = paper if paper.file else replace(paper, file=file.with_suffix(".change.json"))
-    signed = _sign_or_send(session, desk, change, order, way, target, bool(paper.file))
+    place = paper.file or file.with_suffix(".change.json")
+    _require_free(session, place, desk)
+    to = replace(paper, file=place)
+    signed = _sign_or_send(session, desk, change, order, way, to, bool(paper.file))
     if signed:
         # The file goes on saying the whole deal, and now also what it continues.
         write(file, text)
+
+
+def _require_free(session: Session, file: Path, desk: Desk) -> None:
+    """Only another order for the same change may take a change order's place."""
+    known = SignedChange.load(file, session.wallets) if file.is_file() and is_change(file) else None
+    if known is None or known.old.id != desk.bound.id:
+        require_free(session, file)
 
 
 def go_on(session: Session, name: str, way: str | None, paper: Paper) -> None:
@@ -155,8 +158,8 @@ def go_on(session: Session, name: str, way: str | None, paper: Paper) -> None:
         desk = open_desk(session, name)
         change, path = _waiting(session, desk), Path()
     order = order_now(desk, change)
-    target = replace(paper, file=paper.file or (path if path.name else None))
-    _sign_or_send(session, desk, change, order, way, target, bool(paper.file))
+    to = replace(paper, file=paper.file or (path if path.name else None))
+    _sign_or_send(session, desk, change, order, way, to, bool(paper.file))
 
 
 def send_change(session: Session, file: Path) -> None:
@@ -177,8 +180,6 @@ def extend_date(session: Session, name: str, key: str, date: str, paper: Paper) 
     """The change order that moves one date, unsigned."""
     assert paper.file is not None
     desk = open_desk(session, name, key)
-    if paper.file.exists():
-        raise EscrowError(f"{paper.file} exists already", hint="name another file with -o")
     old, states = desk.bound.agreement, desk.escrow.states(desk.bound)
     text = mark_change(extend(old, key, read_date(date)), desk.bound, states)
     tree = parse_source(text, file=str(paper.file)).tree
@@ -190,7 +191,7 @@ def extend_date(session: Session, name: str, key: str, date: str, paper: Paper) 
     session.say(bold(f"extend {old.reference}, '{key}', on {desk.network.title}"))
     for line in (*difference_lines(order), *plan_lines(desk, order, change, ())):
         session.say(paragraph(line, "  "))
-    write(paper.file, change.dumps())
+    save(session, paper.file, change.dumps().encode())
     session.shelf.put_change(change)
     session.say(f"\nThe change order is in {bold(str(paper.file))}. Nothing is signed yet.")
     _say_next(desk, change, order, str(paper.file))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +16,10 @@ from milestone_escrow.cli.oracle.store_home import existing_store, load_settings
 from milestone_escrow.cli.oracle.views import known_view
 from milestone_escrow.cli.shell.options import reads, signs
 from milestone_escrow.cli.shell.output import bold, command, dim, good, paragraph, table, waiting
+from milestone_escrow.cli.shell.saving import FORCE, require_free
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.cli.shell.signers import choose
+from milestone_escrow.documents.files.writing import write_private
 from milestone_escrow.documents.when import format_time
 from milestone_escrow.errors import EscrowError, UsageError
 
@@ -115,13 +116,13 @@ def list_(session: Session, agreement: str, milestone: str, store: str | None) -
 @click.argument("milestone")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option(
-    "--to",
-    "folder",
+    "--output",
+    "-o",
     type=click.Path(file_okay=False, path_type=Path),
-    default=Path(),
     metavar="FOLDER",
-    help="Where to write them; by default here.",
+    help="Where to write them, by default here.",
 )
+@FORCE
 @STORE
 @WHERE
 @CONFIG
@@ -131,20 +132,20 @@ def get(
     agreement: str,
     milestone: str,
     names: tuple[str, ...],
-    folder: Path,
     store: str | None,
     where: str | None,
     config: Path | None,
 ) -> None:
     """Get files of a milestone, all of them unless some are named. Each is compared with its
-    SHA-256 before it is written; nothing that is there already is overwritten.
+    SHA-256 before it is written; nothing that is there already is overwritten
+    without --force.
 
     \b
     Examples:
-      escrow evidence get PO-2027-0114 manufactured --to looked-at --as inspector
+      escrow evidence get PO-2027-0114 manufactured -o looked-at --as inspector
       escrow evidence get PO-2027-0114 departed bill_of_lading.pdf --as bank
     """
-    get_files(Cabinet(session, agreement, milestone, store, where, config), names, folder)
+    get_files(Cabinet(session, agreement, milestone, store, where, config), names)
 
 
 @evidence.command(short_help="Take back a file that nobody has signed for.")
@@ -280,7 +281,7 @@ def list_files(cabinet: Cabinet) -> None:
     )
 
 
-def get_files(cabinet: Cabinet, names: Sequence[str], folder: Path) -> None:
+def get_files(cabinet: Cabinet, names: Sequence[str]) -> None:
     """Write files, verified, where no others are."""
     from milestone_escrow.oracle.evidence.entries import listing, may_read, read
 
@@ -300,7 +301,7 @@ def get_files(cabinet: Cabinet, names: Sequence[str], folder: Path) -> None:
                 session.say(f"{waiting('left out')}  {entry.name}: only its hash is here")
                 continue
             with read(cabinet.blobs, entry) as stream:
-                path = _write(folder, entry.name, stream)
+                path = _write(session, entry.name, stream)
             session.say(f"{good('verified')}  {path}")
             written.append(str(path))
         session.emit({"milestone": stage.key, "files": written})
@@ -363,22 +364,18 @@ def _chosen(
     return [known[name] for name in names] or entries
 
 
-def _write(folder: Path, name: str, stream: IO[bytes]) -> Path:
+def _write(session: Session, name: str, stream: IO[bytes]) -> Path:
     """A file that was not there before; its name was checked when it was handed in."""
+    folder = session.output or Path()
     path = folder / name
+    require_free(session, path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
-            for piece in _pieces(stream):
-                target.write(piece)
-    except FileExistsError:
-        raise EscrowError(
-            f"{path} is there already", hint="write into another folder with --to"
-        ) from None
     except OSError as error:
         raise EscrowError(
-            f"{path} cannot be written ({error.strerror})", hint="name a folder with --to"
+            f"{folder} cannot be created ({error.strerror})", hint="name a folder with -o"
         ) from error
+    write_private(path, _pieces(stream), fresh=not session.force)
     return path
 
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from milestone_escrow.cli.shell.desk import Desk, desk_of
-from milestone_escrow.cli.shell.home import write
 from milestone_escrow.cli.shell.letters import agreement_of
 from milestone_escrow.cli.shell.outcome import run
 from milestone_escrow.cli.shell.output import bold, command, good, paragraph
 from milestone_escrow.cli.shell.paper import Paper, nothing_signed, seconds
+from milestone_escrow.cli.shell.saving import require_free, save
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.deals.funding import (
     PaymentPlan,
@@ -28,6 +28,7 @@ def sign_payment(desk: Desk, standings: Sequence[Standing], paper: Paper) -> Non
     session, lasts = desk.session, seconds(paper)
     plan = PaymentPlan.of(desk, standings, "authorization")
     first, keys = standings[0], list(plan.keys)
+    require_free(session, paper.file)
     session.say(bold(f"{desk.doing('fund')}, to {paper.file}"))
     limits = (
         f"counts once, until {when(first, first.now + lasts)}, for exactly "
@@ -42,7 +43,7 @@ def sign_payment(desk: Desk, standings: Sequence[Standing], paper: Paper) -> Non
     signed = desk.escrow.sign_authorization(desk.bound, keys, valid_for=lasts)
     # Whether the token takes it, only the token knows.
     desk.verbs.fund_authorized(desk.bound, keys, signed)
-    write(paper.file, SignedPayment(desk.bound, tuple(keys), signed).dumps())
+    save(session, paper.file, SignedPayment(desk.bound, tuple(keys), signed).dumps().encode())
     session.say(f"{good('Signed')}, nothing was sent. Anyone sends {paper.file} with")
     session.say(f"  {command(f'escrow fund --submit {paper.file}')}")
     session.emit(

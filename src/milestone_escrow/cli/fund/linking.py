@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from milestone_escrow.cli.shell.desk import open_desk
 from milestone_escrow.cli.shell.output import bold, command, paragraph
+from milestone_escrow.cli.shell.saving import require_free, save
 from milestone_escrow.deals.funding import chosen_milestones, price
 from milestone_escrow.deals.paying import PhoneLink, phone_links
 from milestone_escrow.documents.files.wallet_links import png_code, terminal_code
-from milestone_escrow.documents.files.writing import write_private
 
 if TYPE_CHECKING:
     from milestone_escrow.cli.shell.session import Session
@@ -31,7 +31,7 @@ def show_links(
     names = [standing.key for standing in chosen]
     units, buyer = price(chosen), desk.bound.terms.buyer
     links = phone_links(desk, buyer, units, page)
-    files = _write(links, png) if png else {}
+    files = _write(session, links, png) if png else {}
     amount = desk.amount(units)
     listed = ", ".join(f"'{key}'" for key in names)
     session.say(bold(f"pay {amount} in for {listed} with a phone, as {desk.person(buyer)}"))
@@ -72,10 +72,12 @@ def _rest(links: Sequence[PhoneLink]) -> str:
     )
 
 
-def _write(links: Sequence[PhoneLink], png: Path) -> dict[str, Path]:
-    files = {}
+def _write(session: Session, links: Sequence[PhoneLink], png: Path) -> dict[str, Path]:
+    files: dict[str, Path] = {}
     for number, link in enumerate(links):
         file = png if not number else png.with_name(f"{png.stem}-{link.kind}{png.suffix}")
-        write_private(file, png_code(link.uri))
+        require_free(session, file)
         files[link.kind] = file
+    for link in links:
+        save(session, files[link.kind], png_code(link.uri))
     return files

@@ -10,9 +10,9 @@ import click
 
 from milestone_escrow.cli.oracle.run import STORE
 from milestone_escrow.cli.oracle.store_home import connect, existing_store, open_store
-from milestone_escrow.cli.shell.home import write
 from milestone_escrow.cli.shell.options import reads
 from milestone_escrow.cli.shell.output import bad, good, paragraph
+from milestone_escrow.cli.shell.saving import save, saves, target
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.terms import numbered
@@ -30,25 +30,25 @@ def signatures() -> None:
 
     \b
     Examples:
-      escrow oracle signatures export history.json
+      escrow oracle signatures export -o history.json
       escrow oracle signatures import history.json
     """
 
 
 @signatures.command("export", short_help="Write the history of the keys to a file.")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@saves("Where to write, by default signatures.json here")
 @click.option("--account", metavar="ACCOUNT", help="Only this key's.")
 @STORE
 @reads
-def export(session: Session, file: Path, account: str | None, store: str | None) -> None:
-    """Write to FILE what each key has decided, chained by hashes. It holds no secret.
+def export(session: Session, account: str | None, store: str | None) -> None:
+    """Write what each key has decided, chained by hashes. It holds no secret.
 
     \b
     Examples:
-      escrow oracle signatures export history.json
-      escrow oracle signatures export history.json --store postgresql://escrow@db/escrow
+      escrow oracle signatures export -o history.json
+      escrow oracle signatures export -o history.json --store postgresql://escrow@db/escrow
     """
-    export_history(session, file, account, store)
+    export_history(session, account, store)
 
 
 @signatures.command("import", short_help="Add the history in a file to what is known here.")
@@ -70,13 +70,12 @@ def import_(session: Session, file: Path, store: str | None) -> None:
 MAX_FILE = 512 * 1024 * 1024
 
 
-def export_history(session: Session, file: Path, account: str | None, where: str | None) -> None:
+def export_history(session: Session, account: str | None, where: str | None) -> None:
     """Write the histories of the store's keys."""
     from milestone_escrow.documents.values import read_account
     from milestone_escrow.oracle.signing import interchange
 
-    if file.exists():
-        raise UsageError(f"{file} is there already", hint="name another file")
+    file = target(session, "signatures.json")
     store = existing_store(session, where)
     try:
         domain = store.domain
@@ -85,7 +84,7 @@ def export_history(session: Session, file: Path, account: str | None, where: str
     finally:
         store.close()
     histories = interchange.read(found, domain)
-    write(file, json.dumps(found, indent=2) + "\n")
+    save(session, file, (json.dumps(found, indent=2) + "\n").encode())
     count = sum(len(one.decided) for one in histories)
     for one in histories:
         session.say(f"{one.signer}  {len(one.decided)} decisions")

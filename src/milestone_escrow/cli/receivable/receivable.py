@@ -21,8 +21,7 @@ from milestone_escrow.cli.receivable.offers import (
 )
 from milestone_escrow.cli.shell.deeds import do, until
 from milestone_escrow.cli.shell.desk import Desk, open_desk
-from milestone_escrow.cli.shell.home import write
-from milestone_escrow.cli.shell.options import reads, sends
+from milestone_escrow.cli.shell.options import offers, reads, sends
 from milestone_escrow.cli.shell.outcome import run
 from milestone_escrow.cli.shell.output import bold, command, good, paragraph, waiting
 from milestone_escrow.cli.shell.paper import (
@@ -32,6 +31,7 @@ from milestone_escrow.cli.shell.paper import (
     require_no_transaction,
     say_unsigned,
 )
+from milestone_escrow.cli.shell.saving import save, target
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.cli.shell.signers import account_named, at_hand
 from milestone_escrow.deals import receivables
@@ -99,13 +99,6 @@ def check(session: Session, agreement: str, milestone: str | None) -> None:
 @click.option("--price", required=True, metavar="PART", help="96,000.00, or 96% of what is held.")
 @click.option("--to", "buyer", metavar="WHO", help=f"Who alone may buy; anyone otherwise. {_TO}")
 @click.option(
-    "--output",
-    "-o",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Where the offer goes; MILESTONE.offer.json otherwise.",
-)
-@click.option(
     "--valid-for", metavar="TIME", default="7 days", show_default=True, help="How long it stands."
 )
 @click.option(
@@ -113,19 +106,18 @@ def check(session: Session, agreement: str, milestone: str | None) -> None:
     metavar="URL",
     help="An oracle to give the offer to: it shows it to whoever may buy, and reminds of its end.",
 )
-@sends
+@offers
 def offer(
     session: Session,
     agreement: str,
     milestone: str,
     price: str,
     buyer: str | None,
-    output: Path | None,
     valid_for: str,
     oracle: str | None,
 ) -> None:
     """Offer a milestone's payout for sale, as its payee. Writes a signed file; no transaction is
-    sent.
+    sent. The file is MILESTONE.offer.json here, unless -o names another.
 
     It shows what that costs as a yearly rate. The offer dies with its date, and as soon as
     anything else happens to the milestone; before that it cannot be taken back.
@@ -136,9 +128,9 @@ def offer(
       escrow receivable offer PO-2027-0114 departed --price 97.5% --to 0x9A1c…
       escrow receivable offer PO-2027-0114 departed --price 97% --oracle https://oracle.example
     """
-    paper = Paper(output or Path(f"{milestone}.offer.json"), valid_for)
-    assert paper.file is not None
     require_no_transaction(session)
+    paper = Paper(target(session, f"{milestone}.offer.json"), valid_for)
+    assert paper.file is not None
     desk, standing = _of_payee(session, agreement, milestone, "sells it")
     client = find_oracle(session, desk, oracle) if oracle else None
     financier = _right_holder(desk, standing, buyer) if buyer else ZERO_ADDRESS
@@ -158,7 +150,7 @@ def offer(
     session.say()
     session.confirm("Sign it?")
     signed = signed.sign(desk.signer)
-    write(paper.file, dumps_acts([signed]))
+    save(session, paper.file, dumps_acts([signed]).encode())
     keep_offer(session, signed)
     session.say(f"{good('Signed')}, nothing was sent. The offer is in {bold(str(paper.file))};")
     session.say("send it to the financier with the agreement's .signed.json file. They buy it with")

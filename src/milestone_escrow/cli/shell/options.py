@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from milestone_escrow.cli.shell.saving import FORCE, output
 from milestone_escrow.cli.shell.session import Session
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -26,7 +27,8 @@ _OWN = (
     "nonce",
     "signer_spec",
     "unsigned",
-    "out",
+    "output",
+    "force",
     "sender",
 )
 
@@ -85,12 +87,8 @@ _UNSIGNED = (
         help="Send nothing: print the transaction for a wallet, a `cast send` line (=cast), or a "
         "batch for a Safe's Transaction Builder (=safe).",
     ),
-    click.option(
-        "--out",
-        type=click.Path(dir_okay=False, path_type=Path),
-        metavar="FILE",
-        help="Write what --unsigned prints to FILE.",
-    ),
+    output("Write what --unsigned prints to FILE"),
+    FORCE,
     _SENDER,
 )
 _SENDING = (
@@ -142,9 +140,14 @@ def sends(function: F) -> F:
     return _session(function, *_KEY, *_SENDING, *_UNSIGNED, *_FEES, *_NETWORK, _JSON)
 
 
+def offers(function: F) -> F:
+    """A command that signs a file of its own, and takes what `sends` adds."""
+    return _session(function, *_KEY, *_SENDING, *_UNSIGNED, *_FEES, *_NETWORK, _JSON, has_file=True)
+
+
 def replaces(function: F) -> F:
     """A command that sends a transaction in another's place: what `sends` adds, but no --nonce."""
-    return _session(function, *_KEY, *_SENDING, *_UNSIGNED[:2], _FEES[0], *_NETWORK, _JSON)
+    return _session(function, *_KEY, *_SENDING, *_UNSIGNED[:-1], _FEES[0], *_NETWORK, _JSON)
 
 
 def examines(function: F) -> F:
@@ -152,12 +155,12 @@ def examines(function: F) -> F:
     return _session(function, _KEY[0], *_NETWORK, _JSON)
 
 
-def _session(function: F, *options: Callable[[F], F]) -> F:
+def _session(function: F, *options: Callable[[F], F], has_file: bool = False) -> F:
     @wraps(function)
     def command(*args: Any, **kwargs: Any) -> Any:
         own = {name: kwargs.pop(name) for name in _OWN if name in kwargs}
         session = Session(**own)
-        session.require_consistent()
+        session.require_consistent(sends=_UNSIGNED[0] in options and not has_file)
         function(session, *args, **kwargs)
         if session.exit_status:
             click.get_current_context().exit(session.exit_status)

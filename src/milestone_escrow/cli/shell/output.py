@@ -10,20 +10,17 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 
 import click
-
-from milestone_escrow.errors import EscrowError
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 GAP = "  "
 MAX_WIDTH = 118
 
 
-def say(text: str = "") -> None:
-    """One line, or several, for people."""
-    click.echo(text)
+def say(text: str = "", *, aside: bool = False) -> None:
+    """One line, or several, for people; on stderr where standard output is a file's content."""
+    click.echo(text, err=aside)
 
 
 def bear_narrow_terminals() -> None:
@@ -37,20 +34,6 @@ def emit(body: Mapping[str, object]) -> None:
     """The one JSON object of a command; in ASCII where letters could get lost on the way."""
     narrow = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
     click.echo(json.dumps(body, indent=2, ensure_ascii=narrow))
-
-
-def save(file: Path, data: bytes) -> None:
-    """Write a file that people hand on.
-
-    Raises:
-        EscrowError: it cannot be written.
-    """
-    try:
-        file.write_bytes(data)
-    except OSError as error:
-        raise EscrowError(
-            f"{file} cannot be written ({error.strerror})", hint="choose another place with --out"
-        ) from error
 
 
 # Seconds before the first word of progress, and between words where they are lines in a log.

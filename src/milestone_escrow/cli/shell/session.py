@@ -14,6 +14,7 @@ import click
 
 from milestone_escrow.cli.shell import output
 from milestone_escrow.cli.shell.home import Home
+from milestone_escrow.cli.shell.saving import STDOUT
 from milestone_escrow.errors import ChainError, UsageError
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ class Session:
     nonce: int | None = None
     signer_spec: str | None = None
     unsigned: str | None = None
-    out: Path | None = None
+    output: Path | None = None
+    force: bool = False
     sender: str | None = None
     exit_status: int = 0
     home: Home = field(default_factory=Home.find)
@@ -83,22 +85,23 @@ class Session:
     def say(self, text: str = "") -> None:
         """For people; silent with --json."""
         if not self.as_json:
-            output.say(text)
+            output.say(text, aside=self.output == STDOUT)
 
     def emit(self, body: Mapping[str, object]) -> None:
         """The one JSON object; silent without --json."""
         if self.as_json:
             output.emit(body)
 
-    def require_consistent(self) -> None:
-        """Refuse options that contradict each other, before anything is done.
+    def require_consistent(self, *, sends: bool) -> None:
+        """Refuse options that contradict each other, before anything is done; a command that
+        `sends` writes nothing but unsigned transactions.
 
         Raises:
             UsageError: with what to leave out.
         """
-        if self.out and not self.unsigned:
+        if sends and self.output and not self.unsigned:
             raise UsageError(
-                "--out is the file for unsigned transactions",
+                "-o is the file for unsigned transactions",
                 hint="add --unsigned, or leave it out",
             )
         if self.sender and (self.signer_name or self.signer_spec):

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from milestone_escrow.cli.shell.home import write
 from milestone_escrow.cli.shell.output import bold, paragraph, waiting
+from milestone_escrow.cli.shell.saving import save, target
 from milestone_escrow.errors import EscrowError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def hand_over(
     name: str,
     nonce: int | None = None,
 ) -> None:
-    """Print the transactions, or write them to the file of --out; nothing is sent.
+    """Print the transactions, or write them to the file of -o; nothing is sent.
 
     `nonce` is that of the first; without one, whoever signs takes the account's next.
 
@@ -49,12 +49,13 @@ def hand_over(
     session.say(f"\n{waiting('Nothing was sent')}. {_what(session, steps)}")
     for line in _limits(session, steps):
         session.say(paragraph(line))
-    if session.out:
-        write(session.out, text + "\n")
-        session.say(f"It is in {bold(str(session.out))}.")
+    if session.output:
+        save(session, target(session), (text + "\n").encode())
+        session.say(f"It is in {bold(str(session.output))}.")
     else:
         session.say(text)
-    session.emit({**body, "sender": sender, "file": str(session.out) if session.out else None})
+    file = str(session.output) if session.output else None
+    session.emit({**body, "sender": sender, "file": file})
 
 
 def _fields(step: Prepared, nonce: int | None, number: int) -> dict[str, object]:

@@ -121,7 +121,7 @@ class SignedFile(Collected):
         """Write the file, readable for its owner only, at once or not at all.
 
         Raises:
-            DocumentError: it cannot be written.
+            EscrowError: it cannot be written.
         """
         write_private(Path(path), self.dumps().encode())
 

@@ -13,7 +13,7 @@ import pytest
 
 from milestone_escrow.documents.agreement import Agreement, DeploymentLike
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement, signed_path
-from milestone_escrow.errors import DocumentError, UsageError
+from milestone_escrow.errors import DocumentError, EscrowError, UsageError
 from milestone_escrow.protocol.eip712 import Domain
 from milestone_escrow.protocol.signatures import Signer
 
@@ -58,7 +58,7 @@ def test_the_file_stands_beside_the_agreement() -> None:
 
 
 def test_saving_into_a_missing_folder_says_so(signed: SignedAgreement, tmp_path: Path) -> None:
-    with pytest.raises(DocumentError, match="cannot be written"):
+    with pytest.raises(EscrowError, match="cannot be written"):
         signed.save(tmp_path / "no" / "deal.signed.json")
 
 
