@@ -49,7 +49,10 @@ def visit(browser: Browser, scene: Stage) -> Iterator[Visit]:
         wallet: Wallet | None = None,
     ) -> tuple[Page, Wallet]:
         context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,
+            reduced_motion="reduce",
+            timezone_id="Asia/Kolkata",
         )
         contexts.append(context)
         page = context.new_page()

@@ -60,6 +60,9 @@ def test_a_link_lets_an_auditor_read_and_nothing_else(scene: Stage, visit: Visit
     link = shown.input_value()
     auditor, _ = visit(None, link)
     auditor.get_by_role("heading", name="A garden shed").wait_for()
+    auditor.locator('time[datetime="2027-05-01T21:59:00.000Z"]').first.wait_for(state="attached")
+    ends = "1 May 2027, 23:59 UTC+02:00 (2 May 2027, 03:29 for you)"
+    assert ends in auditor.locator("main").text_content()
     assert auditor.get_by_role("link", name="Go on").count() == 0
     assert auditor.get_by_text("Hand in evidence").count() == 0
     answer = requests.get(link.replace("escrow_l_", "escrow_l_x"), timeout=10)
