@@ -9,6 +9,7 @@ from typing import Any
 from milestone_escrow.documents.check.report import Actor, Finding, Outcome, Report, Silent
 from milestone_escrow.documents.money import Denomination, format_amount
 from milestone_escrow.words.checked import ReportTeller
+from milestone_escrow.words.listing import ranged
 from milestone_escrow.words.messages import say, say_count
 
 WIDTH = 92
@@ -60,7 +61,7 @@ def report_json(report: Report) -> dict[str, Any]:
 def _finding(teller: ReportTeller, one: Finding) -> dict[str, object]:
     text, fix = teller.finding(one)
     found = {"level": one.level.value, "code": one.code, "where": one.where}
-    return {**found, "text": text, "fix": fix, "line": one.line}
+    return {**found, "text": text, "fix": fix, "line": one.line, "others": list(one.others)}
 
 
 def _actor(teller: ReportTeller, actor: Actor) -> dict[str, object]:
@@ -109,7 +110,7 @@ def _powers(teller: ReportTeller) -> Iterator[str]:
         )
         shown.setdefault(lines, []).append(power.milestone)
     for lines, keys in shown.items():
-        yield f"  {_joined(keys)}"
+        yield f"  {ranged(keys)}"
         for line in lines:
             yield from _wrapped(line, 4, 12)
 
@@ -125,7 +126,7 @@ def _silences(teller: ReportTeller) -> Iterator[str]:
         yield from _wrapped(teller.silence(silence), 4, 4)
         same = [o.milestone for o in silence.outcomes if o in clock and silence not in everybody]
         if same:
-            told = say("as if nobody acts: {milestones}", milestones=_joined(same))
+            told = say("as if nobody acts: {milestones}", milestones=ranged(same))
             yield f"      {told}"
         for outcome in silence.outcomes:
             if outcome.milestone not in same:
@@ -157,14 +158,6 @@ def _exposure(teller: ReportTeller) -> Iterator[str]:
         day = teller.time(point.at).split(",")[0]
         event = textwrap.shorten(teller.event(point), 22, placeholder="…")
         yield f"  {day:<12} {event:<23}" + "".join(f"{amount:>{wide}}" for amount in row)
-
-
-def _joined(keys: list[str]) -> str:
-    if len(keys) < 5:
-        return ", ".join(keys)
-    return say(
-        "{first} … {last} ({count} milestones)", first=keys[0], last=keys[-1], count=len(keys)
-    )
 
 
 def _wrapped(text: str, first: int, later: int) -> list[str]:

@@ -25,6 +25,7 @@ from milestone_escrow.documents.money import Denomination, format_amount, format
 from milestone_escrow.documents.when import format_date, format_duration, format_time, read_zone
 from milestone_escrow.errors import assert_never
 from milestone_escrow.protocol.terms import BPS
+from milestone_escrow.words.listing import ranged
 from milestone_escrow.words.messages import read_by, say, sentences
 
 Advice: TypeAlias = tuple[str, str]
@@ -60,8 +61,10 @@ class ReportTeller:
 
     def finding(self, finding: Finding) -> Advice:
         text, fix = _advice(_Said(finding.kind, self), finding.kind)
-        if finding.more:
-            text = say("{text} (and {count} more of this entry)", text=text, count=finding.more)
+        if finding.others:
+            text = say(
+                "{text}; the same of {milestones}", text=text, milestones=ranged(finding.others)
+            )
         return text, fix
 
     def means(self, actor: Actor) -> str:

@@ -181,12 +181,22 @@ def test_dates_are_past_from_their_last_second_on(agreement: Agreement) -> None:
     assert found(agreement.check(now=due), "date-past").where == "milestones.1.due"
 
 
-def test_what_is_said_of_a_whole_series_is_said_once(load: Load) -> None:
+def test_what_is_said_of_a_whole_series_is_said_once_and_names_all(load: Load) -> None:
     entry = "  - weekly: {payments: 10, of: rest, first: 2027-02-01}\n    verified_by: nobody\n"
     report = load(("  - deposit: 10 %\n", entry)).check()
-    alone = [f for f in report.findings if f.code == "only-buyer"]
-    assert len(alone) == 1
-    assert "and 9 more" in said(report, alone[0])
+    (alone,) = [f for f in report.findings if f.code == "only-buyer"]
+    assert len(alone.others) == 9
+    assert f"; the same of {alone.others[0]} … {alone.others[-1]}" in said(report, alone)
+
+
+def test_what_differs_within_a_series_is_said_of_each(load: Load) -> None:
+    """Three of ten dates are past, each another one: nothing hides behind a number."""
+    entry = "  - weekly: {payments: 10, of: rest, first: 2027-02-01}\n    verified_by: nobody\n"
+    agreement = load(("  - deposit: 10 %\n", entry))
+    weeks = [m for m in agreement.milestones if m.due][:3]
+    past = [f for f in agreement.check(now=weeks[-1].due_at).findings if f.code == "date-past"]
+    assert len(past) == 3
+    assert not any(one.others for one in past)
 
 
 def test_says_who_alone_can_cause_a_payment_or_a_refund(agreement: Agreement) -> None:

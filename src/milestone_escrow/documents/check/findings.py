@@ -41,15 +41,17 @@ def findings(agreement: AgreementData, now: int) -> tuple[Finding, ...]:
 
 
 def _joined(found: list[Finding]) -> Iterator[Finding]:
-    """The milestones of a series stand on one line; what is said of all of them is said once."""
-    groups: dict[tuple[str, str], list[Finding]] = {}
+    """The milestones of a series stand on one line; what is said of several in the same words is
+    said once, of all of them."""
+    groups: dict[object, list[Finding]] = {}
     for one in found:
-        groups.setdefault((one.code, one.where), []).append(one)
+        said: object = one.kind
+        if isinstance(one.kind, kinds.OfMilestone):
+            said = replace(one.kind, milestone="")
+        groups.setdefault((one.where, said), []).append(one)
     for first, *others in groups.values():
-        if others and first.kind != others[0].kind and first.where.startswith("milestones."):
-            yield replace(first, more=len(others))
-        else:
-            yield from (first, *others)
+        keys = [one.kind.milestone for one in others if isinstance(one.kind, kinds.OfMilestone)]
+        yield replace(first, others=tuple(keys))
 
 
 def _dates(agreement: AgreementData, now: int) -> Iterator[Finding]:

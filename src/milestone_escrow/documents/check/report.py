@@ -14,13 +14,13 @@ from milestone_escrow.documents.source import Where, field_name
 class Finding:
     """One thing that a careful reader would say; `where` is the field, `line` 0 if unknown.
 
-    `more` of the milestones of one entry have it as well.
+    `others` are milestones of the same entry of which exactly the same is to be said.
     """
 
     kind: FindingKind
     where: str
     line: int = 0
-    more: int = 0
+    others: tuple[str, ...] = ()
 
     @property
     def code(self) -> str:
