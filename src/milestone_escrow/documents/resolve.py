@@ -11,6 +11,7 @@ from milestone_escrow.documents.model import AgreementFile
 from milestone_escrow.documents.requirements.kinds import (
     AfterRequired,
     AllRequired,
+    OtherRequired,
     leaves,
     requirements_hash,
 )
@@ -70,6 +71,12 @@ class PlannedMilestone:
     supplier_evidence: bool = False
     vat: Vat | None = None
     cost_centre: str = ""
+
+    @property
+    def other_kinds(self) -> tuple[str, ...]:
+        """The kinds of requirements in it that other packages bring."""
+        found = (leaf.kind for leaf in leaves(self.requirements) if isinstance(leaf, OtherRequired))
+        return tuple(dict.fromkeys(found))
 
     @property
     def whole(self) -> int:

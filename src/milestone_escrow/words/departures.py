@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from milestone_escrow.documents.departures import (
     AmountDiffers,
     DeadlineDiffers,
@@ -9,14 +11,29 @@ from milestone_escrow.documents.departures import (
     RequirementsDiffer,
 )
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
+from milestone_escrow.documents.requirements.plug_ins import is_here
 from milestone_escrow.documents.when import UTC, calendar_release, format_time
 from milestone_escrow.errors import assert_never
 from milestone_escrow.words.messages import say
 
 
 def departure_words(signed: SignedAgreement) -> list[str]:
-    """One sentence for each difference, in the agreement's order."""
-    return [_words(signed, departure) for departure in signed.agreement.departures]
+    """One sentence for each difference, and for each kind of requirement whose package is not
+    here, in the agreement's order."""
+    differ = [_words(signed, departure) for departure in signed.agreement.departures]
+    return [*differ, *_missing_kinds(signed)]
+
+
+def _missing_kinds(signed: SignedAgreement) -> Iterator[str]:
+    for planned in signed.agreement.milestones:
+        for kind in planned.other_kinds:
+            if not is_here(kind):
+                yield say(
+                    "no package here brings the requirement '{kind}' of '{key}': it stands as it "
+                    "was written, and cannot be judged here",
+                    kind=kind,
+                    key=planned.key,
+                )
 
 
 def _words(signed: SignedAgreement, departure: Departure) -> str:

@@ -129,6 +129,7 @@ def require_no_errors(session: Session, signed: SignedAgreement) -> None:
     Raises:
         EscrowError: with the first of them, and its fix.
     """
+    signed.require_understood()
     report = signed.agreement.check(now=session.now())
     if report.errors:
         first = report.errors[0]

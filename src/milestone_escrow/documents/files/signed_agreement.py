@@ -105,6 +105,7 @@ class SignedAgreement(SignedFile):
             UsageError: the signer is neither.
         """
         role = self.bound.party_of(signer.address)
+        self.require_understood()
         return self.add(role, self.bound.sign(signer))
 
     def appoint(self, role: str, signer: Signer) -> SignedAgreement:
@@ -113,7 +114,22 @@ class SignedAgreement(SignedFile):
         Raises:
             UsageError: nobody holds that role, or the signer's account is another.
         """
+        self.require_understood()
         return self.add(role, self.bound.appoint(role, signer))
+
+    def require_understood(self) -> None:
+        """Whoever signs must know what is to be shown; reading it needs no package.
+
+        Raises:
+            UsageError: a package that is missing here, or another version of it, decides that.
+        """
+        for departure in self.agreement.departures:
+            if isinstance(departure, RequirementsDiffer):
+                raise UsageError(
+                    f"what must be shown for '{departure.key}' is read otherwise here",
+                    hint="before you sign, install the packages that bring its kinds of "
+                    "requirements, in the versions of whoever wrote it",
+                )
 
     def to_sign(self, role: str) -> TypedData:
         """What a role signs: a party the agreement, verifiers and arbiter their appointment.
@@ -238,21 +254,17 @@ def _milestones(envelope: Envelope) -> tuple[Milestone, ...]:
 
 
 def _require_read_alike(signed: SignedAgreement) -> None:
-    """Until both have signed, whoever comes next signs what the words say to them: only calendars
-    may differ, and their hours are shown."""
+    """Until both have signed, only what differs among honest machines may differ: the hours of
+    calendars, and what kinds of other packages make of their fields."""
     for departure in signed.agreement.departures:
         match departure:
             case DeadlineDiffers(is_calendar=True):
                 continue
-            case DeadlineDiffers(key=key) | AmountDiffers(key=key):
+            case RequirementsDiffer(key=key) if signed.agreement.milestone(key).other_kinds:
+                continue
+            case DeadlineDiffers(key=key) | AmountDiffers(key=key) | RequirementsDiffer(key=key):
                 what = f"the terms of '{key}' are not those of the document"
                 raise UsageError(what, hint="do not sign or open it")
-            case RequirementsDiffer(key=key):
-                raise UsageError(
-                    f"what must be shown for '{key}' is read otherwise here",
-                    hint="install the packages that bring its kinds of requirements, in the "
-                    "versions of whoever signed first",
-                )
             case _:
                 assert_never(departure)
 

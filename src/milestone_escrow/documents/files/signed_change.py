@@ -20,7 +20,7 @@ from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.amendment import Amendment
 from milestone_escrow.protocol.eip712 import Address, TypedData
 from milestone_escrow.protocol.lifecycle import State
-from milestone_escrow.protocol.signatures import Wallets
+from milestone_escrow.protocol.signatures import Signer, Wallets
 
 KIND = "a change order"
 MAX_FILE = 8_000_000
@@ -85,6 +85,15 @@ class SignedChange(SignedFile):
         """Who must sign and has not, in the contract's order."""
         needed = self.order(states).signers
         return tuple(who for who in dict.fromkeys(needed) if who not in self.signatures)
+
+    def sign(self, signer: Signer) -> SignedChange:
+        """Signed by one more account.
+
+        Raises:
+            UsageError: what the new version requires is not understood here.
+        """
+        self.new.require_understood()
+        return super().sign(signer)
 
     def consent(self, who: Address) -> Consent:
         """What everybody signs; the contract decides whose signature is needed."""

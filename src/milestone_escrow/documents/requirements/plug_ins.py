@@ -61,6 +61,14 @@ def find_kind(name: str) -> PlugIn | None:
     return None if entry is None else _load(entry)
 
 
+def is_here(name: str) -> bool:
+    """Whether a package brings the kind of that name, and it can be used."""
+    try:
+        return find_kind(name) is not None
+    except UsageError:
+        return False
+
+
 @lru_cache
 def _entries() -> Mapping[str, EntryPoint]:
     found: dict[str, EntryPoint] = {}

@@ -56,6 +56,7 @@ def amend(visit: Visit) -> WalletStep:
     digest = visit.text("order")
     with visit.web.api.store.reading() as connection:
         change = proposals.change(connection, visit.view.id, digest, visit.web.api.wallets)
+    change.new.require_understood()
     order = order_now(visit, change)
     if may_send(visit, change, order):
         return _send(visit, change, order)

@@ -20,6 +20,7 @@ def sign_agreement(visit: Visit) -> WalletStep:
         )
     if not missing:
         return done("Signed", _left(visit))
+    signed.require_understood()
     role = missing[0]
     if role not in visit.answers:
         if role in ("buyer", "supplier"):
