@@ -16,7 +16,7 @@ def ranged(keys: Sequence[str]) -> str:
     """Keys of milestones, those that follow each other as a range: "deposit, week-01 … week-60"."""
     runs: list[list[str]] = []
     for key in keys:
-        if runs and _follows(runs[-1][-1], key):
+        if runs and follows(runs[-1][-1], key):
             runs[-1].append(key)
         else:
             runs.append([key])
@@ -24,7 +24,8 @@ def ranged(keys: Sequence[str]) -> str:
     return ", ".join(piece for run in shown for piece in run)
 
 
-def _follows(one: str, other: str) -> bool:
+def follows(one: str, other: str) -> bool:
+    """Whether a key is the next number of the same series."""
     (name, number), (next_name, next_number) = _numbered(one), _numbered(other)
     both = name == next_name and bool(number and next_number)
     return both and int(next_number) == int(number) + 1

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from milestone_escrow.documents.requirements.kinds import AfterRequired, leaves
 from milestone_escrow.protocol import lifecycle
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import Option, Role, Status, Verb
@@ -56,6 +57,27 @@ def tasks(name: str, standing: Standing) -> Iterator[Task]:
         line = f"escrow receivable offer {name} {standing.key} --price 97%"
         text = "sell what it pays for early cash"
         yield Task(standing.key, standing.payee, text, "offer", line, standing.end, is_needed=False)
+
+
+def unmet(standing: Standing, others: Iterable[Standing]) -> tuple[str, ...]:
+    """The milestones that must be accepted before this one, and are not yet."""
+    known = {other.key: other.state.status for other in others}
+    done = (Status.SETTLED, Status.RELEASE_PENDING)
+    needed = [
+        one for one in leaves(standing.planned.requirements) if isinstance(one, AfterRequired)
+    ]
+    return tuple(
+        one.milestone for one in needed if known.get(one.milestone, Status.SETTLED) not in done
+    )
+
+
+def is_later(task: Task, standing: Standing, others: Iterable[Standing], within: int) -> bool:
+    """Whether it can be done now, but is not due for longer than `within` seconds, or comes after
+    something that is not done. What has been submitted or disputed is never later."""
+    if standing.state.status is not Status.FUNDED or task.verb not in ("attest", "submit"):
+        return False
+    due = standing.planned.due_at or task.until
+    return due - standing.now > within or bool(unmet(standing, others))
 
 
 def _task(name: str, standing: Standing, option: Option, account: Address | None) -> Task:

@@ -72,7 +72,7 @@ def test_a_damaged_file_hides_no_other_agreement(escrow: Run, opened: Path, home
     result = escrow("status")
     assert result.status == 0
     assert "Nothing needs you now" not in result.out
-    assert "escrow attest SHED-7" in result.out
+    assert "SHED-7 later: foundation, walls, handover" in result.words
     assert f"Not looked at: {home}/agreements/0xabab" in result.words
     assert len(escrow("status", "--json").json["not_looked_at"]) == 1
 
@@ -170,3 +170,61 @@ def test_history_has_words_for_every_event():
     from milestone_escrow.words.telling import SENTENCES
 
     assert set(SENTENCES) == set(get_args(Event))
+
+
+def test_says_first_what_is_due_and_names_the_rest(escrow: Run, opened: Path):
+    """The walls are due in two months: named, with no command, unless somebody looks that far."""
+    shown = escrow("status", "--as", "carpenter")
+    assert "Nothing needs you now" in shown.out
+    assert "SHED-7 later: walls; the first is due in" in shown.words
+    far = escrow("status", "--as", "carpenter", "--within", "90d")
+    assert "escrow attest SHED-7 walls --accept --as carpenter" in far.words
+    assert "later" not in far.out
+    refused = escrow("status", "--within", "soon")
+    assert refused.status == 2
+    assert "soon" in refused.err
+
+
+def test_a_task_says_whose_it_is_and_when_it_is_due(escrow: Run, opened: Path):
+    (task,) = escrow("status", "--as", "carpenter", "--json").json["tasks"]
+    assert (task["as"], task["later"]) == ("carpenter", True)
+    assert task["who"]
+    assert task["due"] < task["until"]
+
+
+def test_what_comes_after_something_else_is_later(escrow: Run, opened: Path):
+    from dataclasses import replace
+
+    from milestone_escrow.documents.files.signed_agreement import SignedAgreement
+    from milestone_escrow.documents.requirements.kinds import AfterRequired, AllRequired
+    from milestone_escrow.protocol.lifecycle import State, Status
+    from milestone_escrow.words.standing import Standing
+    from milestone_escrow.words.tasks import is_later, tasks
+
+    bound = SignedAgreement.load("shed.signed.json").bound
+    first, walls = bound.agreement.milestones[1:3]
+    walls = replace(walls, requirements=AllRequired((AfterRequired(first.key),)))
+    now = walls.due_at - 86_400
+    for status, later in ((Status.FUNDED, True), (Status.SETTLED, False)):
+        before = Standing(bound, first, State(status), now)
+        own = Standing(bound, walls, State(Status.FUNDED), now)
+        (task,) = [one for one in tasks("SHED-7", own) if one.verb == "attest"][:1]
+        assert is_later(task, own, (before, own), 30 * 86_400) is later
+
+
+def test_a_long_series_is_one_row():
+    from milestone_escrow.cli.status.status import _as_series
+
+    keys = ["deposit", *(f"report-{number:02}" for number in range(1, 61)), "rest"]
+    columns = {
+        "milestone": keys,
+        "status": ["paid"] * 3 + ["waiting for proof"] * 59,
+        "USDC": ["100.00"] * 61 + ["104.00"],
+        "ends": [f"day {number}" for number in range(62)],
+    }
+    shown = _as_series(columns)
+    assert shown["milestone"] == [
+        "deposit", "report-01", "report-02", "report-03 … report-60, each", "rest"
+    ]  # fmt: skip
+    assert shown["ends"][3] == "day 3 … day 60"
+    assert shown["USDC"][3:] == ["100.00", "104.00"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import click
@@ -25,38 +25,57 @@ from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.cli.shell.signers import AtHand, at_hand, names_at_hand
 from milestone_escrow.documents.files.signed_agreement import PARTIES, SignedAgreement
 from milestone_escrow.documents.source import suggest
-from milestone_escrow.documents.when import DAY, format_relative, format_time
+from milestone_escrow.documents.when import DAY, format_relative, format_time, parse_duration
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.lifecycle import Status
+from milestone_escrow.words.listing import follows, ranged
 from milestone_escrow.words.standing import Standing, amount, person, status
-from milestone_escrow.words.tasks import Task, silence_sides, tasks
+from milestone_escrow.words.tasks import Task, is_later, silence_sides, tasks
 
 
 @click.command("status", short_help="Show what needs you, or where an agreement stands.")
 @click.argument("agreement", required=False)
 @click.option("--as", "signer_name", metavar="NAME", help="Only what this key or role can do.")
+@click.option(
+    "--within",
+    metavar="TIME",
+    default="30 days",
+    show_default=True,
+    help="What is due after that is later: named, without its commands.",
+)
 @reads
-def status_(session: Session, agreement: str | None) -> None:
+def status_(session: Session, agreement: str | None, within: str) -> None:
     """Show what needs you; with an agreement, where each milestone stands.
 
     Alone, it goes through every agreement that this machine knows and lists what waits for one
-    of your keys, the most urgent first, each with the command that does it.
+    of your keys, the most urgent first, each with the command that does it. What is not due soon,
+    or comes after something that is not done, is named at the end.
 
     \b
     Examples:
       escrow status
       escrow status --as supplier
+      escrow status --within 90d
       escrow status PO-2027-0114
       escrow status PO-2027-0114 --json
     """
     if agreement is None:
-        show_all(session)
+        show_all(session, _horizon(within))
     else:
-        show_one(session, agreement)
+        show_one(session, agreement, _horizon(within))
 
 
 SOON = 2 * DAY
+# From how many milestones in a row on a series is told as one.
+SERIES = 7
+
+
+def _horizon(within: str) -> int:
+    seconds = parse_duration(within)
+    if seconds <= 0:
+        raise UsageError(f"--within is '{within}'", hint="write a time, as 30 days or 48 hours")
+    return seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +88,13 @@ class Item:
     line: str
     until: int
     now: int
+    key: str = ""
+    who: str = ""
+    due: int = 0
+    later: bool = False
 
 
-def show_one(session: Session, name: str) -> None:
+def show_one(session: Session, name: str, within: int) -> None:
     """Milestones as a table, then who may do what now."""
     desk = look(session, name)
     agreement, is_open = desk.bound.agreement, desk.escrow.is_open(desk.bound.id)
@@ -93,7 +116,7 @@ def show_one(session: Session, name: str) -> None:
         session.say(_totals((*older, *standings)))
         for line in _returned(session, (*standings, *older)):
             session.say(paragraph(line))
-        _say_possible(session, desk, (*standings, *older))
+        _say_possible(session, desk, (*standings, *older), within)
     else:
         session.say(f"It is {waiting('not open')}.")
         _say_opening(session, desk)
@@ -137,7 +160,7 @@ def _version(desk: Desk, has_older: bool) -> str:
     return f"It is version {count + 1}, after {ids}{marked}."
 
 
-def show_all(session: Session) -> None:
+def show_all(session: Session, within: int) -> None:
     """Everything that waits for one of the keys at hand, the most urgent first."""
     items: list[Item] = []
     troubles: dict[str, None] = {}
@@ -147,27 +170,30 @@ def show_all(session: Session) -> None:
     known, aside = session.shelf.look_through()
     for signed in known:
         try:
-            items += _items(session, signed, named)
+            items += _items(session, signed, named, within)
         except EscrowError as error:
             troubles[f"{signed.agreement.reference}: {error}"] = None
     troubles |= {one.why: None for one in aside}
     if known and not troubles:
         named.require()
-    items.sort(key=lambda item: (item.until == 0, item.until))
+    items.sort(key=lambda item: (item.later, item.until == 0, item.until))
+    now_due = [item for item in items if not item.later]
     if not known and not aside:
         session.say("There is no agreement here yet. Start from an example:")
         session.say(f"  {command('escrow agreement new')}")
-    elif not items and not troubles:
+    elif not now_due and not troubles:
         names = sorted({signed.agreement.reference for signed in known})
         count = f"{len(names)} agreements" if len(names) > 1 else names[0]
         session.say(f"{good('Nothing needs you now')} in {count}.")
     heading = ""
-    for item in items:
+    for item in now_due:
         previous, heading = heading, f"{bold(item.reference)} {item.milestone}  {_until(item)}"
         if heading != previous:
             session.say(heading.rstrip())
         session.say(paragraph(item.text, "  "))
         session.say(f"    {command(item.line)}")
+    for line in _later([item for item in items if item.later]):
+        session.say(paragraph(line))
     for trouble in troubles:
         session.say(f"{bad('Not looked at')}: {trouble}")
     session.emit(
@@ -176,9 +202,13 @@ def show_all(session: Session) -> None:
                 {
                     "reference": item.reference,
                     "milestone": item.milestone or None,
+                    "as": item.key or None,
+                    "who": item.who or None,
                     "text": item.text,
                     "command": item.line,
                     "until": item.until or None,
+                    "due": item.due or None,
+                    "later": item.later,
                 }
                 for item in items
             ],
@@ -212,7 +242,17 @@ class Named:
             )
 
 
-def _items(session: Session, signed: SignedAgreement, named: Named) -> list[Item]:
+def _later(items: Sequence[Item]) -> Iterator[str]:
+    """One line of each agreement: which milestones have time, and when the first is due."""
+    for reference in dict.fromkeys(item.reference for item in items):
+        own = [item for item in items if item.reference == reference]
+        keys = ranged(list(dict.fromkeys(item.milestone for item in own)))
+        dates = [item.due or item.until for item in own if item.due or item.until]
+        first = f"; the first is due {format_relative(min(dates), own[0].now)}" if dates else ""
+        yield f"{bold(reference)} {waiting('later')}: {keys}{first}"
+
+
+def _items(session: Session, signed: SignedAgreement, named: Named, within: int) -> list[Item]:
     keys = named.among(at_hand(session, signed.bound, signed.domain.chain_id))
     names = {key.account: key.name for key in reversed(keys)}
     # A new version is signed in its change order.
@@ -226,8 +266,10 @@ def _items(session: Session, signed: SignedAgreement, named: Named) -> list[Item
             return []
         line = f"escrow open {desk.name} --fund next --as {names[buyer]}"
         text = "Both sides have signed: open it and pay the first milestone in."
-        return [Item(signed.agreement.reference, "", text, line, 0, session.now())]
-    return [*_milestones(session, desk, names), *_changes(session, desk, names)]
+        who = signed.agreement.name("buyer")
+        now = session.now()
+        return [Item(signed.agreement.reference, "", text, line, 0, now, names[buyer], who)]
+    return [*_milestones(session, desk, names, within), *_changes(session, desk, names)]
 
 
 def _changes(session: Session, desk: Desk, names: dict[str, str]) -> list[Item]:
@@ -247,7 +289,8 @@ def _changes(session: Session, desk: Desk, names: dict[str, str]) -> list[Item]:
             line = f"escrow amend {desk.name}{key}"
             reference = desk.bound.agreement.reference
             text = f"A change order waits: {who or 'everybody has signed it'}."
-            items.append(Item(reference, "", text, line, change.valid_until, now))
+            mine = (names[waiting[0]], person(desk.bound, waiting[0])) if waiting else ("", "")
+            items.append(Item(reference, "", text, line, change.valid_until, now, *mine))
     return items
 
 
@@ -261,18 +304,21 @@ def _unsigned(session: Session, signed: SignedAgreement, names: dict[str, str]) 
             f"escrow agreement sign 0x{signed.id.hex()[:8]} --as {names[agreement.people[role]]}",
             0,
             session.now(),
+            names[agreement.people[role]],
+            agreement.name(role),
         )
         for role in PARTIES
         if role not in signed.signatures and agreement.people[role] in names
     ]
 
 
-def _milestones(session: Session, desk: Desk, names: dict[str, str]) -> list[Item]:
+def _milestones(session: Session, desk: Desk, names: dict[str, str], within: int) -> list[Item]:
     """Each milestone's tasks; of the unfunded ones only the first, and of a quorum only who is
     still missing."""
     items: list[Item] = []
     is_funding_shown = False
-    for standing in desk.standings():
+    standings = desk.standings()
+    for standing in standings:
         if standing.state.status is Status.UNFUNDED and is_funding_shown:
             continue
         is_funding_shown = is_funding_shown or standing.state.status is Status.UNFUNDED
@@ -282,15 +328,19 @@ def _milestones(session: Session, desk: Desk, names: dict[str, str]) -> list[Ite
                 continue
             if "attest" in task.command and task.account in signed:
                 continue
-            who = f"{person(desk.bound, task.account)}: " if task.account else "Anyone: "
+            who = person(desk.bound, task.account) if task.account else "Anyone"
             items.append(
                 Item(
                     desk.bound.agreement.reference,
                     standing.key,
-                    f"{who}{task.text}.",
+                    f"{who}: {task.text}.",
                     with_key(task, names),
                     task.until,
                     standing.now,
+                    names.get(task.account or "", ""),
+                    who if task.account else "",
+                    standing.planned.due_at,
+                    is_later(task, standing, standings, within),
                 )
             )
     return items
@@ -331,9 +381,40 @@ def _table(standings: tuple[Standing, ...], marks: Mapping[int, str]) -> str:
             silence_sides(standing) if standing.state.status.holds else "" for standing in standings
         ],
     }
+    columns = _as_series(columns)
     shown = {name: cells for name, cells in columns.items() if any(cells)}
     right = [i for i, name in enumerate(shown) if name in (symbol, "paid", "given back")]
     return table(zip(*shown.values(), strict=True), tuple(shown), right=right)
+
+
+def _as_series(columns: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Milestones in a row that differ in nothing but key and end stand as one, where many do."""
+    runs: list[list[tuple[str, ...]]] = []
+    for row in zip(*columns.values(), strict=True):
+        before = runs[-1][-1] if runs else None
+        if before and follows(before[0], row[0]) and _rest(columns, before) == _rest(columns, row):
+            runs[-1].append(row)
+        else:
+            runs.append([row])
+    names = list(columns)
+    shown = [one for run in runs for one in (_told(names, run) if len(run) >= SERIES else run)]
+    return {name: [row[i] for row in shown] for i, name in enumerate(names)}
+
+
+def _told(names: Sequence[str], run: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    first, last = run[0], run[-1]
+    cells = dict(zip(names, first, strict=True))
+    cells["milestone"] = f"{ranged([row[0] for row in run])}, each"
+    ends = names.index("ends")
+    if first[ends] != last[ends]:
+        cells["ends"] = f"{first[ends]} … {last[ends]}"
+    return [tuple(cells.values())]
+
+
+def _rest(columns: Mapping[str, list[str]], row: tuple[str, ...]) -> list[str]:
+    return [
+        cell for name, cell in zip(columns, row, strict=True) if name not in ("milestone", "ends")
+    ]
 
 
 def _decides(standing: Standing) -> int:
@@ -387,13 +468,21 @@ def _returned(session: Session, standings: tuple[Standing, ...]) -> list[str]:
     ]
 
 
-def _say_possible(session: Session, desk: Desk, standings: tuple[Standing, ...]) -> None:
+def _say_possible(
+    session: Session, desk: Desk, standings: tuple[Standing, ...], within: int
+) -> None:
     names = names_at_hand(session, desk.bound, desk.network)
-    found = [task for standing in standings for task in tasks(desk.name, standing)]
-    if needed := [task for task in found if task.is_needed]:
+    found = [
+        (is_later(task, standing, standings, within), task)
+        for standing in standings
+        for task in tasks(desk.name, standing)
+    ]
+    found.sort(key=lambda one: one[0])
+    if needed := [task for _, task in found if task.is_needed]:
         session.say(f"\n{bold('Whose turn it is')}")
-        session.say(table(_rows(desk, needed, names)))
-    if possible := [task for task in found if not task.is_needed]:
+        rows = _rows if len(needed) < SERIES else _joined
+        session.say(table(rows(desk, needed, names)))
+    if possible := [task for _, task in found if not task.is_needed]:
         session.say(f"\n{bold('Also possible')}")
         session.say(table([*_joined(desk, possible, names), _changing(desk)]))
 
@@ -416,7 +505,7 @@ def _joined(desk: Desk, group: list[Task], names: dict[str, str]) -> list[tuple[
         lines.setdefault((_who(desk, task), line), []).append(task.milestone)
     return [
         (f"  {who}", command(line.replace("MILESTONE", keys[0]) if len(keys) == 1 else line),
-         "" if len(keys) == 1 else ", ".join(keys))
+         "" if len(keys) == 1 else ranged(keys))
         for (who, line), keys in lines.items()
     ]  # fmt: skip
 
