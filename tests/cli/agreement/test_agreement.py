@@ -8,6 +8,7 @@ import pytest
 
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.examples import names
+from milestone_escrow.sandbox.world import World
 from tests.cli.conftest import Run
 
 
@@ -98,3 +99,30 @@ def test_answers_a_mistake_with_file_line_and_fix(escrow: Run, deal: Path, mista
         assert result.err.startswith(f"Error: {deal}:")
         assert result.err.count("\n") == 1
         assert expected in result.err
+
+
+def test_lists_agreements_with_totals_of_each_token(escrow: Run, opened: Path, home: Path):
+    escrow("approve", "SHED-7", "walls", "--yes")
+    (home / "agreements" / f"0x{'ab' * 32}.json").write_text("{")
+    found = escrow("agreement", "list", "--json").json
+    (row,), (total,), (aside,) = found["agreements"], found["totals"], found["not_looked_at"]
+    units = {name: int(row[name]["units"]) for name in ("amount", "funded", "paid", "held")}
+    assert (row["reference"], row["state"]) == ("SHED-7", "2 of 4 settled")
+    assert units["funded"] == units["paid"] + units["held"]
+    assert units["amount"] == 10_000_000_000
+    assert row["paid"]["text"] == "5,000.00 USDC"
+    assert total["paid"] == row["paid"]
+    assert "abab" in aside
+    shown = escrow("agreement", "list")
+    assert "2 of 4 settled" in shown.words
+    assert "Not looked at, and in no total" in shown.words
+
+
+def test_lists_what_is_not_signed(escrow: Run, deal: Path, world: World):
+    assert "There is no agreement here yet" in escrow("agreement", "list").out
+    escrow("agreement", "sign", str(deal), "--as", "buyer", "--yes")
+    assert "supplier to sign" in escrow("agreement", "list").words
+    assert "10,000.00 USDC" in escrow("agreement", "list").words
+    refused = escrow("agreement", "list", "--network", "nowhere")
+    assert refused.status == 2
+    assert "nowhere" in refused.err

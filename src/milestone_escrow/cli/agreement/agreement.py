@@ -98,6 +98,22 @@ def show(
         drafting.show_agreement(session, agreement)
 
 
+@agreement.command("list", short_help="List what this machine knows, with the money in each.")
+@reads
+def list_(session: Session) -> None:
+    """List every agreement that this machine knows with what was paid in, paid out and is held,
+    and the totals of each token on each network.
+
+    \b
+    Examples:
+      escrow agreement list
+      escrow agreement list --json
+    """
+    from milestone_escrow.cli.agreement.totals import list_agreements
+
+    list_agreements(session)
+
+
 @agreement.command(short_help="Sign as a party, or confirm a role as verifier or arbiter.")
 @click.argument("agreement")
 @saves("Where the signatures go, by default beside the file")
