@@ -24,7 +24,11 @@ def log() -> None:
 
 
 @log.command(short_help="Show entries of the audit log.")
-@click.option("--subject", metavar="ID", help="Only those about this agreement, or ID/MILESTONE.")
+@click.option(
+    "--subject",
+    metavar="ID",
+    help="Only those about this agreement, or ID/INDEX: one milestone, counted from 0.",
+)
 @click.option("--last", type=click.IntRange(1), default=20, metavar="N", help="How many; 20.")
 @STORE
 @reads

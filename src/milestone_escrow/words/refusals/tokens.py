@@ -50,12 +50,15 @@ def stopped(c: Case) -> Told:
             contract=contract,
         )
     who = stops.accounts[0]
+    name = c.names.account(who)
+    if who == c.attempt.sender:
+        return c.say(
+            "the token's issuer has denylisted {who}", "pay from another account", who=name
+        )
     return c.say(
         "the token's issuer has denylisted {who}",
-        "pay from another account"
-        if who == c.attempt.sender
-        else "none of this token goes to or from that account until the issuer lets it",
-        who=c.names.account(who),
+        "none of this token goes to or from that account until the issuer lets it",
+        who=name,
     )
 
 

@@ -12,6 +12,7 @@ from milestone_escrow.oracle.api.bodies.common import (
     Body,
     Hash,
     HexBytes,
+    Index,
     Moment,
     Person,
     TokenBody,
@@ -67,7 +68,7 @@ class MilestoneBody(Body):
     so they are null for strangers."""
 
     agreement_id: Hash
-    index: int
+    index: Index
     key: str | None
     title: str | None
     status: StatusName
@@ -94,7 +95,7 @@ class MilestoneBody(Body):
 class StageBody(Body):
     """A milestone in a list of agreements."""
 
-    index: int
+    index: Index
     key: str | None
     status: StatusName
     amount: Amount
@@ -194,7 +195,7 @@ class EventBody(Body):
     """Something that happened on chain; amounts in `data` are objects of units and text."""
 
     name: str = Field(examples=["MilestonePaid"])
-    milestone: int | None
+    milestone: Index | None
     at: Moment
     block: int
     log_index: int

@@ -12,6 +12,7 @@ from milestone_escrow.oracle.api.bodies.common import (
     Body,
     Hash,
     HexBytes,
+    Index,
     Moment,
     Person,
     Seconds,
@@ -118,7 +119,7 @@ class RequirementsBody(Body):
     """Whether what must be shown for a milestone has been shown, with reasons."""
 
     agreement_id: Hash
-    milestone: int
+    milestone: Index
     requirements_hash: Hash
     at: Moment
     finding: FindingBody
@@ -130,5 +131,5 @@ class ReceivedBody(Body):
     source: str
     event: str
     agreement_id: Hash
-    milestone: int
+    milestone: Index
     is_new: bool

@@ -14,6 +14,7 @@ LAST_MOMENT = 253_402_300_799
 
 HASH_PATTERN = r"^0x[0-9a-f]{64}$"
 Hash: TypeAlias = Annotated[str, Field(pattern=HASH_PATTERN, examples=["0x" + "5a" * 32])]
+Index: TypeAlias = Annotated[int, Field(description="Its place on chain, counted from 0")]
 Account: TypeAlias = Annotated[
     str,
     Field(pattern=r"^0x[0-9a-fA-F]{40}$", examples=["0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf"]),

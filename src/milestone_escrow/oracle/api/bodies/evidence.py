@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from milestone_escrow.oracle.api.bodies.common import Account, Body, Hash, Moment
+from milestone_escrow.oracle.api.bodies.common import Account, Body, Hash, Index, Moment
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", examples=["5a" * 32])]
 
@@ -24,7 +24,7 @@ class EvidenceBody(Body):
     """One piece of evidence. `download` is null where only its hash was given."""
 
     agreement_id: Hash
-    milestone: int
+    milestone: Index
     name: str
     kind: str
     media_type: str

@@ -6,7 +6,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from milestone_escrow.oracle.api.bodies.common import Account, Amount, Body, Hash, Moment, Person
+from milestone_escrow.oracle.api.bodies.common import (
+    Account,
+    Amount,
+    Body,
+    Hash,
+    Index,
+    Moment,
+    Person,
+)
 
 
 class OfferPost(Body):
@@ -23,7 +31,7 @@ class OfferBody(Body):
 
     digest: Hash
     agreement_id: Hash
-    milestone: int
+    milestone: Index
     seller: Person
     financier: Account | None
     price: Amount
