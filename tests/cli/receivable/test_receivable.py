@@ -299,3 +299,26 @@ def test_a_poor_financier_is_told_so(escrow: Run, opened: Path, unchanged: Uncha
         result = escrow("receivable", "buy", "walls.offer.json", "--yes")
     assert result.status == 1
     assert "has 0.00 USDC, and 3,600.00 USDC is needed" in result.err
+
+
+def test_the_list_gives_no_all_clear_for_who_is_unknown(escrow: Run, opened: Path):
+    for options, words in (
+        (("--as", "nobody"), "there is no key or role 'nobody' here"),
+        (("--as", "Supplier"), "did you mean 'supplier'?"),
+        (("--network", "nowhere"), "there is no network 'nowhere'"),
+    ):
+        result = escrow("receivable", "list", *options)
+        assert (result.status, result.out) == (2, "")
+        assert words in result.err
+
+
+def test_the_list_names_what_it_could_not_read(escrow: Run, opened: Path, home: Path):
+    (home / "agreements" / f"0x{'ab' * 32}.json").write_text("{")
+    result = escrow("receivable", "list", "--as", "buyer")
+    assert "No milestone" not in result.out
+    assert "Not looked at" in result.words
+
+
+def test_a_home_without_agreements_is_no_all_clear(escrow: Run, home: Path):
+    result = escrow("receivable", "list")
+    assert f"There is no agreement here yet, in {home}/agreements." in result.words

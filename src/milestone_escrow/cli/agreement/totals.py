@@ -55,7 +55,8 @@ def list_agreements(session: Session) -> None:
         head = ("agreement", "network", "state", *MONEY, "")
         session.say(table([*lines, *_totals(rows)], head, right=range(3, 3 + len(MONEY))))
     elif not troubles:
-        session.say("There is no agreement here yet. Start from an example:")
+        session.say(f"There is no agreement here yet, in {session.home.agreements}.")
+        session.say("Start from an example:")
         session.say(f"  {command('escrow agreement new')}")
     for trouble in troubles:
         session.say(f"{bad('Not looked at')}, and in no total: {trouble}")

@@ -9,9 +9,9 @@ from milestone_escrow.cli.receivable.offers import Offered, kept_offers, read_of
 from milestone_escrow.cli.shell.desk import Desk, desk_of, look
 from milestone_escrow.cli.shell.output import bad, bold, command, dim, good, table, waiting
 from milestone_escrow.cli.shell.session import Session
-from milestone_escrow.cli.shell.signers import at_hand
+from milestone_escrow.cli.shell.signers import Named, at_hand
 from milestone_escrow.deals.table import milestone_index
-from milestone_escrow.errors import ChainError, UsageError
+from milestone_escrow.errors import EscrowError
 from milestone_escrow.protocol.assessment import Assessment, Security
 from milestone_escrow.words.standing import Standing, amount, person, status, when
 
@@ -98,17 +98,20 @@ def list_receivables(session: Session) -> None:
     """What the keys here will receive, with what they have offered."""
     lines: list[tuple[str, ...]] = []
     bodies: list[dict[str, object]] = []
-    troubles: list[str] = []
-    for signed in session.shelf.look_through()[0]:
+    if session.network:
+        session.place(None)
+    named = Named(session.signer_name)
+    known, aside = session.shelf.look_through()
+    troubles = [one.why for one in aside]
+    for signed in known:
         try:
+            mine = {
+                key.account
+                for key in named.among(at_hand(session, signed.bound, signed.domain.chain_id))
+            }
             desk = desk_of(session, signed)
             if not desk.escrow.is_open(signed.id):
                 continue
-            mine = {
-                key.account
-                for key in at_hand(session, signed.bound, signed.domain.chain_id)
-                if session.signer_name in (None, key.name)
-            }
             for standing in desk.standings():
                 if standing.payee not in mine or not standing.state.status.holds:
                     continue
@@ -122,11 +125,15 @@ def list_receivables(session: Session) -> None:
                         "offers": [offer.as_json(found) for offer in offers],
                     }
                 )
-        except (ChainError, UsageError) as error:
+        except EscrowError as error:
             troubles.append(f"{signed.agreement.reference}: {error}")
+    if known and not troubles:
+        named.require()
     if lines:
         heads = ("agreement", "milestone", "payee", "pays", "on", "offered", "verdict")
         session.say(table(lines, heads, right=(3,)))
+    elif not known and not troubles:
+        session.say(f"There is no agreement here yet, in {session.home.agreements}.")
     elif not troubles:
         session.say("No milestone that holds money pays one of your keys.")
     for trouble in troubles:

@@ -37,6 +37,33 @@ class AtHand:
     signer: Signer | None = field(default=None, compare=False)
 
 
+@dataclass
+class Named:
+    """Whom --as names, and who there is: an all-clear for nobody would be none."""
+
+    name: str | None
+    there: set[str] = field(default_factory=set)
+
+    def among(self, keys: Sequence[AtHand]) -> tuple[AtHand, ...]:
+        """Those that are looked at; everybody where nobody is named."""
+        self.there |= {key.name for key in keys}
+        return tuple(key for key in keys if self.name in (None, key.name))
+
+    def require(self) -> None:
+        """Refuse a name that is nobody's.
+
+        Raises:
+            UsageError: with those that there are.
+        """
+        if self.name is not None and self.name not in self.there:
+            from milestone_escrow.documents.source import suggest
+
+            raise UsageError(
+                f"there is no key or role '{self.name}' here",
+                hint=suggest(self.name, sorted(self.there)) or "see `escrow key list`",
+            )
+
+
 def at_hand(session: Session, bound: BoundAgreement, chain_id: int) -> tuple[AtHand, ...]:
     """The keys in the state folder and, on the sandbox, the agreement's people there and its
     financier, who buys what others sell; with --signer the accounts there, and no others."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import click
 
@@ -22,9 +22,8 @@ from milestone_escrow.cli.shell.output import (
 )
 from milestone_escrow.cli.shell.records import kept
 from milestone_escrow.cli.shell.session import Session
-from milestone_escrow.cli.shell.signers import AtHand, at_hand, names_at_hand
+from milestone_escrow.cli.shell.signers import Named, at_hand, names_at_hand
 from milestone_escrow.documents.files.signed_agreement import PARTIES, SignedAgreement
-from milestone_escrow.documents.source import suggest
 from milestone_escrow.documents.when import DAY, format_relative, format_time, parse_duration
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.acts import Verdict
@@ -179,7 +178,8 @@ def show_all(session: Session, within: int) -> None:
     items.sort(key=lambda item: (item.later, item.until == 0, item.until))
     now_due = [item for item in items if not item.later]
     if not known and not aside:
-        session.say("There is no agreement here yet. Start from an example:")
+        session.say(f"There is no agreement here yet, in {session.home.agreements}.")
+        session.say("Start from an example:")
         session.say(f"  {command('escrow agreement new')}")
     elif not now_due and not troubles:
         names = sorted({signed.agreement.reference for signed in known})
@@ -215,31 +215,6 @@ def show_all(session: Session, within: int) -> None:
             "not_looked_at": list(troubles),
         }
     )
-
-
-@dataclass
-class Named:
-    """Whom --as names, and who there is: an all-clear for nobody would be none."""
-
-    name: str | None
-    there: set[str] = field(default_factory=set)
-
-    def among(self, keys: Sequence[AtHand]) -> tuple[AtHand, ...]:
-        """Those that are looked at; everybody where nobody is named."""
-        self.there |= {key.name for key in keys}
-        return tuple(key for key in keys if self.name in (None, key.name))
-
-    def require(self) -> None:
-        """Refuse a name that is nobody's.
-
-        Raises:
-            UsageError: with those that there are.
-        """
-        if self.name is not None and self.name not in self.there:
-            raise UsageError(
-                f"there is no key or role '{self.name}' here",
-                hint=suggest(self.name, sorted(self.there)) or "see `escrow key list`",
-            )
 
 
 def _later(items: Sequence[Item]) -> Iterator[str]:
