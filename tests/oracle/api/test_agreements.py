@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from milestone_escrow.chain.contract.events import MilestonePaid, PayoutCredited, Place
+from milestone_escrow.chain.node.networks import network
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.api.throttle import Rate
+from milestone_escrow.oracle.checkup import _read_otherwise
 from milestone_escrow.protocol.lifecycle import State, Status
+from milestone_escrow.web.deal import deal
 from tests.oracle.api.world import (
     FOUNDATION,
     HANDOVER,
@@ -58,7 +61,7 @@ def test_its_people_read_the_whole_agreement(world: World, role: str) -> None:
 
 
 def test_its_people_are_told_what_this_machines_calendar_has_otherwise(
-    world: World, tmp_path: Path
+    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     use = calendars(tmp_path)
     try:
@@ -71,6 +74,16 @@ def test_its_people_are_told_what_this_machines_calendar_has_otherwise(
         )
         assert found["milestones"][FOUNDATION]["deadline"]["iso"] == "2027-05-01T21:59:59Z"
         assert world.get(world.url, "stranger").json()["notes"] == []
+        with world.store.reading() as connection:
+            view = viewing.agreement(connection, world.deal.id)
+        assert view is not None
+        documented = viewing.documented(view)
+        assert documented is not None
+        assert list(deal(documented, network("sandbox"), NOW, paid={}).notes) == found["notes"]
+        doctor = list(_read_otherwise(world.store))
+        assert [finding.is_note for finding in doctor] == [True] * len(found["notes"])
+        assert doctor[0].says == f"SHED-7: {found['notes'][0]}"
+        assert "SHED-7: the deadline of 'foundation' is signed as" in caplog.text
     finally:
         use(None)
         viewing._document.cache_clear()
