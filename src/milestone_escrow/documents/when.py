@@ -26,6 +26,9 @@ MAX_YEARS = 20
 
 UTC = ZoneInfo("UTC")
 
+# 31 Dec 9999 in UTC: Python knows no later days, and signed acts may say that they hold until one.
+LAST_DAY = 253_402_214_400
+
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 MONTH_NAMES = (
     "January", "February", "March", "April", "May", "June",
@@ -132,6 +135,8 @@ def format_date(day: date) -> str:
 
 def format_time(moment: int, zone: ZoneInfo, *, seconds: bool = False) -> str:
     """ "14 Mar 2027, 23:59 UTC+01:00"; letters would leave open whether CST is Chicago's."""
+    if moment >= LAST_DAY:
+        return "after the year 9998"
     there = local(moment, zone)
     z = f"{there:%z}" if there.utcoffset() else ""
     clock = f"{there:%H:%M:%S}" if seconds else f"{there:%H:%M}"

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from milestone_escrow.documents.when import (
     DAY,
     HOUR,
+    LAST_DAY,
     CalendarPeriod,
     add_months,
     day_of,
@@ -138,6 +139,12 @@ def test_refuses_unknown_zones_with_the_nearest_one() -> None:
 )
 def test_shows_times_with_their_offset(zone: str, text: str) -> None:
     assert format_time(end_of_day(date(2027, 3, 14), BERLIN), ZoneInfo(zone)) == text
+
+
+@pytest.mark.parametrize("moment", [LAST_DAY, 2**40 - 1])
+def test_what_holds_for_ever_has_a_time_too(moment: int) -> None:
+    assert format_time(moment, ZoneInfo("Pacific/Kiritimati")) == "after the year 9998"
+    assert format_time(LAST_DAY - 1, ZoneInfo("Pacific/Kiritimati")).startswith("31 Dec 9999")
 
 
 @pytest.mark.parametrize(
