@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, TypeVar
 
-from milestone_escrow.documents.check.report import Actor, Finding, Outcome, Report, Silent
+from milestone_escrow.documents.check.report import Actor, Finding, Outcome, Power, Report, Silent
 from milestone_escrow.documents.money import Denomination, format_amount
 from milestone_escrow.words.checked import ReportTeller
-from milestone_escrow.words.listing import ranged
+from milestone_escrow.words.listing import follows, ranged
 from milestone_escrow.words.messages import say, say_count
 
 WIDTH = 92
+# From how many milestones in a row on a series is told by its first.
+SERIES = 7
+
+T = TypeVar("T")
 
 
 def render_report(report: Report) -> str:
@@ -109,10 +114,36 @@ def _powers(teller: ReportTeller) -> Iterator[str]:
             for actor in actors
         )
         shown.setdefault(lines, []).append(power.milestone)
-    for lines, keys in shown.items():
-        yield f"  {ranged(keys)}"
-        for line in lines:
-            yield from _wrapped(line, 4, 12)
+    alike = {power.milestone: _undated(power) for power in teller.report.who_alone}
+    for run in _series(list(shown.items()), lambda one: (one[1][-1], alike[one[1][-1]])):
+        for lines, keys in run[:1] if len(run) >= SERIES else run:
+            yield f"  {ranged(keys)}"
+            for line in lines:
+                yield from _wrapped(line, 4, 12)
+        if len(run) >= SERIES:
+            yield f"  {_likewise([key for _, keys in run[1:] for key in keys])}"
+
+
+def _undated(power: Power) -> object:
+    sides = (power.payment, power.refund)
+    return tuple(tuple(replace(actor, at=0) for actor in actors) for actors in sides)
+
+
+def _series(things: list[T], told: Callable[[T], tuple[str, object]]) -> Iterator[list[T]]:
+    """Runs of milestones of one series of which the same is told, apart from dates."""
+    run: list[T] = []
+    for thing in things:
+        key, what = told(thing)
+        if run and not (follows(told(run[-1])[0], key) and told(run[-1])[1] == what):
+            yield run
+            run = []
+        run.append(thing)
+    if run:
+        yield run
+
+
+def _likewise(keys: list[str]) -> str:
+    return say("{milestones}: likewise, each at its own dates", milestones=ranged(keys))
 
 
 def _silences(teller: ReportTeller) -> Iterator[str]:
@@ -128,9 +159,12 @@ def _silences(teller: ReportTeller) -> Iterator[str]:
         if same:
             told = say("as if nobody acts: {milestones}", milestones=ranged(same))
             yield f"      {told}"
-        for outcome in silence.outcomes:
-            if outcome.milestone not in same:
+        others = [outcome for outcome in silence.outcomes if outcome.milestone not in same]
+        for run in _series(others, lambda o: (o.milestone, replace(o, milestone="", at=0))):
+            for outcome in run[:1] if len(run) >= SERIES else run:
                 yield from _wrapped(f"{outcome.milestone}: {teller.outcome(outcome)}", 6, 8)
+            if len(run) >= SERIES:
+                yield f"      {_likewise([outcome.milestone for outcome in run[1:]])}"
     if report.settled_by:
         when = teller.time(report.settled_by)
         told = say(

@@ -189,6 +189,21 @@ def test_what_is_said_of_a_whole_series_is_said_once_and_names_all(load: Load) -
     assert f"; the same of {alone.others[0]} … {alone.others[-1]}" in said(report, alone)
 
 
+def test_titles_that_are_numbered_make_no_difference(load: Load) -> None:
+    entry = "  - weekly: {payments: 10, of: rest, first: 2027-02-01}\n    verified_by: inspector\n"
+    report = load(("  - deposit: 10 %\n", entry)).check()
+    (alone,) = [one for one in report.findings if "nobody as responsible" in said(report, one)]
+    assert len(alone.others) == 9
+
+
+def test_a_long_series_is_told_by_its_first_and_the_others_named(load: Load) -> None:
+    entry = "  - weekly: {payments: 30, of: rest, first: 2027-02-01}\n    verified_by: inspector\n"
+    report = load(("  - deposit: 10 %\n", entry)).check()
+    text = render_report(report)
+    assert "week-1\n" in text
+    assert " … week-30: likewise, each at its own dates" in text
+
+
 def test_what_differs_within_a_series_is_said_of_each(load: Load) -> None:
     """Three of ten dates are past, each another one: nothing hides behind a number."""
     entry = "  - weekly: {payments: 10, of: rest, first: 2027-02-01}\n    verified_by: nobody\n"

@@ -89,7 +89,9 @@ def show(
     from milestone_escrow.cli.agreement import drafting
 
     if (pdf and as_file) or (session.output and not (pdf or as_file)):
-        raise UsageError("a PDF or a file to change is written", hint="add one of --pdf and --yaml")
+        raise UsageError(
+            "what is written is a PDF or a YAML file", hint="choose one of --pdf and --yaml"
+        )
     if pdf:
         drafting.print_agreement(session, agreement, fonts)
     elif as_file:

@@ -159,7 +159,8 @@ def _clarity(agreement: AgreementData, now: int) -> Iterator[Finding]:
         }
         for lack, is_missing in lacks.items():
             if is_missing:
-                yield finding(agreement, m.where, kinds.Vague(m.key, lack, m.title))
+                title = m.title if lack is kinds.Lack.TITLE else ""
+                yield finding(agreement, m.where, kinds.Vague(m.key, lack, title))
         yield from _proof(agreement, m)
 
 
