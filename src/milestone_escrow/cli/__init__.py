@@ -58,6 +58,7 @@ FAMILIES: Mapping[str, Mapping[str, Entry]] = {
             "dispute.withdraw", "withdraw", "Collect a payout that could not be delivered."
         ),
         "send": Entry("send.send", "send", "Send what somebody signed to a file."),
+        "sign": Entry("safe.sign", "sign", "Put a wallet's own signature into a file."),
         "safe": Entry("safe.safe", "safe", "Sign as a Safe: collect its owners' signatures."),
     },
     "Serve": {

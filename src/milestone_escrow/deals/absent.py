@@ -25,5 +25,6 @@ class Absent:
     def _refuse(self) -> NoReturn:
         raise UsageError(
             f"this needs a signature of {self.address}, and nobody here signs for it",
-            hint="name its key with --as or --signer; a Safe's owners use `escrow safe sign`",
+            hint="name its key with --as or --signer; a Safe's owners use `escrow safe sign`, "
+            "other wallets `escrow sign`",
         )

@@ -231,6 +231,11 @@ def require_payable(table: Table, now: Standing, payment: SignedPayment, where: 
             f"{where} counted until {when(now, given.valid_before)}",
             hint="ask the payer for a new one",
         )
+    if not payment.signed.signature:
+        raise EscrowError(
+            f"{table.person(given.payer)} has not signed {where}",
+            hint=f"their wallet's signature goes in with `escrow sign {where} --for buyer`",
+        )
     require_balance(table, given.payer, given.value)
     domain = table.escrow.token_domain(table.bound.token.address, "authorization")
     digest, signature = given.typed_data(domain).digest(), payment.signed.signature

@@ -13,6 +13,10 @@ from milestone_escrow.protocol.hashing import keccak
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 _WRAPPED = bytes.fromhex("6492" * 16)
 
+DEPLOY_FIRST = (
+    "it was made before the wallet was deployed: deploy the wallet first, then give this again"
+)
+
 
 class Signer(Protocol):
     """Whatever holds a key and signs with it; the secret itself never leaves it."""
@@ -142,6 +146,12 @@ def unwrapped(signature: bytes) -> bytes:
 def is_wrapped(signature: bytes) -> bool:
     """Whether a wallet signed before it was deployed (ERC-6492)."""
     return signature.endswith(_WRAPPED)
+
+
+def not_signed(account: Address, what: str, signature: bytes) -> str:
+    """Why a signature does not count; `what` it should be of."""
+    reason = f"the signature is not by {account} for {what}"
+    return f"{reason}; {DEPLOY_FIRST}" if is_wrapped(signature) else reason
 
 
 def settled(account: Address, digest: bytes, signature: bytes) -> bytes:

@@ -97,6 +97,14 @@ def test_a_contract_wallet_signs_in_through_its_chain(make: Callable[..., World]
     assert world.client.post("/v1/login", json=body).status_code == 200
 
 
+def test_a_wallet_that_is_not_deployed_yet_is_told_to_be(make: Callable[..., World]) -> None:
+    world = make(wallets=Accepting(b"safe"))
+    body = {"message": world.message("buyer"), "signature": "0x" + "6492" * 16}
+    answer = world.client.post("/v1/login", json=body)
+    assert answer.status_code == 401
+    assert "deploy the wallet first, then give this again" in answer.json()["detail"]
+
+
 def test_a_session_ends_by_itself(world: World) -> None:
     headers = world.as_("buyer")
     world.clock.now += sessions.SESSION_SECONDS

@@ -36,6 +36,6 @@ def read_safe(node: Node, account: Address) -> Safe:
     if not owners or not owners[0] or not threshold:
         raise NoSafeError(
             f"{account} does not answer as a Safe does",
-            hint="check the account and the network; other contract wallets sign on their own",
+            hint="check the account and the network; other contract wallets use `escrow sign`",
         )
     return Safe(account, tuple(str(to_checksum_address(o)) for o in owners[0]), int(threshold[0]))

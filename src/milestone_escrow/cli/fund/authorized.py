@@ -9,9 +9,10 @@ from milestone_escrow.cli.shell.desk import Desk, desk_of
 from milestone_escrow.cli.shell.letters import agreement_of
 from milestone_escrow.cli.shell.outcome import run
 from milestone_escrow.cli.shell.output import bold, command, good, paragraph
-from milestone_escrow.cli.shell.paper import Paper, nothing_signed, seconds
+from milestone_escrow.cli.shell.paper import Paper, nothing_signed, say_unsigned, seconds
 from milestone_escrow.cli.shell.saving import require_free, save
 from milestone_escrow.cli.shell.session import Session
+from milestone_escrow.deals.absent import Absent
 from milestone_escrow.deals.funding import (
     PaymentPlan,
     bringing,
@@ -19,6 +20,7 @@ from milestone_escrow.deals.funding import (
     require_payable,
 )
 from milestone_escrow.documents.files.payment import SignedPayment, load_payment
+from milestone_escrow.protocol.paying import SignedAuthorization
 from milestone_escrow.words.standing import Standing, when
 
 
@@ -37,6 +39,11 @@ def sign_payment(desk: Desk, standings: Sequence[Standing], paper: Paper) -> Non
     for line in (*plan.will(), limits):
         session.say(paragraph(line, "  "))
     if nothing_signed(session, {"milestones": keys, "with": "authorization", "sent": False}):
+        return
+    if isinstance(desk.signer, Absent):
+        asked = desk.escrow.authorization(desk.bound, keys, desk.account, valid_for=lasts)
+        unsigned = SignedPayment(desk.bound, tuple(keys), SignedAuthorization(asked, b""))
+        say_unsigned(session, desk.bound, desk.signer, paper.file, unsigned.dumps())
         return
     session.say()
     session.confirm("Sign it?")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from milestone_escrow.cli.safe.safe_letters import Letter, open_letter
+from milestone_escrow.cli.safe.sign import read_signatures
 from milestone_escrow.cli.shell.home import write
 from milestone_escrow.cli.shell.options import reads, signs
 from milestone_escrow.cli.shell.output import bold, command, good, paragraph
@@ -90,7 +91,7 @@ def show(session: Session, file: Path, who: str) -> None:
 @_FOR
 @click.option(
     "--signature",
-    metavar="HEX",
+    metavar="HEX|FILE",
     help="An owner's signature from another wallet, instead of signing here.",
 )
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
@@ -252,15 +253,7 @@ def _is(key: AtHand, name: str) -> bool:
 
 def _given(found: Round, text: str) -> tuple[Address, tuple[bytes, ...]]:
     """An owner's signature from elsewhere; whose it is, it says itself."""
-    try:
-        parts = tuple(bytes.fromhex(one.strip().removeprefix("0x")) for one in text.split(","))
-    except ValueError:
-        raise UsageError("--signature is not hexadecimal", hint="give 0x and 130 digits") from None
-    if len(parts) != len(found.messages):
-        raise UsageError(
-            f"{len(found.messages)} messages are to be signed, and {len(parts)} signatures given",
-            hint="give one for each, with commas between",
-        )
+    parts = read_signatures(text, len(found.messages))
     owners = [owner_of(m, one) for m, one in zip(found.messages, parts, strict=True)]
     if len(set(owners)) > 1:
         raise UsageError("the signatures are of different owners", hint="give one owner's only")

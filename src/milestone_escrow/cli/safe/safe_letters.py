@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from milestone_escrow.cli.shell.home import write
 from milestone_escrow.cli.shell.letters import agreement_of, fields_of, not_sendable
 from milestone_escrow.documents.files.collected import load_attestation
+from milestone_escrow.documents.files.payment import load_payment
 from milestone_escrow.documents.files.signed_act import SignedAct, dumps_acts, load_acts
 from milestone_escrow.documents.files.signed_agreement import signed_path
 from milestone_escrow.documents.files.signed_change import SignedChange
 from milestone_escrow.documents.values import read_account
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS
+from milestone_escrow.protocol.paying import SignedAuthorization
+from milestone_escrow.protocol.signatures import settled
+from milestone_escrow.words.listing import listed
 from milestone_escrow.words.standing import Standing, person
 
 if TYPE_CHECKING:
@@ -69,6 +73,8 @@ def open_letter(session: Session, file: Path, who: str) -> Letter:
         return _acts(session, file, who)
     if "closes" in fields:
         return _change(session, file, who)
+    if "authorization" in fields:
+        return _payment(session, file, who)
     raise not_sendable(file)
 
 
@@ -176,6 +182,34 @@ def _change(session: Session, file: Path, who: str) -> Letter:
 
     says = (f"changes {change.old.agreement.reference}; `escrow amend {file} --dry-run` shows how",)
     return Letter(file, file, name, str(file), says, bound, account, (change.typed_data,), put)
+
+
+def _payment(session: Session, file: Path, who: str) -> Letter:
+    from milestone_escrow.cli.shell.desk import desk_of
+
+    agreement = agreement_of(session, file)
+    payment = load_payment(file, agreement.bound)
+    given, bound = payment.signed.authorization, agreement.bound
+    name, account = _account(bound, who)
+    if account != given.payer:
+        raise UsageError(f"{person(bound, account)} does not pay by {file}")
+    escrow = desk_of(session, agreement).escrow
+    data = given.typed_data(escrow.token_domain(bound.token.address, "authorization"))
+
+    def put(session: Session, signatures: Sequence[bytes]) -> Path:
+        kept = settled(account, data.digest(), signatures[0])
+        whole = replace(payment, signed=SignedAuthorization(given, kept))
+        # Only the token knows whose signature it takes.
+        escrow.prepare_for(account).fund_authorized(bound, payment.milestones, whole.signed)
+        write(file, whole.dumps())
+        return file
+
+    price, keys = (
+        bound.agreement.amount(given.value),
+        listed([f"'{k}'" for k in payment.milestones]),
+    )
+    says = (f"pays {price} into the contract for {keys}, whoever sends it",)
+    return Letter(file, file, name, str(file), says, bound, account, (data,), put)
 
 
 def _role(bound: BoundAgreement, who: str) -> tuple[str, Address]:

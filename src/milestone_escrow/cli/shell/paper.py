@@ -71,16 +71,20 @@ def nothing_signed(session: Session, body: Mapping[str, object]) -> bool:
 def say_unsigned(
     session: Session, bound: BoundAgreement, absent: Signer, file: Path, text: str
 ) -> None:
-    """Write what somebody is to sign elsewhere, and say how a Safe's owners do."""
+    """Write what somebody is to sign elsewhere, and say how that gets in."""
     if session.dry_run:
         session.say("\nNothing was written: this was a dry run.")
         session.emit({"sent": False, "signed": False, "file": None})
         return
     write(file, text)
     role = next(iter(bound.agreement.roles(absent.address)), absent.address)
-    line = f"escrow safe sign {file} --for {role} --as OWNER"
-    session.say(f"\n{waiting('Written, not signed')}. The owners of {absent.address} sign it with")
-    session.say(f"  {as_command(line)}")
+    who = f"{file} --for {role}"
+    session.say(
+        f"\n{waiting('Written, not signed')} by {absent.address}. A Safe's owners sign with"
+    )
+    session.say(f"  {as_command(f'escrow safe sign {who} --as OWNER')}")
+    session.say("and the signature of any other wallet goes in with")
+    session.say(f"  {as_command(f'escrow sign {who} --signature HEX')}")
     session.emit({"sent": False, "signed": False, "file": str(file)})
 
 

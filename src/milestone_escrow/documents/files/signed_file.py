@@ -16,7 +16,14 @@ from milestone_escrow.documents.files.envelope import Envelope, dumps
 from milestone_escrow.documents.files.writing import write_private
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.eip712 import Address, TypedData
-from milestone_escrow.protocol.signatures import Signer, Wallets, is_signed, is_wrapped, settled
+from milestone_escrow.protocol.signatures import (
+    DEPLOY_FIRST,
+    Signer,
+    Wallets,
+    is_signed,
+    is_wrapped,
+    settled,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,7 @@ class Consent:
         if wallets is None:
             hint += ", or check it with its chain at hand if a contract wallet signed"
         elif is_wrapped(signature):
-            hint = "the wallet signed before it was deployed: deploy it first, then give this again"
+            hint = DEPLOY_FIRST
         raise UsageError(f"{self.whose} is not by {self.account} for {self.what}", hint=hint)
 
 

@@ -35,7 +35,7 @@ from milestone_escrow.protocol.acts import Attestation
 from milestone_escrow.protocol.batch import Batch
 from milestone_escrow.protocol.batch import batches as batches_of
 from milestone_escrow.protocol.eip712 import Address, Domain
-from milestone_escrow.protocol.signatures import Wallets, is_signed, settled
+from milestone_escrow.protocol.signatures import Wallets, is_signed, not_signed, settled
 from milestone_escrow.protocol.terms import numbered
 
 MAX_CALLDATA = 120_000
@@ -188,7 +188,7 @@ def _unsigned(
             reason = f"{account} does not verify {which}"
             yield Refusal("SignerNotAllowed", reason, account)
         elif not is_signed(chain_id, account, digest, signature, wallets):
-            reason = f"the signature is not by {account} for this batch"
+            reason = not_signed(account, "this batch", signature)
             yield Refusal("InvalidSignature", reason, account)
 
 

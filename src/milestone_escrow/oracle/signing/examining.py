@@ -11,7 +11,7 @@ from milestone_escrow.oracle.signing.counting import AttestationStage, Milestone
 from milestone_escrow.oracle.signing.rules import MilestoneCase, Refusal
 from milestone_escrow.protocol.acts import Attestation
 from milestone_escrow.protocol.eip712 import Address, Domain
-from milestone_escrow.protocol.signatures import Wallets, is_signed, settled
+from milestone_escrow.protocol.signatures import Wallets, is_signed, not_signed, settled
 from milestone_escrow.protocol.terms import numbered
 
 INTAKE = "intake"
@@ -99,7 +99,7 @@ def examine(
         elif is_signed(domain.chain_id, account, digest, signature, wallets):
             good[account] = settled(account, digest, signature)
         else:
-            reason = f"the signature is not by {account} for this attestation"
+            reason = not_signed(account, "this attestation", signature)
             refused.append(Refusal("InvalidSignature", reason, account))
     return Examined(post, digest, good, tuple(refused), actor)
 

@@ -32,6 +32,7 @@ from milestone_escrow.oracle.api.viewers import (
     require_same_site,
     unauthorized,
 )
+from milestone_escrow.protocol.signatures import not_signed
 
 logger = logging.getLogger("milestone_escrow.oracle.api")
 router = APIRouter(prefix="/v1", tags=["sign-in"], route_class=CarefulRoute)
@@ -101,7 +102,7 @@ def login(request: Request, response: Response, deps: Deps, body: LoginRequest) 
     # Outside any transaction: a contract's signature is a question to the chain.
     signature = bytes.fromhex(body.signature[2:])
     if not siwe.is_signed(message, signature, deps.wallets):
-        raise unauthorized(f"the message is not signed by {message.account}")
+        raise unauthorized(not_signed(message.account, "this message", signature))
     name = sessions.cookie_name(deps.settings.is_secure)
     with deps.store.transaction() as connection:
         if before := request.cookies.get(name):
