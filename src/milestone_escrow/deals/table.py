@@ -14,6 +14,7 @@ from milestone_escrow.words.standing import Standing, person, standings
 if TYPE_CHECKING:
     from milestone_escrow.chain.contract.client import Escrow
     from milestone_escrow.chain.contract.events import Event
+    from milestone_escrow.chain.contract.replay import Undelivered
     from milestone_escrow.chain.contract.verbs import Verbs
     from milestone_escrow.chain.node.network import Network
     from milestone_escrow.chain.send.transactions import Prepared, Receipt
@@ -94,7 +95,27 @@ class Table:
         """Every milestone as it is now, with what has left it."""
         events = self.escrow.events(self.bound)
         states = _remembered(self.escrow.states(self.bound), events)
-        return standings(self.bound, states, self.escrow.now(), _paid_out(self.bound, events))
+        paid_out, waiting = _paid_out(self.bound, events), self.undelivered()
+        return standings(self.bound, states, self.escrow.now(), paid_out, waiting)
+
+    def undelivered(self) -> tuple[Undelivered, ...]:
+        """What this agreement paid and its accounts could not receive, so that it still waits."""
+        from milestone_escrow.chain.contract.replay import undelivered
+
+        return undelivered(self.bound, self.escrow.events(self.bound))
+
+    def credits(self) -> dict[Address, int]:
+        """All that waits for each account that this agreement ever pays, whatever it came from:
+        buyer, supplier, fee account, holders of receivables; without those for whom nothing does.
+        """
+        terms, token = self.bound.terms, self.bound.token
+        accounts = [terms.supplier, terms.buyer, *([terms.fee_recipient] if terms.fee_bps else [])]
+        accounts += [standing.payee for standing in self.standings()]
+        accounts += [one.account for one in self.undelivered()]
+        waiting = {
+            account: self.escrow.credit(token, account) for account in dict.fromkeys(accounts)
+        }
+        return {account: units for account, units in waiting.items() if units}
 
     def standing(self, key: str) -> Standing:
         """One milestone as it is now.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.resolve import PlannedMilestone
@@ -26,18 +27,23 @@ from milestone_escrow.words.names import Names
 from milestone_escrow.words.silence import silence_steps
 from milestone_escrow.words.splits import split_does
 
+if TYPE_CHECKING:
+    from milestone_escrow.chain.contract.replay import Undelivered
+
 NOTHING = Split(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One milestone of an agreement at a moment; `paid_out` is what has left it, and to whom."""
+    """One milestone of an agreement at a moment; `paid_out` is what has left it, and to whom, and
+    `undelivered` what of that still waits for `withdraw`."""
 
     bound: BoundAgreement
     planned: PlannedMilestone
     state: State
     now: int
     paid_out: Split = NOTHING
+    undelivered: tuple[Undelivered, ...] = ()
 
     @property
     def key(self) -> str:
@@ -66,6 +72,16 @@ class Standing:
     @property
     def payee(self) -> Address:
         return payee(self.terms, self.state)
+
+    @property
+    def delivered(self) -> Split:
+        """What has left it and arrived."""
+        buyer = self.terms.buyer
+        waiting = sum(one.units for one in self.undelivered)
+        back = sum(one.units for one in self.undelivered if one.account == buyer)
+        back = min(back, self.paid_out.to_buyer)
+        to_payee = self.paid_out.to_payee - (waiting - back)
+        return Split(to_payee, self.paid_out.to_buyer - back)
 
     @property
     def is_overdue(self) -> bool:
@@ -146,6 +162,8 @@ def _settled(standing: Standing) -> str:
     to_payee, to_buyer = standing.paid_out.to_payee, standing.paid_out.to_buyer
     if standing.paid_out.total < standing.milestone.amount:
         return "moved to the new version"
+    if any(one.account in (standing.payee, standing.terms.buyer) for one in standing.undelivered):
+        return "waits for withdrawal"
     if to_payee and to_buyer:
         return "settled, split"
     return "given back" if to_buyer else "paid"
@@ -239,11 +257,16 @@ def only(standing: Standing, role: Role, does: str, account: Address) -> Lifecyc
 
 
 def standings(
-    bound: BoundAgreement, states: Sequence[State], now: int, paid_out: Sequence[Split] = ()
+    bound: BoundAgreement,
+    states: Sequence[State],
+    now: int,
+    paid_out: Sequence[Split] = (),
+    undelivered: Sequence[Undelivered] = (),
 ) -> tuple[Standing, ...]:
     """Every milestone with its state, in the agreement's order."""
     splits = paid_out or [NOTHING] * len(states)
+    waiting = [tuple(u for u in undelivered if u.milestone == i) for i in range(len(states))]
     return tuple(
-        Standing(bound, planned, state, now, split)
+        Standing(bound, planned, state, now, split, waiting[planned.index])
         for planned, state, split in zip(bound.agreement.milestones, states, splits, strict=True)
     )

@@ -51,7 +51,8 @@ class EventReader:
         return self.domain.verifying_contract
 
     def events(self, agreement: OpenAgreement | bytes) -> tuple[Event, ...]:
-        """Everything that happened to an agreement, in order, failed payouts included."""
+        """Everything that happened to an agreement, in order: also which of its payouts failed, and
+        the later withdrawals of those accounts, whatever agreements their money came from."""
         agreement_id = agreement if isinstance(agreement, bytes) else agreement.id
         head = self.logs.head()
         read_at, known = self._known.get(agreement_id, (None, ()))
@@ -62,7 +63,8 @@ class EventReader:
         return known
 
     def _read(self, agreement_id: bytes, token: Address | None, last: int) -> tuple[Event, ...]:
-        # Credits belong to accounts, not agreements: ours are those of the same transactions.
+        # Credits belong to accounts, not agreements: ours are those of the same transactions, and
+        # a withdrawal takes all that waits for an account.
         own = hexed(agreement_id)
         found, opening = self._since_opening(
             agreement_id, [None, [own, _word(token)] if token else own], last
@@ -71,16 +73,27 @@ class EventReader:
             return ()
         block = opening.place.block
         if token is None:
-            topics = [_topic("PayoutCredited"), _word(opening.terms.token)]
-            found += self._events(topics, block, last)
+            credit = [_topic("PayoutCredited"), _topic("CreditWithdrawn")]
+            found += self._events([credit, _word(opening.terms.token)], block, last)
         # A change order belongs to both its agreements, but names the one that it replaces first;
         # the other one it opens.
         found += self._events([_topic("AgreementAmended"), None, own], block, block)
-        # The question about the token also brings withdrawals, which are no agreement's.
         mine = [e for e in found if not isinstance(e, (PayoutCredited, CreditWithdrawn))]
         transactions = {event.place.transaction for event in mine}
-        credited = (event for event in found if isinstance(event, PayoutCredited))
-        return _ordered([*mine, *(e for e in credited if e.place.transaction in transactions)])
+        credited = [
+            event
+            for event in found
+            if isinstance(event, PayoutCredited) and event.place.transaction in transactions
+        ]
+        first = {event.account: _where(event) for event in reversed(credited)}
+        withdrawn = (
+            event
+            for event in found
+            if isinstance(event, CreditWithdrawn)
+            and event.account in first
+            and _where(event) > first[event.account]
+        )
+        return _ordered([*mine, *credited, *withdrawn])
 
     def _since_opening(
         self, agreement_id: bytes, topics: Sequence[object], last: int
@@ -184,7 +197,11 @@ class EventReader:
 
 
 def _ordered(events: Sequence[Event]) -> tuple[Event, ...]:
-    return tuple(sorted(events, key=lambda event: (event.place.block, event.place.log_index)))
+    return tuple(sorted(events, key=_where))
+
+
+def _where(event: Event) -> tuple[int, int]:
+    return event.place.block, event.place.log_index
 
 
 def _topic(event: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from milestone_escrow.chain.contract.events import (
     AgreementAmended,
     AgreementOpened,
+    CreditWithdrawn,
     Event,
     MilestoneAssigned,
     MilestoneAttested,
@@ -16,10 +17,13 @@ from milestone_escrow.chain.contract.events import (
     MilestoneRuled,
     MilestonesFunded,
     MilestoneSubmitted,
+    PayoutCredited,
+    Place,
 )
-from milestone_escrow.chain.contract.structs import OpenedAgreement
+from milestone_escrow.chain.contract.structs import OpenAgreement, OpenedAgreement
 from milestone_escrow.errors import ChainError
 from milestone_escrow.protocol.acts import Verdict
+from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import (
     PENDING,
     Split,
@@ -39,6 +43,56 @@ class Replayed:
     terms: Terms
     milestones: tuple[Milestone, ...]
     states: tuple[State, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """What left a milestone and could not be delivered: `units` wait for `account` to `withdraw`.
+
+    `place` is that of the credit. `milestone` is None for what a change order gave back.
+    """
+
+    milestone: int | None
+    account: Address
+    units: int
+    place: Place
+
+
+def undelivered(agreement: OpenAgreement, events: Iterable[Event]) -> tuple[Undelivered, ...]:
+    """What an agreement paid and the contract still keeps for its accounts.
+
+    `events` are its own in order, with the credits of their transactions and every later withdrawal
+    by the credited accounts, which takes all that waits for one, whatever it came from. One credit
+    may stand for payouts of several agreements: only what this one paid counts.
+    """
+    terms = agreement.terms
+    paid: list[Undelivered] = []
+    waiting: list[Undelivered] = []
+    for event in events:
+        if isinstance(event, MilestonePaid) and event.agreement_id == agreement.id:
+            parts = (event.payee, event.to_payee), (terms.fee_recipient, event.fee)
+            for account, units in (*parts, (terms.buyer, event.to_buyer)):
+                paid.append(Undelivered(event.milestone, account, units, event.place))
+        elif isinstance(event, AgreementAmended) and event.agreement_id == agreement.id:
+            paid.append(Undelivered(None, terms.buyer, event.carried, event.place))
+        elif isinstance(event, PayoutCredited) and event.token == terms.token:
+            waiting += _credited(paid, event)
+        elif isinstance(event, CreditWithdrawn) and event.token == terms.token:
+            waiting = [one for one in waiting if one.account != event.account]
+    return tuple(waiting)
+
+
+def _credited(paid: list[Undelivered], event: PayoutCredited) -> list[Undelivered]:
+    """The payouts that a credit stands for, as far as it goes; they are taken off `paid`."""
+    found: list[Undelivered] = []
+    rest = event.amount
+    for at, one in enumerate(paid):
+        if one.place.transaction == event.place.transaction and one.account == event.account:
+            units = min(rest, one.units)
+            rest -= units
+            paid[at] = replace(one, units=one.units - units)
+            found += [replace(one, units=units, place=event.place)] if units else []
+    return found
 
 
 def replay(events: Iterable[Event]) -> Replayed:
