@@ -237,7 +237,9 @@ def test_a_payout_that_cannot_arrive_waits_for_its_account(
 ) -> None:
     usdc = escrow.token("USDC")
     before = escrow.balance(usdc, supplier.address)
+    assert escrow.push_refusal(usdc, supplier.address, AMOUNT) is None
     deny(escrow, supplier.address, True)
+    assert escrow.push_refusal(usdc, supplier.address, AMOUNT) == "Denylisted"
     receipt = escrow.acting_as(buyer).approve(funded, 1)
     assert "PayoutCredited" in kinds(receipt.events)
     assert kinds(escrow.events(funded))[-2:] == ["MilestonePaid", "PayoutCredited"]

@@ -12,6 +12,7 @@ from milestone_escrow.chain.contract.codec import interface
 from milestone_escrow.chain.contract.events import MilestonesFunded
 from milestone_escrow.chain.contract.structs import OpenedAgreement
 from milestone_escrow.chain.contract.token_support import Way
+from milestone_escrow.chain.contract.tokens import push_refusal
 from milestone_escrow.chain.deploy.compiler import Artifact
 from milestone_escrow.chain.refusals.attempts import Attempt
 from milestone_escrow.chain.send.transactions import Transactor
@@ -239,6 +240,8 @@ def test_another_account_is_advised_only_where_it_helps(
     assert "no other account helps" in told.value.hint
     call(escrow, fiat, "unBlacklist(address)", escrow.contract)
     call(escrow, fiat, "blacklist(address)", buyer.address)
+    refusal = push_refusal(escrow.node, fiat, escrow.contract, buyer.address, 1)
+    assert refusal == "Blacklistable: account is blacklisted"
     with pytest.raises(ContractError, match=r"denylisted (the buyer, )?0x7E5F") as told:
         acting.fund(ours, [1], how=how)
     assert "pay from another account" in told.value.hint

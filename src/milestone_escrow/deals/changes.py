@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from milestone_escrow.deals.action import Action
+from milestone_escrow.deals.arrival import undeliverable
 from milestone_escrow.deals.paying import Chosen, permit_for
 from milestone_escrow.deals.table import Table
 from milestone_escrow.documents.change_orders.change_order import ChangeOrder
@@ -81,7 +82,11 @@ def amendment(
     pulled = order.money.pulled
     return Action(
         doing=table.doing("change"),
-        will=[*will, *([chosen.line(table, pulled)] if chosen else [])],
+        will=[
+            *will,
+            *([chosen.line(table, pulled)] if chosen else []),
+            *undeliverable(table, [(table.bound.terms.buyer, order.money.returned)]),
+        ],
         prepare=lambda: table.verbs.amend(
             table.bound,
             order.amendment,

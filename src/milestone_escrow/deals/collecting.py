@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from milestone_escrow.deals.action import Action
+from milestone_escrow.deals.arrival import pays, undeliverable
 from milestone_escrow.deals.table import Table
-from milestone_escrow.errors import EscrowError, UsageError
+from milestone_escrow.errors import ContractError, EscrowError
+from milestone_escrow.protocol import lifecycle
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.words.standing import Standing, silence_words
 from milestone_escrow.words.tasks import silence_split
+from milestone_escrow.words.undelivered import refuses
 
 
 def due(table: Table) -> list[Standing]:
@@ -31,9 +35,17 @@ def due(table: Table) -> list[Standing]:
 def finalization(table: Table, standings: Sequence[Standing]) -> Action:
     """Time decides these, in one transaction."""
     keys = [standing.key for standing in standings]
+    payouts = (
+        one
+        for s in standings
+        for one in pays(s, lifecycle.silence_split(s.terms, s.milestone, s.state))
+    )
     return Action(
         doing=table.doing("finalize"),
-        will=[f"'{s.key}': time is up, {silence_split(s)} now, final" for s in standings],
+        will=[
+            *(f"'{s.key}': time is up, {silence_split(s)} now, final" for s in standings),
+            *undeliverable(table, payouts),
+        ],
         prepare=lambda: table.verbs.together(
             [table.verbs.finalize(table.bound, key) for key in keys]
         ),
@@ -41,28 +53,18 @@ def finalization(table: Table, standings: Sequence[Standing]) -> Action:
     )
 
 
-def waiting_for(table: Table, role: str | None = None) -> dict[Address, int]:
-    """What waits for a person of the agreement, or for everybody whom it ever pays: parties, fee
-    account, holders of receivables.
+def waiting_for(table: Table, account: Address | None = None) -> dict[Address, int]:
+    """What waits for an account, or for everybody whom the agreement ever pays.
 
     Raises:
-        UsageError: nobody has that role.
         EscrowError: nothing waits.
     """
-    agreement, terms = table.bound.agreement, table.bound.terms
-    if role is not None and role not in agreement.people:
-        raise UsageError(f"'{role}' has no role", hint=f"roles: {', '.join(agreement.people)}")
-    accounts = [agreement.people[role]] if role else [terms.buyer, terms.supplier]
-    if not role:
-        accounts += [standing.payee for standing in table.standings()]
-        accounts += [terms.fee_recipient] if terms.fee_bps else []
-    waiting = {
-        account: units
-        for account in dict.fromkeys(accounts)
-        if (units := table.escrow.credit(table.bound.token, account))
-    }
+    waiting = table.credits()
+    if account is not None:
+        units = waiting.get(account) or table.escrow.credit(table.bound.token, account)
+        waiting = {account: units} if units else {}
     if not waiting:
-        whom = agreement.name(role) if role else "anybody"
+        whom = table.person(account) if account else "anybody"
         raise EscrowError(
             f"nothing waits for {whom}",
             hint="payouts arrive by themselves; only one that failed waits here",
@@ -70,16 +72,56 @@ def waiting_for(table: Table, role: str | None = None) -> dict[Address, int]:
     return waiting
 
 
-def withdrawal(table: Table, waiting: Mapping[Address, int]) -> Action:
-    """Everybody's credit to their own account, in one transaction."""
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What waits for an account, and why it cannot be paid now; "" where it can."""
+
+    account: Address
+    units: int
+    refusal: str = ""
+
+
+def try_each(table: Table, waiting: Mapping[Address, int]) -> list[Collected]:
+    """Every account's withdrawal by itself, simulated, so that none stands in another's way."""
+    found = []
+    for account, units in waiting.items():
+        try:
+            table.verbs.withdraw(table.bound.token, account)
+            refusal = ""
+        except ContractError as error:
+            reason = table.escrow.push_refusal(table.bound.token, account, units)
+            refusal = str(error) if reason is None else refuses(reason)
+        found.append(Collected(account, units, refusal))
+    return found
+
+
+def withdrawal(table: Table, found: Sequence[Collected]) -> Action:
+    """The credit of everybody who can be paid, to their own account, in one transaction."""
     token = table.bound.token
+    payable = [one.account for one in found if not one.refusal]
     return Action(
         doing=table.doing("withdraw"),
-        will=[
-            f"pays {table.amount(units)} to {table.person(account)}"
-            for account, units in waiting.items()
-        ],
+        will=[_collects(table, one) for one in found],
         prepare=lambda: table.verbs.together(
-            [table.verbs.withdraw(token, account) for account in waiting]
+            [table.verbs.withdraw(token, account) for account in payable]
         ),
+        facts={
+            "accounts": [
+                {
+                    "account": one.account,
+                    "who": table.person(one.account),
+                    "units": str(one.units),
+                    "text": table.amount(one.units),
+                    "refusal": one.refusal or None,
+                }
+                for one in found
+            ]
+        },
     )
+
+
+def _collects(table: Table, one: Collected) -> str:
+    amount, whom = table.amount(one.units), table.person(one.account)
+    if one.refusal:
+        return f"{whom} cannot receive {amount}: {one.refusal}"
+    return f"pays {amount} to {whom}"

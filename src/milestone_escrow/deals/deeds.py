@@ -5,11 +5,12 @@ A door sends deeds in one transaction, or has them signed for somebody else to s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from milestone_escrow.deals.action import Action
+from milestone_escrow.deals.arrival import Payout, pays, undeliverable
 from milestone_escrow.deals.table import Table
 from milestone_escrow.documents.files.signed_act import Act, SignedAct, reason_hash, reason_words
 from milestone_escrow.errors import EscrowError
@@ -183,11 +184,18 @@ def require_consent(
 # Send
 
 
+def pay_now(acts: Iterable[tuple[Standing, Act]]) -> Iterator[Payout]:
+    """What acts pay when they are sent: splits and rulings do at once."""
+    for standing, act in acts:
+        if isinstance(act, (Resolution, Ruling)):
+            yield from pays(standing, Split(act.to_payee, act.to_buyer))
+
+
 def action(table: Table, verb: str, deeds: Sequence[Deed]) -> Action:
     """Deeds of one sender as one transaction."""
     return Action(
         doing=table.doing(verb),
-        will=effects(deeds),
+        will=[*effects(deeds), *undeliverable(table, pay_now((d.standing, d.act) for d in deeds))],
         prepare=lambda: table.verbs.together([deed.prepare(table.verbs) for deed in deeds]),
         facts=facts([deed.signed for deed in deeds]),
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from milestone_escrow.chain.node.probes import has_code
 from milestone_escrow.deals.action import Action
+from milestone_escrow.deals.arrival import pays, undeliverable
 from milestone_escrow.deals.paying import Chosen, choose_way, permit_for, require_balance
 from milestone_escrow.deals.rights import FUND
 from milestone_escrow.deals.table import Table, milestone_index
@@ -125,6 +126,13 @@ def payments(standings: Sequence[Standing], way: str = "") -> list[str]:
     return [*lines, way] if way else lines
 
 
+def _not_arriving(table: Table, standings: Iterable[Standing]) -> list[str]:
+    """Of deposits, which go on to the supplier at once, those that would not arrive."""
+    deposits = [one for one in standings if one.milestone.is_deposit]
+    payouts = (out for one in deposits for out in pays(one, Split(one.milestone.amount, 0)))
+    return undeliverable(table, payouts)
+
+
 def _payment(standing: Standing) -> str:
     units = standing.milestone.amount
     if standing.milestone.is_deposit:
@@ -174,6 +182,7 @@ def opening(table: Table, plan: PaymentPlan | None, *, is_open: bool) -> Action:
         will=[
             *([] if is_open else [opens]),
             *(plan.will() if plan else ["pays nothing in yet"]),
+            *_not_arriving(table, plan.standings if plan else ()),
         ],
         prepare=lambda: (
             plan.open(table, signatures) if plan else table.verbs.open(table.bound, signatures)
@@ -190,7 +199,7 @@ def paying_in(table: Table, plan: PaymentPlan) -> Action:
     """Milestones of an open agreement are paid in."""
     return Action(
         doing=table.doing("fund"),
-        will=plan.will(),
+        will=[*plan.will(), *_not_arriving(table, plan.standings)],
         prepare=lambda: plan.fund(table),
         first=plan.chosen.first,
         facts={"milestones": list(plan.keys), "with": plan.way},
@@ -206,7 +215,7 @@ def bringing(
     way = f"paid by {table.person(given.payer)}, whose signature counts until {until}"
     return Action(
         doing=table.doing(f"send {where} for"),
-        will=payments(standings, way),
+        will=[*payments(standings, way), *_not_arriving(table, standings)],
         prepare=lambda: table.verbs.fund_authorized(
             table.bound, payment.milestones, payment.signed
         ),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from milestone_escrow.deals.action import Action
-from milestone_escrow.deals.deeds import facts, useful_until
+from milestone_escrow.deals.arrival import undeliverable
+from milestone_escrow.deals.deeds import facts, pay_now, useful_until
 from milestone_escrow.deals.rights import (
     RULE,
     SETTLE,
@@ -83,7 +84,10 @@ def sending(
     """What others have signed to a file as one transaction of whoever sends it."""
     return Action(
         doing=table.doing(f"send {where} for"),
-        will=[line for pair in zip(standings, acts, strict=True) for line in _will(*pair)],
+        will=[
+            *(line for pair in zip(standings, acts, strict=True) for line in _will(*pair)),
+            *undeliverable(table, pay_now(zip(standings, (one.act for one in acts), strict=True))),
+        ],
         prepare=lambda: table.verbs.together(
             [table.verbs.perform(table.bound, act.act, act.signatures) for act in acts]
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
@@ -104,14 +104,16 @@ class Table:
 
         return undelivered(self.bound, self.escrow.events(self.bound))
 
-    def credits(self) -> dict[Address, int]:
+    def credits(self, only: Container[Address] | None = None) -> dict[Address, int]:
         """All that waits for each account that this agreement ever pays, whatever it came from:
-        buyer, supplier, fee account, holders of receivables; without those for whom nothing does.
+        supplier, buyer, fee account, holders of receivables; of `only` some where they are given,
+        and without those for whom nothing waits.
         """
         terms, token = self.bound.terms, self.bound.token
         accounts = [terms.supplier, terms.buyer, *([terms.fee_recipient] if terms.fee_bps else [])]
         accounts += [standing.payee for standing in self.standings()]
         accounts += [one.account for one in self.undelivered()]
+        accounts = [account for account in accounts if only is None or account in only]
         waiting = {
             account: self.escrow.credit(token, account) for account in dict.fromkeys(accounts)
         }

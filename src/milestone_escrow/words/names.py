@@ -64,6 +64,8 @@ class Names:
             return say("nobody")
         if self.document is not None and (roles := self.document.roles(account)):
             return self.role(roles[0])
+        if self.terms is not None and self.terms.fee_bps and account == self.terms.fee_recipient:
+            return say("the fee account ({account})", account=f"{account[:8]}…")
         if self.in_sandbox and (role := role_of(account)) != account:
             return say("the {role} ({account})", role=role, account=f"{account[:8]}…")
         return account

@@ -163,7 +163,7 @@ def _settled(standing: Standing) -> str:
     if standing.paid_out.total < standing.milestone.amount:
         return "moved to the new version"
     if any(one.account in (standing.payee, standing.terms.buyer) for one in standing.undelivered):
-        return "waits for withdrawal"
+        return "not delivered"
     if to_payee and to_buyer:
         return "settled, split"
     return "given back" if to_buyer else "paid"

@@ -37,7 +37,7 @@ def tell_credit(names: Names, event: Credit) -> Told:
     amount, who = names.amount(event.amount), names.person(event.account)
     if isinstance(event, happened.CreditWithdrawn):
         return who, say("received {amount} that had waited", amount=amount)
-    return who, say("could not receive {amount}, which waits for `withdraw`", amount=amount)
+    return who, say("could not receive {amount}, which waits for `escrow withdraw`", amount=amount)
 
 
 def payout(names: Names, event: happened.MilestonePaid, buyer: Address) -> str:
@@ -80,6 +80,19 @@ class Teller:
             for event in events
             if isinstance(event, happened.MilestonePaid) and event.agreement_id == agreement.id
         }
+        # What one transaction could not deliver, by account.
+        self.credited = {
+            (event.place.transaction, event.account)
+            for event in events
+            if isinstance(event, happened.PayoutCredited)
+        }
+        self.undelivered = {
+            (account, event.milestone)
+            for event in events
+            if isinstance(event, happened.MilestonePaid) and event.agreement_id == agreement.id
+            for account, units in self._paid_to(event)
+            if units and (event.place.transaction, account) in self.credited
+        }
         # Money that a change order moves over was paid in before.
         self.carried = {
             (event.place.transaction, event.agreement_id): event.carried
@@ -96,7 +109,14 @@ class Teller:
         if isinstance(event, happened.AgreementAmended):
             # What it closes are milestones of the version before.
             return event.replaces == self.deal.id and key in map(self._key, event.closes)
+        if isinstance(event, (happened.PayoutCredited, happened.CreditWithdrawn)):
+            return any(a == event.account and self._key(i) == key for a, i in self.undelivered)
         return self.key(event) == key
+
+    def _paid_to(self, event: happened.MilestonePaid) -> tuple[tuple[Address, int], ...]:
+        terms = self.deal.terms
+        fee, back = (terms.fee_recipient, event.fee), (terms.buyer, event.to_buyer)
+        return (event.payee, event.to_payee), fee, back
 
     def key(self, event: Event) -> str | None:
         index = getattr(event, "milestone", None)
@@ -209,11 +229,16 @@ class Teller:
         )
 
     def paid(self, event: happened.MilestonePaid) -> Told:
-        return say("contract"), say(
-            "paid {moved} for {milestone}",
-            moved=payout(self.names, event, self.deal.terms.buyer),
-            milestone=self.names.milestone(event.milestone),
-        )
+        parts = {
+            "moved": payout(self.names, event, self.deal.terms.buyer),
+            "milestone": self.names.milestone(event.milestone),
+        }
+        if any(
+            n and (event.place.transaction, a) in self.credited for a, n in self._paid_to(event)
+        ):
+            # The credits that follow say what of it could not be delivered.
+            return say("contract"), say("released {moved} for {milestone}", **parts)
+        return say("contract"), say("paid {moved} for {milestone}", **parts)
 
     def skipped(self, event: happened.AttestationSkipped) -> Told:
         milestone = self.names.milestone(event.milestone)

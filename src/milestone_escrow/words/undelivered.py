@@ -15,8 +15,31 @@ def waits(names: Names, account: Address, units: int) -> str:
     return say("{amount} wait for {who}", amount=names.amount(units), who=names.person(account))
 
 
-def waits_for_you(names: Names, units: int) -> str:
-    return say("{amount} wait for you", amount=names.amount(units))
+def waits_for_you(amount: str) -> str:
+    return say("{amount} wait for you", amount=amount)
+
+
+def will_not_arrive(names: Names, account: Address, units: int, reason: str) -> str:
+    """ "5,638.35 USDC will not arrive at Rajwada Exports: the token refuses …". `reason` is the
+    token's own words."""
+    parts = {"amount": names.amount(units), "who": names.person(account)}
+    return say(
+        "{amount} will not arrive at {who}: {refuses}; it will wait for `escrow withdraw`",
+        **parts,
+        refuses=refuses(reason),
+    )
+
+
+def refuses(reason: str) -> str:
+    return (
+        say("the token refuses (“{reason}”)", reason=reason) if reason else say("the token refuses")
+    )
+
+
+def did_not_arrive(names: Names, account: Address, units: int) -> str:
+    """ "5,638.35 USDC did not arrive at Rajwada Exports"."""
+    amount, who = names.amount(units), names.person(account)
+    return say("{amount} did not arrive at {who}, the token refused it", amount=amount, who=who)
 
 
 def withdraw_line(name: str, names: Names, account: Address) -> str:

@@ -149,7 +149,7 @@ def test_withdraw_collects_what_could_not_be_delivered(escrow: Run, opened: Path
     supplier = Agreement.load(opened).people["supplier"]
     world.chain.send_from(20, place, denylist_call(supplier, True))
     result = escrow("approve", "SHED-7", "walls", "--yes")
-    assert "could not receive 4,000.00 USDC; it waits for `escrow withdraw SHED-7`" in result.words
+    assert "4,000.00 USDC did not arrive at Holz & Söhne" in result.words
     world.chain.send_from(20, place, denylist_call(supplier, False))
     before = world.balance(token, supplier)
     assert escrow("withdraw", "SHED-7", "--yes").status == 0

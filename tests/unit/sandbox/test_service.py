@@ -174,7 +174,7 @@ def test_a_payout_that_cannot_be_delivered_is_told(
     acting(BUYER).approve(opened, "handover")
     lines = [line.split("  ", 1)[1] for line in sandbox.tick()]
     who = "the supplier (0x2B5AD5…)"
-    assert f"{who} could not receive 2,000.00 USDC, which waits for `withdraw`" in lines
+    assert f"{who} could not receive 2,000.00 USDC, which waits for `escrow withdraw`" in lines
     sandbox.chain.send_from(20, token, denylist_call(SUPPLIER, False))
     acting(account_of("keeper")).withdraw("USDC", SUPPLIER)
     assert sandbox.tick()[0].endswith(f"{who} received 2,000.00 USDC that had waited")

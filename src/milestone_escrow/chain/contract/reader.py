@@ -22,7 +22,7 @@ from milestone_escrow.chain.contract.token_support import (
     read_support,
     signs_by_key,
 )
-from milestone_escrow.chain.contract.tokens import allowance_of, balance_of
+from milestone_escrow.chain.contract.tokens import allowance_of, balance_of, push_refusal
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.assessment import Assessment, Handover, assess
@@ -116,6 +116,11 @@ class Reader(EventReader):
     def credit(self, token: Token, account: Address) -> int:
         """Token units that could not be delivered and wait for `withdraw`."""
         return int(self._ask("creditOf", token.address, account))
+
+    def push_refusal(self, token: Token, account: Address, units: int) -> str | None:
+        """Why a payout would not arrive at an account now, as the token says it, "" where it says
+        nothing; None where it would arrive."""
+        return push_refusal(self.node, token.address, self.contract, account, units)
 
     def token_support(self, token: Address) -> TokenSupport:
         """Whether the token takes permits and authorizations, by what it says of itself."""

@@ -18,6 +18,10 @@ from milestone_escrow.protocol.token import Token
 # The test token is an ordinary ERC-20 with a mint that anybody may use.
 CONTRACT = "TestUSDC"
 
+# What the contract gives a token to pay one account, and what reaching the token takes.
+PUSH_GAS = 300_000
+CALL_GAS = 25_000
+
 # How tokens say whether their issuer has denylisted an account: Circle, Tether, Paxos, others.
 DENIES = ("isBlacklisted", "isBlackListed", "isFrozen", "isBlocked", "isDenylisted")
 
@@ -116,6 +120,32 @@ def read_refusal(node: Node, token: Address, account: Address) -> str:
         if found.name == "Error" and may_be_stopped(found):
             return str(found.values["text"])
     return ""
+
+
+def push_refusal(
+    node: Node, token: Address, contract: Address, account: Address, units: int
+) -> str | None:
+    """Why a payout from the contract would not arrive at an account now, in the token's words, ""
+    where it has none; None where it would arrive.
+
+    It is asked as the contract asks: with as much gas, and anything but true is a no. What is not
+    in the contract yet, as of a deposit, cannot be moved: then as much as there is.
+    """
+    units = min(units, balance_of(node, token, contract))
+    call = {
+        "from": contract,
+        "to": token,
+        "data": hexed(transfer_call(account, units)),
+        "gas": hex(PUSH_GAS + CALL_GAS),
+    }
+    try:
+        output = bytes.fromhex(node.request("eth_call", [call, "latest"])[2:])
+    except RpcError as error:
+        found = explain(error.data, Attempt("transfer"))
+        if not error.data:
+            return error.message
+        return str(found.values["text"]) if found.name == "Error" else found.name
+    return None if not output or int.from_bytes(output[:32], "big") == 1 else ""
 
 
 def answer_of(

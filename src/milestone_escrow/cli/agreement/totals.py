@@ -13,7 +13,8 @@ from milestone_escrow.documents.money import format_amount
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.protocol.lifecycle import Status
 
-MONEY = ("amount", "funded", "paid", "given back", "held")
+UNDELIVERED = "not delivered"
+MONEY = ("amount", "funded", "paid", "given back", UNDELIVERED, "held")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,13 @@ class Row:
     funded: int = 0
     paid: int = 0
     back: int = 0
+    undelivered: int = 0
+    held: int = 0
 
     @property
     def units(self) -> tuple[int, ...]:
         """As `MONEY` names them."""
-        held = self.funded - self.paid - self.back
-        return self.amount, self.funded, self.paid, self.back, held
+        return self.amount, self.funded, self.paid, self.back, self.undelivered, self.held
 
 
 def list_agreements(session: Session) -> None:
@@ -48,12 +50,7 @@ def list_agreements(session: Session) -> None:
         except EscrowError as error:
             troubles.append(f"{signed.agreement.reference}: {error}")
     if rows:
-        lines = [
-            (bold(row.signed.agreement.reference), row.network, row.state, *_texts(row, row.units))
-            for row in rows
-        ]
-        head = ("agreement", "network", "state", *MONEY, "")
-        session.say(table([*lines, *_totals(rows)], head, right=range(3, 3 + len(MONEY))))
+        _show(session, rows)
     elif not troubles:
         session.say(f"There is no agreement here yet, in {session.home.agreements}.")
         session.say("Start from an example:")
@@ -89,6 +86,18 @@ def list_agreements(session: Session) -> None:
     )
 
 
+def _show(session: Session, rows: Sequence[Row]) -> None:
+    lines = [
+        (bold(row.signed.agreement.reference), row.network, row.state, *_texts(row, row.units))
+        for row in rows
+    ]
+    lines = [("agreement", "network", "state", *MONEY, ""), *lines, *_totals(rows)]
+    if not any(row.undelivered for row in rows):
+        out = 3 + MONEY.index(UNDELIVERED)
+        lines = [(*line[:out], *line[out + 1 :]) for line in lines]
+    session.say(table(lines[1:], lines[0], right=range(3, len(lines[0]) - 1)))
+
+
 def _row(session: Session, signed: SignedAgreement) -> Row:
     network = session.place_of(signed).network.name
     missing = [role for role in PARTIES if role not in signed.signatures]
@@ -101,16 +110,18 @@ def _row(session: Session, signed: SignedAgreement) -> Row:
         return Row(signed, network, "not open", price)
     standings = desk.standings()
     settled = [one.state.status is Status.SETTLED for one in standings]
-    paid = sum(one.paid_out.to_payee for one in standings)
-    back = sum(one.paid_out.to_buyer for one in standings)
+    paid = sum(one.delivered.to_payee for one in standings)
+    back = sum(one.delivered.to_buyer for one in standings)
     held = sum(one.held for one in standings)
+    funded = held + sum(one.paid_out.total for one in standings)
+    undelivered = sum(one.units for one in desk.undelivered())
     # What a change order has moved on is the new version's.
     amount = sum(
         one.paid_out.total if over else one.milestone.amount
         for one, over in zip(standings, settled, strict=True)
     )
     state = "settled" if all(settled) else f"{sum(settled)} of {len(settled)} settled"
-    return Row(signed, network, state, amount, held + paid + back, paid, back)
+    return Row(signed, network, state, amount, funded, paid, back, undelivered, held)
 
 
 def _by_token(rows: Sequence[Row]) -> list[list[Row]]:

@@ -48,6 +48,7 @@ from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.cli.shell.signers import choose, names_at_hand
 from milestone_escrow.deals.absent import Absent
 from milestone_escrow.deals.action import Action
+from milestone_escrow.deals.arrival import attestation_pays, undeliverable
 from milestone_escrow.deals.rights import ATTEST
 from milestone_escrow.deals.table import milestone_index
 from milestone_escrow.documents.files.collected import (
@@ -186,6 +187,7 @@ def send(session: Session, desk: Desk, standing: Standing, collected: CollectedA
             f"'{standing.key}': {verdict_words(collected)}",
             *required_words(collected),
             *consequence(standing, attestation),
+            *undeliverable(desk, attestation_pays(standing, attestation)),
         ],
         prepare=lambda: desk.verbs.attest(desk.bound, attestation, collected.signatures),
         question="Reject it, really?" if again else "",

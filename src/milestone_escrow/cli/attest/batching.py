@@ -39,6 +39,7 @@ from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.cli.shell.signers import choose, names_at_hand
 from milestone_escrow.deals.absent import Absent
 from milestone_escrow.deals.action import Action
+from milestone_escrow.deals.arrival import attestation_pays, undeliverable
 from milestone_escrow.deals.shares import share
 from milestone_escrow.deals.table import milestone_index
 from milestone_escrow.documents.agreement import BoundAgreement
@@ -53,6 +54,7 @@ from milestone_escrow.protocol.lifecycle import State
 from milestone_escrow.words.standing import Standing, person
 
 if TYPE_CHECKING:
+    from milestone_escrow.chain.contract.batching import BatchResult
     from milestone_escrow.protocol.signatures import Signer
 
 Item = tuple[BoundAgreement, Attestation, Mapping[str, object]]
@@ -222,7 +224,7 @@ def _send(
     rejects = sum(one.verdict is Verdict.REJECTED for one in collected.batch.attestations)
     action = Action(
         doing=heading(desk, collected),
-        will=foreseen_lines(desks, collected, foreseen),
+        will=[*foreseen_lines(desks, collected, foreseen), *_not_arriving(desks, foreseen)],
         prepare=lambda: desk.verbs.attest_batch(collected.batch, collected.signatures),
         question=f"Reject {rejects} of them, really?" if rejects else "",
         facts={"file": file, **as_json(collected), "items": items_json(collected, foreseen)},
@@ -236,6 +238,19 @@ def _send(
     results = batch_results(collected.batch, receipts[-1])
     session.say(table(result_rows(desks, results)))
     session.emit(body(desk, action, receipts, items=items_json(collected, results)))
+
+
+def _not_arriving(desks: Mapping[bytes, Desk], foreseen: Sequence[BatchResult]) -> Iterator[str]:
+    """Who would not receive what the verdicts pay at once, agreement by agreement."""
+    for desk in desks.values():
+        standings = desk.standings()
+        payouts = [
+            payout
+            for one in foreseen
+            if one.agreement.id == desk.bound.id and not one.skipped
+            for payout in attestation_pays(standings[one.attestation.milestone], one.attestation)
+        ]
+        yield from undeliverable(desk, payouts)
 
 
 def _keep(

@@ -307,7 +307,7 @@ def _send(desk: Desk, change: SignedChange, order: ChangeOrder, way: str | None)
     session.shelf.put_change(change)
     session.shelf.put(change.new)
     new = desk_of(session, change.new).acting(desk.signer)
-    if order.money.returned:
+    if order.money.returned and not any(one.milestone is None for one in new.undelivered()):
         session.say(
             f"Gave {new.amount(order.money.returned)} back to {new.person(new.bound.terms.buyer)}."
         )

@@ -4,32 +4,60 @@ from __future__ import annotations
 
 import click
 
-from milestone_escrow.cli.shell.desk import open_desk
+from milestone_escrow.cli.shell.desk import Desk, open_desk
 from milestone_escrow.cli.shell.options import sends
 from milestone_escrow.cli.shell.sending import body, carry_out
 from milestone_escrow.cli.shell.session import Session
-from milestone_escrow.deals.collecting import waiting_for, withdrawal
+from milestone_escrow.cli.shell.signers import account_named
+from milestone_escrow.deals.collecting import try_each, waiting_for, withdrawal
+from milestone_escrow.errors import EscrowError, UsageError
+from milestone_escrow.protocol.eip712 import Address
+from milestone_escrow.words.undelivered import FEE
 
 
 @click.command(short_help="Collect a payout that could not be delivered.")
 @click.argument("agreement")
-@click.option("--for", "person", metavar="ROLE", help="Whose: buyer, supplier; all otherwise.")
+@click.option(
+    "--for", "name", metavar="NAME", help="Whose: a role, fee, a key here, 0x…; all otherwise."
+)
 @sends
-def withdraw(session: Session, agreement: str, person: str | None) -> None:
+def withdraw(session: Session, agreement: str, name: str | None) -> None:
     """Collect a payout that could not be delivered, for example because the token's issuer had
     blocked the account. It goes to that account only, whoever sends this.
+
+    Everybody for whom something waits is tried: who cannot be paid yet is named, keeps the money
+    waiting, and stands in nobody's way; then it ends with 1.
 
     \b
     Examples:
       escrow withdraw PO-2027-0114
       escrow withdraw PO-2027-0114 --for supplier
+      escrow withdraw PO-2027-0114 --for fee
     """
     desk = open_desk(session, agreement)
-    waiting = waiting_for(desk, person)
+    waiting = waiting_for(desk, _account(desk, name) if name else None)
     desk = desk.chosen()
-    action = withdrawal(desk, waiting)
+    found = try_each(desk, waiting)
+    refused = [one for one in found if one.refusal]
+    action = withdrawal(desk, found)
+    if len(refused) == len(found):
+        raise EscrowError("; ".join(action.will), hint="it goes on waiting; try again later")
+    session.exit_status = 1 if refused else 0
     receipts = carry_out(desk, action)
     if receipts:
-        for account, units in waiting.items():
-            session.say(f"Paid {desk.amount(units)} to {desk.person(account)}.")
+        for one in found:
+            amount, who = desk.amount(one.units), desk.person(one.account)
+            said = f"Still waiting: {amount} for {who}." if one.refusal else ""
+            session.say(said or f"Paid {amount} to {who}.")
         session.emit(body(desk, action, receipts))
+
+
+def _account(desk: Desk, name: str) -> Address:
+    terms = desk.bound.terms
+    if name != FEE or FEE in desk.bound.agreement.people:
+        return account_named(desk.session, desk.bound, desk.network, name)
+    if not terms.fee_bps:
+        raise UsageError(
+            f"{desk.bound.agreement.reference} has no fee", hint="leave --for out to collect all"
+        )
+    return terms.fee_recipient

@@ -86,6 +86,9 @@ def as_json(standing: Standing) -> dict[str, object]:
         "held": _money(standing, standing.held),
         "to_payee": _money(standing, standing.paid_out.to_payee),
         "to_buyer": _money(standing, standing.paid_out.to_buyer),
+        "undelivered": [
+            {"account": one.account, **_money(standing, one.units)} for one in standing.undelivered
+        ],
         "payee": standing.payee,
         "end": standing.end if standing.state.status.holds else None,
         "silence": silence_words(standing),

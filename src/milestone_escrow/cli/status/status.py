@@ -23,6 +23,7 @@ from milestone_escrow.cli.shell.output import (
 from milestone_escrow.cli.shell.records import kept
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.cli.shell.signers import Named, at_hand, names_at_hand
+from milestone_escrow.cli.status.credits import Credit, credits_of
 from milestone_escrow.documents.files.signed_agreement import PARTIES, SignedAgreement
 from milestone_escrow.documents.when import DAY, format_relative, format_time, parse_duration
 from milestone_escrow.errors import EscrowError, UsageError
@@ -31,6 +32,7 @@ from milestone_escrow.protocol.lifecycle import Status
 from milestone_escrow.words.listing import follows, ranged
 from milestone_escrow.words.standing import Standing, amount, person, status
 from milestone_escrow.words.tasks import Task, is_later, silence_sides, tasks
+from milestone_escrow.words.undelivered import waits_for_you
 
 
 @click.command("status", short_help="Show what needs you, or where an agreement stands.")
@@ -91,6 +93,7 @@ class Item:
     who: str = ""
     due: int = 0
     later: bool = False
+    credit: Credit | None = None
 
 
 def show_one(session: Session, name: str, within: int) -> None:
@@ -102,6 +105,7 @@ def show_one(session: Session, name: str, within: int) -> None:
     standings = desk.standings()
     older = [s for before in desk.earlier for s in before.standings() if _counts(s)]
     now = standings[0].now
+    waits = list(credits_of(desk)) if is_open else []
     session.say(f"{bold(agreement.reference)}  {agreement.title}")
     session.say(
         f"{agreement.name('buyer')} pays {agreement.name('supplier')} "
@@ -113,9 +117,11 @@ def show_one(session: Session, name: str, within: int) -> None:
     if is_open:
         session.say(_table((*older, *standings), {id(s): " (before)" for s in older}))
         session.say(_totals((*older, *standings)))
+        for credit in waits:
+            session.say(f"{bad('Could not be delivered')}: {credit.text}.")
         for line in _returned(session, (*standings, *older)):
             session.say(paragraph(line))
-        _say_possible(session, desk, (*standings, *older), within)
+        _say_possible(session, desk, (*standings, *older), waits, within)
     else:
         session.say(f"It is {waiting('not open')}.")
         _say_opening(session, desk)
@@ -131,6 +137,7 @@ def show_one(session: Session, name: str, within: int) -> None:
                 "units": str(sum(s.held for s in standings)),
                 "text": agreement.amount(sum(s.held for s in standings)),
             },
+            "credits": [credit.as_json() for credit in waits],
             "replaces": f"0x{agreement.replaces.hex()}" if agreement.replaces else None,
             "milestones": [as_json(standing) for standing in standings],
             "decided_by_earlier_versions": [as_json(standing) for standing in older],
@@ -175,7 +182,8 @@ def show_all(session: Session, within: int) -> None:
     troubles |= {one.why: None for one in aside}
     if known and not troubles:
         named.require()
-    items.sort(key=lambda item: (item.later, item.until == 0, item.until))
+    items = _each_once(items)
+    items.sort(key=lambda item: (item.later, item.credit is None, item.until == 0, item.until))
     now_due = [item for item in items if not item.later]
     if not known and not aside:
         session.say(f"There is no agreement here yet, in {session.home.agreements}.")
@@ -244,7 +252,32 @@ def _items(session: Session, signed: SignedAgreement, named: Named, within: int)
         who = signed.agreement.name("buyer")
         now = session.now()
         return [Item(signed.agreement.reference, "", text, line, 0, now, names[buyer], who)]
-    return [*_milestones(session, desk, names, within), *_changes(session, desk, names)]
+    return [
+        *_credits(session, desk, names),
+        *_milestones(session, desk, names, within),
+        *_changes(session, desk, names),
+    ]
+
+
+def _credits(session: Session, desk: Desk, names: dict[str, str]) -> Iterator[Item]:
+    """What waits for the accounts of the keys at hand."""
+    reference, now = desk.bound.agreement.reference, session.now()
+    for credit in credits_of(desk, names):
+        text = f"{credit.who}: {waits_for_you(credit.amount)}, which could not be delivered."
+        mine = (names[credit.account], credit.who)
+        yield Item(reference, "", text, credit.line(names), 0, now, *mine, credit=credit)
+
+
+def _each_once(items: Sequence[Item]) -> list[Item]:
+    """Without what waits for an account in several of its agreements; it is told with the one that
+    most of it came from."""
+    most: dict[tuple[str, ...], Item] = {}
+    for item in items:
+        if item.credit is not None:
+            known = most.get(item.credit.place)
+            if known is None or known.credit is None or known.credit.own < item.credit.own:
+                most[item.credit.place] = item
+    return [item for item in items if item.credit is None or most[item.credit.place] is item]
 
 
 def _changes(session: Session, desk: Desk, names: dict[str, str]) -> list[Item]:
@@ -346,8 +379,12 @@ def _table(standings: tuple[Standing, ...], marks: Mapping[int, str]) -> str:
         "status": [_status(standing) for standing in standings],
         "payee": [_other_payee(standing) for standing in standings],
         symbol: [_bare(standing, _decides(standing)) for standing in standings],
-        "paid": [_bare(standing, standing.paid_out.to_payee) for standing in standings],
-        "given back": [_bare(standing, standing.paid_out.to_buyer) for standing in standings],
+        "paid": [_bare(standing, standing.delivered.to_payee) for standing in standings],
+        "given back": [_bare(standing, standing.delivered.to_buyer) for standing in standings],
+        "not delivered": [
+            _bare(standing, standing.paid_out.total - standing.delivered.total)
+            for standing in standings
+        ],
         "ends": [
             format_time(standing.end, zone) if standing.state.status.holds else ""
             for standing in standings
@@ -358,7 +395,8 @@ def _table(standings: tuple[Standing, ...], marks: Mapping[int, str]) -> str:
     }
     columns = _as_series(columns)
     shown = {name: cells for name, cells in columns.items() if any(cells)}
-    right = [i for i, name in enumerate(shown) if name in (symbol, "paid", "given back")]
+    money = (symbol, "paid", "given back", "not delivered")
+    right = [i for i, name in enumerate(shown) if name in money]
     return table(zip(*shown.values(), strict=True), tuple(shown), right=right)
 
 
@@ -407,9 +445,9 @@ def _other_payee(standing: Standing) -> str:
 
 def _status(standing: Standing) -> str:
     text = status(standing)
-    if standing.state.status is Status.SETTLED:
+    if standing.state.status is Status.SETTLED and text != "not delivered":
         return good(text) if standing.paid_out.to_payee else dim(text)
-    if standing.is_overdue or "disputed" in text:
+    if standing.is_overdue or "disputed" in text or text == "not delivered":
         return bad(text)
     return dim(text) if standing.state.status is Status.UNFUNDED else waiting(text)
 
@@ -424,8 +462,8 @@ def _bare(standing: Standing, units: int) -> str:
 def _totals(standings: tuple[Standing, ...]) -> str:
     first = standings[0]
     held = sum(standing.held for standing in standings)
-    paid = sum(standing.paid_out.to_payee for standing in standings)
-    back = sum(standing.paid_out.to_buyer for standing in standings)
+    paid = sum(standing.delivered.to_payee for standing in standings)
+    back = sum(standing.delivered.to_buyer for standing in standings)
     text = f"\nHeld by the contract {amount(first, held)}, paid {amount(first, paid)}"
     return text + (f", given back {amount(first, back)}." if back else ".")
 
@@ -444,19 +482,25 @@ def _returned(session: Session, standings: tuple[Standing, ...]) -> list[str]:
 
 
 def _say_possible(
-    session: Session, desk: Desk, standings: tuple[Standing, ...], within: int
+    session: Session,
+    desk: Desk,
+    standings: tuple[Standing, ...],
+    waits: Sequence[Credit],
+    within: int,
 ) -> None:
     names = names_at_hand(session, desk.bound, desk.network)
+    collect = [(f"  {one.who}", one.amount, command(one.line(names))) for one in waits]
     found = [
         (is_later(task, standing, standings, within), task)
         for standing in standings
         for task in tasks(desk.name, standing)
     ]
     found.sort(key=lambda one: one[0])
-    if needed := [task for _, task in found if task.is_needed]:
+    needed = [task for _, task in found if task.is_needed]
+    if needed or collect:
         session.say(f"\n{bold('Whose turn it is')}")
         rows = _rows if len(needed) < SERIES else _joined
-        session.say(table(rows(desk, needed, names)))
+        session.say(table([*collect, *rows(desk, needed, names)]))
     if possible := [task for _, task in found if not task.is_needed]:
         session.say(f"\n{bold('Also possible')}")
         session.say(table([*_joined(desk, possible, names), _changing(desk)]))
