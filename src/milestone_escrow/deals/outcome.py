@@ -30,12 +30,21 @@ def payouts(table: Table, receipts: Sequence[Receipt]) -> list[str]:
     for event in events:
         if isinstance(event, MilestonePaid) and event.agreement_id == table.bound.id:
             lines += _paid(table, event, waits)
-    names = Names.of(table.bound)
-    for account in dict.fromkeys(account for _, account in waits):
-        units = sum(n for (_, whose), n in waits.items() if whose == account)
-        line = withdraw_line(table.name, names, account)
-        lines.append(f"{did_not_arrive(names, account, units)}; it waits for `{line}`.")
-    return lines
+    return [*lines, *lost(table, receipts)]
+
+
+def lost(table: Table, receipts: Sequence[Receipt]) -> list[str]:
+    """One line for each account that could not receive what these transactions paid to it."""
+    from milestone_escrow.chain.contract.replay import undelivered
+
+    names, waits = Names.of(table.bound), Counter[Address]()
+    for one in undelivered(table.bound, [event for each in receipts for event in each.events]):
+        waits[one.account] += one.units
+    return [
+        f"{did_not_arrive(names, account, units)}; it waits for "
+        f"`{withdraw_line(table.name, names, account)}`."
+        for account, units in waits.items()
+    ]
 
 
 def _paid(

@@ -15,10 +15,6 @@ def waits(names: Names, account: Address, units: int) -> str:
     return say("{amount} wait for {who}", amount=names.amount(units), who=names.person(account))
 
 
-def waits_for_you(amount: str) -> str:
-    return say("{amount} wait for you", amount=amount)
-
-
 def will_not_arrive(names: Names, account: Address, units: int, reason: str) -> str:
     """ "5,638.35 USDC will not arrive at Rajwada Exports: the token refuses …". `reason` is the
     token's own words."""

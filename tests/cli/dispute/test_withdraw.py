@@ -9,6 +9,7 @@ import pytest
 
 from milestone_escrow.chain.contract.tokens import denylist_call
 from milestone_escrow.keys import DevSigner
+from milestone_escrow.keys.sandbox_people import account_of
 from milestone_escrow.sandbox.world import World
 from tests.cli.conftest import Run
 from tests.cli.deal import BUYER, DEAL, SUPPLIER
@@ -90,6 +91,36 @@ def test_every_verb_that_pays_out_asks_the_token_first(
     assert ("will not arrive" in result.words) is bool(loses)
 
 
+def test_a_batch_tells_before_and_after_what_does_not_arrive(escrow: Run, opened: Path, deny: Deny):
+    deny(SUPPLIER)
+    Path("list.yaml").write_text(
+        "verdicts:\n  - {agreement: SHED-7, milestone: walls, verdict: accepted}\n",
+        encoding="utf-8",
+    )
+    batch = ("attest", "--batch", "list.yaml", "--yes", "--as")
+    escrow(*batch, "surveyor")
+    result = escrow(*batch, "carpenter")
+    assert "3,960.00 USDC will not arrive at Holz & Söhne: the token refuses" in result.words
+    assert "'walls' not delivered" in result.words
+    assert "3,960.00 USDC did not arrive at Holz & Söhne" in result.words
+
+
+def test_who_has_bought_a_receivable_is_paid_and_named_like_the_supplier(
+    escrow: Run, opened: Path, deny: Deny
+):
+    assign = ("receivable", "assign", "SHED-7", "walls", "--to", "financier", "--yes")
+    assert escrow(*assign).status == 0
+    deny(account_of("financier"))
+    assert "3,960.00 USDC did not arrive" in escrow("approve", "SHED-7", "walls", "--yes").words
+    found = escrow("status", "--as", "financier", "--json").json["tasks"]
+    assert [(task["as"], task["command"].split(" --for ")[0]) for task in found] == [
+        ("financier", "escrow withdraw SHED-7")
+    ]
+    deny(account_of("financier"), denied=False)
+    assert escrow(*found[0]["command"].split()[1:], "--yes").status == 0
+    assert escrow("withdraw", "SHED-7", "--for", "financier", "--yes").status == 1
+
+
 def test_a_deposit_that_would_not_arrive_is_told_before_it_is_paid_in(
     escrow: Run, signed: Path, deny: Deny
 ):
@@ -102,7 +133,10 @@ def test_status_counts_as_paid_only_what_arrived(escrow: Run, undelivered: None)
     result = escrow("status", "SHED-7")
     assert "walls not delivered 4,000.00 4,000.00" in result.words
     assert "Held by the contract 5,000.00 USDC, paid 1,000.00 USDC." in result.words
-    assert "Could not be delivered: 3,960.00 USDC wait for Holz & Söhne." in result.words
+    said = (
+        "Could not be delivered: 3,960.00 USDC wait for Holz & Söhne; until now the token refuses"
+    )
+    assert said in result.words
     assert "Could not be delivered: 40.00 USDC wait for the fee account" in result.words
     shown = escrow("status", "SHED-7", "--json").json
     assert [(one["account"], one["units"], one["command"]) for one in shown["credits"]] == [
@@ -115,10 +149,14 @@ def test_status_counts_as_paid_only_what_arrived(escrow: Run, undelivered: None)
     assert "not delivered" in escrow("agreement", "list").words
 
 
-def test_what_waits_for_somebody_is_their_most_urgent_task(escrow: Run, undelivered: None):
+def test_what_waits_for_somebody_is_their_most_urgent_task(
+    escrow: Run, undelivered: None, deny: Deny
+):
     result = escrow("status", "--as", "supplier")
     assert "3,960.00 USDC wait for you" in result.words
     assert "Nothing needs you now" not in result.words
+    deny(SUPPLIER, denied=False)
+    assert "for you, which can be collected now" in escrow("status", "--as", "supplier").words
     task = escrow("status", "--json").json["tasks"][0]
     assert (task["as"], task["who"], task["later"]) == ("supplier", "Holz & Söhne", False)
     assert task["command"] == "escrow withdraw SHED-7 --for supplier --as supplier"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from milestone_escrow.chain.contract.codec import interface
@@ -131,7 +132,8 @@ def push_refusal(
     It is asked as the contract asks: with as much gas, and anything but true is a no. What is not
     in the contract yet, as of a deposit, cannot be moved: then as much as there is.
     """
-    units = min(units, balance_of(node, token, contract))
+    with suppress(ChainError):
+        units = min(units, balance_of(node, token, contract))
     call = {
         "from": contract,
         "to": token,

@@ -40,6 +40,7 @@ from milestone_escrow.cli.shell.signers import choose, names_at_hand
 from milestone_escrow.deals.absent import Absent
 from milestone_escrow.deals.action import Action
 from milestone_escrow.deals.arrival import attestation_pays, undeliverable
+from milestone_escrow.deals.outcome import lost
 from milestone_escrow.deals.shares import share
 from milestone_escrow.deals.table import milestone_index
 from milestone_escrow.documents.agreement import BoundAgreement
@@ -237,6 +238,9 @@ def _send(
         remember_words(session.home, item.attestation.evidence_hash, item.words)
     results = batch_results(collected.batch, receipts[-1])
     session.say(table(result_rows(desks, results)))
+    for one in desks.values():
+        for line in lost(one, receipts):
+            session.say(line)
     session.emit(body(desk, action, receipts, items=items_json(collected, results)))
 
 

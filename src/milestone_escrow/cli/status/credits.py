@@ -10,17 +10,21 @@ from milestone_escrow.cli.shell.desk import Desk
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.words.messages import say
 from milestone_escrow.words.names import Names
-from milestone_escrow.words.undelivered import waits, withdraw_line
+from milestone_escrow.words.undelivered import refuses, waits, withdraw_line
 
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """What waits for an account: `total`, of which `own` comes from the agreement at hand."""
+    """What waits for an account: `total`, of which `own` comes from the agreement at hand.
+
+    `refusal` is why it would still not arrive now; None where it would.
+    """
 
     desk: Desk
     account: Address
     total: int
     own: int
+    refusal: str | None
 
     @property
     def amount(self) -> str:
@@ -44,12 +48,20 @@ class Credit:
         """ "5,638.35 USDC wait for Rajwada Exports", and how much of it came from elsewhere."""
         said = waits(Names.of(self.desk.bound), self.account, self.total)
         if other := self.total - self.own:
-            return say(
-                "{waits}, {other} of it from other agreements",
-                waits=said,
-                other=self.desk.amount(other),
-            )
-        return said
+            amount = self.desk.amount(other)
+            said = say("{waits}, {other} of it from other agreements", waits=said, other=amount)
+        return self.now(said)
+
+    @property
+    def task(self) -> str:
+        """The same, said to whom it waits for."""
+        return self.now(say("{amount} wait for you", amount=self.amount))
+
+    def now(self, said: str) -> str:
+        """With whether it can be collected now."""
+        if self.refusal is None:
+            return say("{waits}, which can be collected now", waits=said)
+        return say("{waits}; until now {refuses}", waits=said, refuses=refuses(self.refusal))
 
     def line(self, keys: Mapping[Address, str]) -> str:
         """The command, sent by the account's own key where that is at hand; anybody's will do."""
@@ -63,6 +75,7 @@ class Credit:
             "units": str(self.total),
             "text": self.amount,
             "from_this_agreement": {"units": str(self.own), "text": self.desk.amount(self.own)},
+            "refusal": None if self.refusal is None else refuses(self.refusal),
             "command": self.line({}),
         }
 
@@ -78,4 +91,5 @@ def credits_of(desk: Desk, only: Container[Address] | None = None) -> Iterator[C
             for found in one.undelivered():
                 own[found.account] += found.units
     for account, units in totals.items():
-        yield Credit(desk, account, units, own[account])
+        refusal = desk.escrow.push_refusal(desk.bound.token, account, units)
+        yield Credit(desk, account, units, own[account], refusal)

@@ -32,7 +32,6 @@ from milestone_escrow.protocol.lifecycle import Status
 from milestone_escrow.words.listing import follows, ranged
 from milestone_escrow.words.standing import Standing, amount, person, status
 from milestone_escrow.words.tasks import Task, is_later, silence_sides, tasks
-from milestone_escrow.words.undelivered import waits_for_you
 
 
 @click.command("status", short_help="Show what needs you, or where an agreement stands.")
@@ -263,7 +262,7 @@ def _credits(session: Session, desk: Desk, names: dict[str, str]) -> Iterator[It
     """What waits for the accounts of the keys at hand."""
     reference, now = desk.bound.agreement.reference, session.now()
     for credit in credits_of(desk, names):
-        text = f"{credit.who}: {waits_for_you(credit.amount)}, which could not be delivered."
+        text = f"{credit.who}: {credit.task}."
         mine = (names[credit.account], credit.who)
         yield Item(reference, "", text, credit.line(names), 0, now, *mine, credit=credit)
 
