@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from milestone_escrow.errors import EscrowError, UsageError
-from milestone_escrow.protocol.lifecycle import Split, State, Status
-from milestone_escrow.words.standing import Standing, person, standings
+from milestone_escrow.protocol.lifecycle import State, Status
+from milestone_escrow.words.standing import Standing, person, standings_after
 
 if TYPE_CHECKING:
     from milestone_escrow.chain.contract.client import Escrow
@@ -95,8 +95,7 @@ class Table:
         """Every milestone as it is now, with what has left it."""
         events = self.escrow.events(self.bound)
         states = _remembered(self.escrow.states(self.bound), events)
-        paid_out, waiting = _paid_out(self.bound, events), self.undelivered()
-        return standings(self.bound, states, self.escrow.now(), paid_out, waiting)
+        return standings_after(self.bound, states, self.escrow.now(), events)
 
     def undelivered(self) -> tuple[Undelivered, ...]:
         """What this agreement paid and its accounts could not receive, so that it still waits."""
@@ -109,10 +108,12 @@ class Table:
         supplier, buyer, fee account, holders of receivables; of `only` some where they are given,
         and without those for whom nothing waits.
         """
+        from milestone_escrow.chain.contract.events import MilestoneAssigned
+
         terms, token = self.bound.terms, self.bound.token
         accounts = [terms.supplier, terms.buyer, *([terms.fee_recipient] if terms.fee_bps else [])]
-        accounts += [standing.payee for standing in self.standings()]
-        accounts += [one.account for one in self.undelivered()]
+        events = self.escrow.events(self.bound)
+        accounts += [event.assignee for event in events if isinstance(event, MilestoneAssigned)]
         accounts = [account for account in accounts if only is None or account in only]
         waiting = {
             account: self.escrow.credit(token, account) for account in dict.fromkeys(accounts)
@@ -147,16 +148,3 @@ def _remembered(states: Sequence[State], events: Sequence[Event]) -> Sequence[St
         else state
         for index, state in enumerate(states)
     ]
-
-
-def _paid_out(bound: BoundAgreement, events: Sequence[Event]) -> Sequence[Split]:
-    """What has left each milestone; the contract forgets that once it is settled."""
-    from milestone_escrow.chain.contract.events import MilestonePaid
-
-    payee = [0] * len(bound.milestones)
-    buyer = [0] * len(bound.milestones)
-    for event in events:
-        if isinstance(event, MilestonePaid):
-            payee[event.milestone] += event.to_payee + event.fee
-            buyer[event.milestone] += event.to_buyer
-    return [Split(*both) for both in zip(payee, buyer, strict=True)]

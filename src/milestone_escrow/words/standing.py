@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from milestone_escrow.documents.agreement import BoundAgreement
@@ -28,6 +28,7 @@ from milestone_escrow.words.silence import silence_steps
 from milestone_escrow.words.splits import split_does
 
 if TYPE_CHECKING:
+    from milestone_escrow.chain.contract.events import Event
     from milestone_escrow.chain.contract.replay import Undelivered
 
 NOTHING = Split(0, 0)
@@ -256,17 +257,34 @@ def only(standing: Standing, role: Role, does: str, account: Address) -> Lifecyc
     )
 
 
-def standings(
-    bound: BoundAgreement,
-    states: Sequence[State],
-    now: int,
-    paid_out: Sequence[Split] = (),
-    undelivered: Sequence[Undelivered] = (),
-) -> tuple[Standing, ...]:
-    """Every milestone with its state, in the agreement's order."""
-    splits = paid_out or [NOTHING] * len(states)
-    waiting = [tuple(u for u in undelivered if u.milestone == i) for i in range(len(states))]
+def standings(bound: BoundAgreement, states: Sequence[State], now: int) -> tuple[Standing, ...]:
+    """Every milestone with its state, in the agreement's order; what has left it is not known."""
     return tuple(
-        Standing(bound, planned, state, now, split, waiting[planned.index])
-        for planned, state, split in zip(bound.agreement.milestones, states, splits, strict=True)
+        Standing(bound, planned, state, now)
+        for planned, state in zip(bound.agreement.milestones, states, strict=True)
+    )
+
+
+def standings_after(
+    bound: BoundAgreement, states: Sequence[State], now: int, events: Sequence[Event]
+) -> tuple[Standing, ...]:
+    """The same with what has left each milestone and what of that waits, as its events tell; the
+    contract forgets it once it is settled."""
+    from milestone_escrow.chain.contract.events import MilestonePaid
+    from milestone_escrow.chain.contract.replay import undelivered
+
+    payee = [0] * len(states)
+    buyer = [0] * len(states)
+    for event in events:
+        if isinstance(event, MilestonePaid):
+            payee[event.milestone] += event.to_payee + event.fee
+            buyer[event.milestone] += event.to_buyer
+    waiting = undelivered(bound, events)
+    return tuple(
+        replace(
+            standing,
+            paid_out=Split(payee[i], buyer[i]),
+            undelivered=tuple(one for one in waiting if one.milestone == i),
+        )
+        for i, standing in enumerate(standings(bound, states, now))
     )

@@ -24,6 +24,7 @@ def test_runs_once_and_finds_the_deal(escrow: Run, opened: Path, world: World, h
     assert _store(home).stat().st_mode & 0o777 == 0o600
     shown = escrow("oracle", "explain", "SHED-7", "foundation")
     assert "photos from supplier" in shown.words
+    assert "1,000.00 USDC, paid" in escrow("oracle", "explain", "SHED-7", "deposit").words
 
 
 def test_lets_time_decide(escrow: Run, opened: Path, world: World) -> None:

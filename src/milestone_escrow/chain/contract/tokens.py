@@ -145,9 +145,10 @@ def push_refusal(
     except RpcError as error:
         found = explain(error.data, Attempt("transfer"))
         if not error.data:
-            return error.message
+            return "" if "revert" in error.message else error.message
         return str(found.values["text"]) if found.name == "Error" else found.name
-    return None if not output or int.from_bytes(output[:32], "big") == 1 else ""
+    says_yes = len(output) >= 32 and int.from_bytes(output[:32], "big") == 1
+    return None if says_yes or not output else ""
 
 
 def answer_of(

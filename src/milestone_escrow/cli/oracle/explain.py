@@ -89,18 +89,19 @@ class Explained:
     `is_known` is false where no store says what was shown.
     """
 
-    bound: BoundAgreement
-    planned: PlannedMilestone
-    state: State
-    now: int
+    standing: words.Standing
     finding: Evaluation
     refusals: tuple[str, ...]
     is_decidable: bool
     is_known: bool
 
     @property
-    def standing(self) -> words.Standing:
-        return words.Standing(self.bound, self.planned, self.state, self.now)
+    def bound(self) -> BoundAgreement:
+        return self.standing.bound
+
+    @property
+    def planned(self) -> PlannedMilestone:
+        return self.standing.planned
 
 
 def _explained(
@@ -125,13 +126,13 @@ def _explained(
             decision = judge(
                 connection, view, stage, stage.planned, limits, SignedLately(connection, now)
             )
+            events = viewing.events(connection, view.id)
+        states = [one.state for one in view.views]
+        standing = words.standings_after(view.signed.bound, states, now, events)[stage.index]
     finally:
         store.close()
     can = is_decidable(stage, now)
-    return Explained(
-        view.signed.bound, stage.planned, stage.state, now,
-        decision.finding, decision.refusals, can, is_known=True,
-    )  # fmt: skip
+    return Explained(standing, decision.finding, decision.refusals, can, is_known=True)
 
 
 def _has_store(session: Session) -> bool:
@@ -158,7 +159,8 @@ def _unknown(session: Session, name: str, key: str) -> Explained:
         amount=planned.amount,
     )
     finding = evaluate(planned.requirements, facts, now)
-    return Explained(signed.bound, planned, State(), now, finding, (), False, is_known=False)
+    standing = words.Standing(signed.bound, planned, State(), now)
+    return Explained(standing, finding, (), False, is_known=False)
 
 
 def _tree(found: Explained) -> Iterator[str]:
@@ -193,7 +195,7 @@ def _words(finding: Evaluation, found: Explained) -> str:
 
 
 def _verdict(found: Explained) -> Iterator[str]:
-    if found.state.status is Status.SETTLED:
+    if found.standing.state.status is Status.SETTLED:
         yield "It is settled: nothing is left to be shown."
     elif not found.planned.requirements.items:
         yield "The agreement does not say what must be shown: people judge it."
