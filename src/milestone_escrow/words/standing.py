@@ -149,7 +149,7 @@ def status(standing: Standing) -> str:
         return "time is up"
     if state.status is Status.FUNDED:
         waits = "waiting for its date" if milestone.pays_on_silence else "waiting for proof"
-        return f"{waits}, partly paid" if state.paid else waits
+        return f"{waits}, partly {_left(standing)}" if state.paid else waits
     return {
         Status.SUBMITTED: "submitted for review",
         Status.RELEASE_PENDING: "accepted, may be disputed",
@@ -163,11 +163,22 @@ def _settled(standing: Standing) -> str:
     to_payee, to_buyer = standing.paid_out.to_payee, standing.paid_out.to_buyer
     if standing.paid_out.total < standing.milestone.amount:
         return "moved to the new version"
-    if any(one.account in (standing.payee, standing.terms.buyer) for one in standing.undelivered):
-        return "not delivered"
-    if to_payee and to_buyer:
+    if to_payee and to_buyer and not _misses(standing):
         return "settled, split"
-    return "given back" if to_buyer else "paid"
+    return _left(standing)
+
+
+def _left(standing: Standing) -> str:
+    """What has become of the money that has left a milestone, as far as its events are known."""
+    if _misses(standing):
+        return "not delivered"
+    return "given back" if standing.paid_out.to_buyer and not standing.paid_out.to_payee else "paid"
+
+
+def _misses(standing: Standing) -> bool:
+    """Whether a side could not receive its part; who receives the fee is no side."""
+    sides = (standing.payee, standing.terms.buyer)
+    return any(one.account in sides for one in standing.undelivered)
 
 
 def split_words(standing: Standing, split: Split) -> str:

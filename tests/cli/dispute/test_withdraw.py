@@ -133,9 +133,7 @@ def test_status_counts_as_paid_only_what_arrived(escrow: Run, undelivered: None)
     result = escrow("status", "SHED-7")
     assert "walls not delivered 4,000.00 4,000.00" in result.words
     assert "Held by the contract 5,000.00 USDC, paid 1,000.00 USDC." in result.words
-    said = (
-        "Could not be delivered: 3,960.00 USDC wait for Holz & Söhne; until now the token refuses"
-    )
+    said = "Could not be delivered: 3,960.00 USDC wait for Holz & Söhne; for now the token refuses"
     assert said in result.words
     assert "Could not be delivered: 40.00 USDC wait for the fee account" in result.words
     shown = escrow("status", "SHED-7", "--json").json
@@ -147,6 +145,19 @@ def test_status_counts_as_paid_only_what_arrived(escrow: Run, undelivered: None)
     units = {name: listed[name]["units"] for name in ("paid", "not_delivered", "held")}
     assert units == {"paid": "1000000000", "not_delivered": "4000000000", "held": "5000000000"}
     assert "not delivered" in escrow("agreement", "list").words
+
+
+def test_a_part_that_was_given_back_and_did_not_arrive_is_not_paid(
+    escrow: Run, opened: Path, deny: Deny
+):
+    refund = ("refund", "SHED-7", "walls", "--amount", "100", "--yes")
+    assert escrow(*refund).status == 0
+    assert "walls waiting for proof, partly given back" in escrow("status", "SHED-7").words
+    deny(BUYER)
+    assert "100.00 USDC did not arrive at Anna Bauer" in escrow(*refund).words
+    shown = escrow("status", "SHED-7").words
+    assert "walls waiting for proof, partly not delivered 4,000.00 100.00 100.00" in shown
+    assert "100.00 USDC wait for Anna Bauer" in shown
 
 
 def test_what_waits_for_somebody_is_their_most_urgent_task(
@@ -202,8 +213,10 @@ def test_nobody_who_cannot_receive_stops_another(
     token = world.escrow.token("USDC")
     result = escrow("withdraw", "SHED-7", "--yes")
     assert result.status == 1
-    assert "Holz & Söhne cannot receive 3,960.00 USDC: the token refuses" in result.err
-    assert "the fee account (0x4bd128…) cannot receive 40.00 USDC" in result.err
+    assert "Holz & Söhne cannot receive 3,960.00 USDC: the token refuses" in result.words
+    assert "the fee account (0x4bd128…) cannot receive 40.00 USDC" in result.words
+    told = escrow("withdraw", "SHED-7", "--yes", "--json").json
+    assert (told["sent"], [bool(one["refusal"]) for one in told["accounts"]]) == (False, [True] * 2)
     deny(FEES, denied=False)
     tried = escrow("withdraw", "SHED-7", "--dry-run", "--json")
     assert tried.status == 1

@@ -6,11 +6,12 @@ import click
 
 from milestone_escrow.cli.shell.desk import Desk, open_desk
 from milestone_escrow.cli.shell.options import sends
+from milestone_escrow.cli.shell.output import bad, bold, paragraph
 from milestone_escrow.cli.shell.sending import body, carry_out
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.cli.shell.signers import account_named
 from milestone_escrow.deals.collecting import try_each, waiting_for, withdrawal
-from milestone_escrow.errors import EscrowError, UsageError
+from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.words.undelivered import FEE
 
@@ -40,9 +41,14 @@ def withdraw(session: Session, agreement: str, name: str | None) -> None:
     found = try_each(desk, waiting)
     refused = [one for one in found if one.refusal]
     action = withdrawal(desk, found)
-    if len(refused) == len(found):
-        raise EscrowError("; ".join(action.will), hint="it goes on waiting; try again later")
     session.exit_status = 1 if refused else 0
+    if len(refused) == len(found):
+        session.say(bold(action.doing))
+        for line in action.will:
+            session.say(paragraph(line, "  "))
+        session.say(f"\n{bad('Nothing was sent')}: it goes on waiting; try again later.")
+        session.emit(body(desk, action, ()))
+        return
     receipts = carry_out(desk, action)
     if receipts:
         for one in found:

@@ -61,7 +61,7 @@ class Credit:
         """With whether it can be collected now."""
         if self.refusal is None:
             return say("{waits}, which can be collected now", waits=said)
-        return say("{waits}; until now {refuses}", waits=said, refuses=refuses(self.refusal))
+        return say("{waits}; for now {refuses}", waits=said, refuses=refuses(self.refusal))
 
     def line(self, keys: Mapping[Address, str]) -> str:
         """The command, sent by the account's own key where that is at hand; anybody's will do."""
