@@ -243,3 +243,16 @@ def test_the_fee_account_and_any_other_are_named(escrow: Run, undelivered: None,
     result = escrow("withdraw", "SHED-7", "--for", "buyer", "--yes")
     assert result.status == 1
     assert "nothing waits for Anna Bauer" in result.err
+
+
+def test_a_bundle_proves_credits_and_their_withdrawals(escrow: Run, undelivered: None, deny: Deny):
+    def claims(bundle: str) -> str:
+        assert escrow("audit", "export", "SHED-7", "-o", bundle).status == 0
+        result = escrow("audit", "verify", bundle)
+        assert result.status == 0, result.out
+        return result.words
+
+    assert "of this, 4,000.00 USDC could not be delivered" in claims("before.json")
+    deny(SUPPLIER, FEES, denied=False)
+    assert escrow("withdraw", "SHED-7", "--yes").status == 0
+    assert "could not be delivered" not in claims("after.json")

@@ -16,6 +16,7 @@ from milestone_escrow.chain.contract.events import (
     MilestonesFunded,
     PayoutCredited,
 )
+from milestone_escrow.chain.contract.replay import undelivered
 from milestone_escrow.chain.proofs.headers import Header, decode_header
 from milestone_escrow.chain.proofs.receipts import Log, decode_receipt
 from milestone_escrow.chain.proofs.tries import proven
@@ -37,6 +38,7 @@ from milestone_escrow.papers.audit.bundle import (
 from milestone_escrow.papers.audit.bundle_story import Verdicts, events_of, verdicts_of
 from milestone_escrow.papers.audit.fetching import attestations, listed_files
 from milestone_escrow.papers.audit.walk import Walk
+from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.hashing import keccak
 from milestone_escrow.protocol.signatures import by_key
 
@@ -231,9 +233,18 @@ def _receipts(told: ToldBundle) -> str:
             raise EscrowError(f"the receipt of {hexed(sent.hash)} is not in block {sent.block:,}")
         if not decode_receipt(sent.receipt).succeeded:
             raise EscrowError(f"{hexed(sent.hash)} failed")
+    credited: set[tuple[Address, Address]] = set()
     for sent, events in told.by_transaction:
-        if not any(version_of(event) in told.bounds for event in events):
+        own = any(version_of(event) in told.bounds for event in events)
+        # A withdrawal takes all that waits for an account, also what this agreement paid.
+        withdraws = any(
+            isinstance(event, CreditWithdrawn) and (event.token, event.account) in credited
+            for event in events
+        )
+        if not own and not withdraws:
             raise EscrowError(f"{hexed(sent.hash)} has nothing to do with this agreement")
+        if own:
+            credited |= {(e.token, e.account) for e in events if isinstance(e, PayoutCredited)}
     return f"{len(told.contents.transactions)} receipts, each proven by a Merkle path"
 
 
@@ -281,6 +292,9 @@ def _books(told: ToldBundle) -> str:
                  (walk.carried_on, "carried on"), (walk.held, "held")]  # fmt: skip
         shown = [f"{walk.bound.agreement.amount(n)} {word}" for n, word in parts if n]
         said.append(f"{walk.bound.agreement.amount(walk.paid_in)} in = {' + '.join(shown) or '0'}")
+        events = [event for _, events in told.by_transaction for event in events]
+        if waits := sum(one.units for one in undelivered(walk.bound, events)):
+            said.append(f"of this, {walk.bound.agreement.amount(waits)} could not be delivered")
     return "; ".join(said)
 
 
@@ -294,7 +308,7 @@ def _transfers(told: ToldBundle) -> str | Claim:
         moved = sum(_moved(log, token, contract) for log in decode_receipt(sent.receipt).logs)
         if any(version_of(event) not in (*told.bounds, b"") for event in events):
             shared += 1
-        elif moved != sum(_books_of(event) for event in events):
+        elif moved != sum(_books_of(event) for event in events if _is_in(event, token)):
             raise EscrowError(f"in {hexed(sent.hash)} the token moved another amount")
         else:
             checked += 1
@@ -307,6 +321,13 @@ def _moved(log: Log, token: bytes, contract: bytes) -> int:
         return 0
     amount = int.from_bytes(log.data, "big")
     return amount * ((log.topics[2][12:] == contract) - (log.topics[1][12:] == contract))
+
+
+def _is_in(event: Event, token: bytes) -> bool:
+    """Whether an event moves this token; only those of credits may be about another."""
+    if isinstance(event, (PayoutCredited, CreditWithdrawn)):
+        return bytes.fromhex(event.token[2:]) == token
+    return True
 
 
 def _books_of(event: Event) -> int:
