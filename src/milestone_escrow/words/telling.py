@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from milestone_escrow.chain.contract import events as happened
-from milestone_escrow.chain.contract.events import Event
+from milestone_escrow.chain.contract.events import Event, Place
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.eip712 import ZERO_HASH, Address
 from milestone_escrow.protocol.open_agreement import OpenAgreement
@@ -86,13 +86,7 @@ class Teller:
             for event in events
             if isinstance(event, happened.PayoutCredited)
         }
-        self.undelivered = {
-            (account, event.milestone)
-            for event in events
-            if isinstance(event, happened.MilestonePaid) and event.agreement_id == agreement.id
-            for account, units in self._paid_to(event)
-            if units and (event.place.transaction, account) in self.credited
-        }
+        self.undelivered = self._undelivered(events)
         # Money that a change order moves over was paid in before.
         self.carried = {
             (event.place.transaction, event.agreement_id): event.carried
@@ -110,8 +104,27 @@ class Teller:
             # What it closes are milestones of the version before.
             return event.replaces == self.deal.id and key in map(self._key, event.closes)
         if isinstance(event, (happened.PayoutCredited, happened.CreditWithdrawn)):
-            return any(a == event.account and self._key(i) == key for a, i in self.undelivered)
+            return key in map(self._key, self.undelivered.get(event.place, ()))
         return self.key(event) == key
+
+    def _undelivered(self, events: Sequence[Event]) -> Mapping[Place, set[int]]:
+        """Of which milestones each credit is, and each withdrawal, which takes all that waits."""
+        paid: dict[tuple[str, Address], set[int]] = {}
+        waiting: dict[Address, set[int]] = {}
+        found: dict[Place, set[int]] = {}
+        for event in events:
+            if isinstance(event, happened.MilestonePaid) and event.agreement_id == self.deal.id:
+                for account, units in self._paid_to(event):
+                    if units:
+                        sent = (event.place.transaction, account)
+                        paid.setdefault(sent, set()).add(event.milestone)
+            elif isinstance(event, happened.PayoutCredited):
+                sent = (event.place.transaction, event.account)
+                found[event.place] = paid.get(sent, set())
+                waiting.setdefault(event.account, set()).update(found[event.place])
+            elif isinstance(event, happened.CreditWithdrawn):
+                found[event.place] = waiting.pop(event.account, set())
+        return found
 
     def _paid_to(self, event: happened.MilestonePaid) -> tuple[tuple[Address, int], ...]:
         terms = self.deal.terms

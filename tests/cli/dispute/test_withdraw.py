@@ -202,6 +202,10 @@ def test_history_tells_credits_and_withdrawals_with_their_milestone(
         ("PayoutCredited", "could not receive 40.00 USDC, which waits for `escrow withdraw`"),
         ("CreditWithdrawn", "received 3,960.00 USDC that had waited"),
     ]
+    # What fails later for the same account is another milestone's.
+    deny(SUPPLIER)
+    assert escrow("approve", "SHED-7", "foundation", "--yes").status == 0
+    assert escrow("history", "SHED-7", "walls", "--json").json["events"][-4:] == told
     others = escrow("history", "SHED-7", "deposit", "--json").json["events"]
     assert others[-1]["text"].startswith("paid 990.00 USDC to Holz & Söhne")
     assert "walls paid 4,000.00 3,960.00 40.00" in escrow("status", "SHED-7").words
