@@ -77,7 +77,8 @@ def begin(bill: Bill, layout: Layout, facts: Sequence[tuple[str, str]]) -> Sheet
     sheet.down(13)
     top, gap = sheet.y, 12.0
     half = sheet.width * 0.5
-    sheet.write_text("Billed to" if bill.kind == "Invoice" else "Received from", LABEL)
+    above = {"Invoice": "Billed to", "Receipt": "Received from"}.get(bill.kind, "Paid in by")
+    sheet.write_text(above, LABEL)
     _party(sheet, buyer, sheet.left, half - gap)
     below = sheet.y
     sheet.set_y(top)

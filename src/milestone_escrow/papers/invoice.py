@@ -104,7 +104,8 @@ def _totals(bill: Bill) -> list[Line]:
     lines.append(Line(total, billed))
     for payment in payments:
         day = format_date(ledger.day(payment.event.place.time))
-        lines.append(Line(f"Paid on {day}", -payment.gross))
+        word = "Decided on" if payment.waiting else "Paid on"
+        lines.append(Line(f"{word} {day}", -payment.gross))
     paid = sum(payment.gross for payment in payments)
     return [*lines, Line("Still due", billed - paid, strong=True)]
 

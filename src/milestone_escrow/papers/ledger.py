@@ -10,6 +10,7 @@ from functools import cached_property
 from milestone_escrow.chain.contract.events import (
     AgreementAmended,
     AgreementOpened,
+    CreditWithdrawn,
     Event,
     MilestoneAssigned,
     MilestoneAttested,
@@ -21,7 +22,7 @@ from milestone_escrow.chain.contract.events import (
     PayoutCredited,
     Place,
 )
-from milestone_escrow.chain.contract.replay import replay
+from milestone_escrow.chain.contract.replay import Undelivered, replay, undelivered
 from milestone_escrow.chain.node.network import Network
 from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.resolve import PlannedMilestone
@@ -37,17 +38,24 @@ from milestone_escrow.words.silence import silent
 @dataclass(frozen=True, slots=True)
 class Payout:
     """One payout of a milestone; `before` is what had gone to the payee until then. Token units,
-    fee included in `gross`; `taxed` is None where the agreement says nothing of VAT."""
+    fee included in `gross`; `taxed` is None where the agreement says nothing of VAT. `credited` is
+    what could not be delivered to the payee, `collected` where it was withdrawn since."""
 
     event: MilestonePaid
     before: int
     taxed: Taxed | None
     why: str
-    credited: bool
+    credited: int
+    collected: Place | None
 
     @property
     def gross(self) -> int:
         return self.event.to_payee + self.event.fee
+
+    @property
+    def waiting(self) -> int:
+        """What of it the payee has not received, token units."""
+        return 0 if self.collected else self.credited
 
 
 @dataclass(frozen=True)
@@ -81,10 +89,33 @@ class Ledger:
         return replay(self.own).states
 
     def until(self, place: Place) -> Ledger:
-        """As it was right after one of its events."""
+        """As it was right after one of its events, and what of it could not be delivered."""
         last = (place.block, place.log_index)
-        known = (e for e in self.events if (e.place.block, e.place.log_index) <= last)
+        known = (
+            event
+            for event in self.events
+            if (event.place.block, event.place.log_index) <= last
+            or (isinstance(event, PayoutCredited) and _is_of(event, place))
+        )
         return replace(self, events=tuple(known), now=place.time)
+
+    def waiting(self, index: int, account: Address) -> int:
+        """What a milestone paid to an account and the contract still keeps for it, token units."""
+        return sum(
+            one.units
+            for one in undelivered(self.bound, self.events)
+            if one.milestone == index and one.account == account
+        )
+
+    def credited(self, event: PayoutCredited) -> tuple[Undelivered, ...]:
+        """What of this version's payouts a credit stands for."""
+        then = self.events[: self.events.index(event) + 1]
+        return tuple(one for one in undelivered(self.bound, then) if one.place == event.place)
+
+    def collected(self, event: CreditWithdrawn) -> tuple[Undelivered, ...]:
+        """What of this version's payouts a withdrawal has delivered."""
+        before = undelivered(self.bound, self.events[: self.events.index(event)])
+        return tuple(one for one in before if one.account == event.account)
 
     def payee(self, index: int) -> Address:
         """Whom a milestone pays now, or paid last."""
@@ -157,7 +188,9 @@ class Ledger:
                 # What an earlier version has paid of this milestone was taxed with it.
                 done = planned.decided + before
                 taxed = planned.vat.of_part(done, gross, self.bound.agreement.currency)
-            yield Payout(event, before, taxed, self._why(event), self._is_credited(event))
+            why, credited = self._why(event), self._credited(event)
+            collected = self._collected(event) if credited else None
+            yield Payout(event, before, taxed, why, credited, collected)
             before += gross
 
     def _why(self, paid: MilestonePaid) -> str:
@@ -186,18 +219,31 @@ class Ledger:
             return say("{certified}, not disputed", certified=certified)
         return silent(self.bound.terms, self.bound.milestones[event.milestone], event.status)
 
-    def _is_credited(self, paid: MilestonePaid) -> bool:
-        return any(
-            isinstance(event, PayoutCredited)
-            and event.place.transaction == paid.place.transaction
-            and event.account == paid.payee
+    def _credited(self, paid: MilestonePaid) -> int:
+        found = sum(
+            one.units
             for event in self.events
+            if isinstance(event, PayoutCredited) and _is_of(event, paid.place)
+            for one in self.credited(event)
+            if one.milestone == paid.milestone and one.account == paid.payee
         )
+        return min(found, paid.to_payee)
+
+    def _collected(self, paid: MilestonePaid) -> Place | None:
+        for event in self.events[self.events.index(paid) :]:
+            if isinstance(event, CreditWithdrawn) and event.account == paid.payee:
+                return event.place
+        return None
 
 
 def is_retainage(planned: PlannedMilestone) -> bool:
     """Whether a milestone pays out what others withheld."""
     return bool(planned.where) and planned.where[0] == "retainage"
+
+
+def _is_of(event: Event, place: Place) -> bool:
+    """Whether it was in the same transaction."""
+    return event.place.transaction == place.transaction
 
 
 def _belongs(event: Event, agreement_id: bytes) -> bool:

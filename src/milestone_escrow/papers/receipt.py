@@ -1,4 +1,4 @@
-"""A receipt for a milestone: what was paid, read from the chain."""
+"""A receipt for a milestone: what was paid, read from the chain; a notice while it waits."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import reduce
 from operator import add
 
+from milestone_escrow.chain.contract.events import Place
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.documents.when import format_date, format_time
 from milestone_escrow.errors import EscrowError
@@ -25,17 +26,38 @@ from milestone_escrow.papers.ledger import Ledger, Payout
 from milestone_escrow.papers.sheet import BODY, INK, LABEL, QUIET, STRONG, Layout, Sheet
 from milestone_escrow.papers.words import name_of
 
+NOTICE = "Payment notice"
+"""What is written while something that was paid has not been received."""
+
 
 def receipt_number(ledger: Ledger, planned: PlannedMilestone) -> str:
-    """Like the invoice's, with R and the number of payments that it covers."""
-    return f"{document_number(ledger, planned)}-R{len(ledger.payments(planned))}"
+    """Like the invoice's, with R and the number of payments that it covers; N while something of
+    them waits to be collected, because a receipt follows."""
+    payments = ledger.payments(planned)
+    letter = "N" if waiting(payments) else "R"
+    return f"{document_number(ledger, planned)}-{letter}{len(payments)}"
+
+
+def waiting(payments: tuple[Payout, ...]) -> int:
+    """What was paid and has not been received, token units."""
+    return sum(payment.waiting for payment in payments)
+
+
+def last_moved(payments: tuple[Payout, ...]) -> Place:
+    """Where the last payment stands, or the withdrawal by which all was received."""
+    last = payments[-1].event.place
+    if waiting(payments):
+        return last
+    places = [last, *(payment.collected for payment in payments if payment.collected)]
+    return max(places, key=lambda place: (place.block, place.log_index))
 
 
 def receipt_pdf(
     ledger: Ledger, key: str, *, number: str = "", page: str = "", layout: Layout | None = None
 ) -> bytes:
-    """The receipt for a milestone as PDF, dated on the day of its last payment. It tells how
-    things stood then, so that it stays the same whatever happens later.
+    """The receipt for a milestone as PDF, dated on the day on which all of it had arrived. It tells
+    how things stood then, so that it stays the same whatever happens later. While something that
+    was paid waits to be collected it is no receipt but a payment notice.
 
     `page` is what the QR code leads to, by default the payment in the network's explorer.
 
@@ -44,12 +66,13 @@ def receipt_pdf(
         UsageError: there is no such milestone, or no font for a name.
     """
     planned = ledger.bound.agreement.milestone(key)
-    payments = require_paid(ledger, planned)
-    last = payments[-1].event.place
+    last = last_moved(require_paid(ledger, planned))
     ledger = ledger.until(last)
+    payments = ledger.payments(planned)
     link = page or ledger.network.link("tx", last.transaction)
     number = number or receipt_number(ledger, planned)
-    bill = Bill("Receipt", number, ledger.day(last.time), ledger, planned, link)
+    kind = NOTICE if waiting(payments) else "Receipt"
+    bill = Bill(kind, number, ledger.day(last.time), ledger, planned, link)
     sheet = begin(bill, layout or Layout(), _facts(bill))
     _what_for(sheet, bill)
     _payments(sheet, bill, payments)
@@ -91,8 +114,8 @@ def _facts(bill: Bill) -> list[tuple[str, str]]:
     payee = ledger.payments(bill.planned)[-1].event.payee
     supplier = ledger.bound.terms.supplier
     return [
-        ("Receipt number", bill.number),
-        ("Paid on", format_date(bill.day)),
+        (f"{bill.kind} no." if bill.kind == NOTICE else "Receipt number", bill.number),
+        ("Decided on" if bill.kind == NOTICE else "Paid on", format_date(bill.day)),
         ("For invoice", document_number(ledger, bill.planned)),
         ("Purchase order", ledger.bound.agreement.reference),
         ("Cost centre", bill.planned.cost_centre),
@@ -133,6 +156,11 @@ def _totals(bill: Bill, payments: tuple[Payout, ...]) -> list[Line]:
     gross, fee = sum(p.gross for p in payments), sum(p.event.fee for p in payments)
     whole = reduce(add, taxed) if taxed else None
     lines = vat_lines(bill, whole, "Total with VAT")
+    if waits := waiting(payments):
+        lines.append(Line("Decided", gross))
+        lines += [Line("Less escrow fee", -fee)] if fee else []
+        lines.append(Line("Less not delivered", -waits))
+        return [*lines, Line("Received", gross - fee - waits, strong=True)]
     lines.append(Line("Paid", gross, strong=True))
     if fee:
         lines += [Line("Less escrow fee", -fee), Line("Received", gross - fee)]
@@ -154,17 +182,26 @@ def _words(bill: Bill, payments: tuple[Payout, ...]) -> Iterator[str]:
             f"{network.title} on {since}. The contract has paid it out by itself; the "
             "transactions below say so."
         )
-    waiting = sum(payment.event.to_payee for payment in payments if payment.credited)
-    if waiting:
-        amount = bill.ledger.bound.agreement.amount(waiting)
-        yield (
-            f"Of this, {amount} could not be delivered when it was paid and was credited to the "
-            "payee, who collects it with `withdraw`."
-        )
-    returned = bill.ledger.returned(bill.planned.index)
-    if returned:
-        amount = bill.ledger.bound.agreement.amount(returned)
-        yield f"A further {amount} of this milestone went back to the buyer."
+    for payment in payments:
+        if payment.credited:
+            yield _undelivered(bill, payment)
+    if returned := bill.ledger.returned(bill.planned.index):
+        yield f"A further {agreement.amount(returned)} of this milestone went back to the buyer."
+        if waits := bill.ledger.waiting(bill.planned.index, bill.ledger.bound.terms.buyer):
+            yield f"Of that, {agreement.amount(waits)} could not be delivered to the buyer."
+
+
+def _undelivered(bill: Bill, payment: Payout) -> str:
+    ledger, agreement = bill.ledger, bill.ledger.bound.agreement
+    amount, payee = agreement.amount(payment.credited), name_of(agreement, payment.event.payee)
+    day = format_date(ledger.day(payment.event.place.time))
+    if payment.collected:
+        collected = format_date(ledger.day(payment.collected.time))
+        return f"{amount} could not be delivered to {payee} on {day}; collected on {collected}."
+    return (
+        f"{amount} could not be delivered to {payee} on {day}: the token refused the transfer. The "
+        f"contract keeps it for {payee}, to be collected with `escrow withdraw`."
+    )
 
 
 def _contract(bill: Bill, payments: tuple[Payout, ...]) -> list[Line]:
@@ -191,4 +228,7 @@ def _proof(bill: Bill, payments: tuple[Payout, ...]) -> list[tuple[str, str]]:
         place = payment.event.place
         rows.append(("Transaction", place.transaction))
         rows.append(("in block", str(place.block)))
+        if payment.collected:
+            rows.append(("Collected by", payment.collected.transaction))
+            rows.append(("in block", str(payment.collected.block)))
     return rows

@@ -9,11 +9,14 @@ from dataclasses import astuple, dataclass, fields
 
 from milestone_escrow.chain.contract.events import (
     AgreementAmended,
+    CreditWithdrawn,
     Event,
     MilestoneAssigned,
     MilestonePaid,
     MilestonesFunded,
+    PayoutCredited,
 )
+from milestone_escrow.chain.contract.replay import Undelivered
 from milestone_escrow.documents.money import format_amount
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.papers.bill import document_number
@@ -50,8 +53,9 @@ COLUMNS = tuple(field.name for field in fields(StatementRow))
 
 
 def movements(ledger: Ledger) -> tuple[StatementRow, ...]:
-    """What was paid in, paid out, given back and sold, in the order of the chain."""
-    found = [row for event in ledger.own for row in _rows(ledger, event)]
+    """What was paid in, paid out, given back and sold, in the order of the chain; what of it did
+    not arrive, and was collected later."""
+    found = [row for event in ledger.events for row in _rows(ledger, event)]
     return tuple(found)
 
 
@@ -65,6 +69,18 @@ def statement_csv(rows: Iterable[StatementRow]) -> str:
 
 
 def _rows(ledger: Ledger, event: Event) -> Iterator[StatementRow]:
+    if event in ledger.own:
+        yield from _own_rows(ledger, event)
+    elif isinstance(event, PayoutCredited):
+        # The contract has it back, for the account that could not receive it.
+        for one in ledger.credited(event):
+            yield _unpaid(ledger, event, one, "not delivered")
+    elif isinstance(event, CreditWithdrawn):
+        for one in ledger.collected(event):
+            yield _unpaid(ledger, event, one, "collected")
+
+
+def _own_rows(ledger: Ledger, event: Event) -> Iterator[StatementRow]:
     milestones = ledger.bound.agreement.milestones
     if isinstance(event, MilestonesFunded):
         carried = any(
@@ -97,10 +113,15 @@ def _rows(ledger: Ledger, event: Event) -> Iterator[StatementRow]:
                 yield _row(ledger, event, milestones[index], "carried on", buyer, 0, left)
 
 
+def _unpaid(ledger: Ledger, event: Event, one: Undelivered, movement: str) -> StatementRow:
+    planned = None if one.milestone is None else ledger.bound.agreement.milestones[one.milestone]
+    return _row(ledger, event, planned, movement, one.account, 0, one.units)
+
+
 def _row(
     ledger: Ledger,
     event: Event,
-    planned: PlannedMilestone,
+    planned: PlannedMilestone | None,
     movement: str,
     account: Address,
     before: int,
@@ -115,21 +136,22 @@ def _row(
         return format_amount(units, currency, symbol=False).replace(",", "")
 
     taxed = None
-    if planned.vat and movement == "paid out":
-        taxed = planned.vat.of_part(planned.decided + before, gross, currency)
+    vat = planned.vat if planned else None
+    if planned and vat and movement == "paid out":
+        taxed = vat.of_part(planned.decided + before, gross, currency)
     # What is paid outside of the contract, VAT on top, is no movement of its money.
-    on_top = planned.vat is not None and planned.vat.on_top
+    on_top = vat is not None and vat.on_top
     return StatementRow(
         date=ledger.day(event.place.time).isoformat(),
         movement=movement,
-        milestone=planned.key,
-        document=document_number(ledger, planned),
+        milestone=planned.key if planned else "",
+        document=document_number(ledger, planned) if planned else "",
         counterparty=name_of(agreement, account),
         account=account,
-        cost_centre=planned.cost_centre,
+        cost_centre=planned.cost_centre if planned else "",
         currency=currency.symbol,
         net=number(taxed.net) if taxed else "",
-        vat_rate=planned.vat.words if taxed and planned.vat else "",
+        vat_rate=vat.words if taxed and vat else "",
         vat=number(taxed.tax) if taxed and not on_top else "",
         gross=number(gross),
         fee=number(fee) if movement == "paid out" else "",

@@ -32,8 +32,20 @@ def _settled(ledger: Ledger, planned: PlannedMilestone) -> str:
     payments = ledger.payments(planned)
     if payments:
         day = format_date(ledger.day(payments[-1].event.place.time))
+        if waits := sum(payment.waiting for payment in payments):
+            return (
+                f"Decided by the escrow contract on {day}. {ledger.bound.agreement.amount(waits)} "
+                "of it could not be delivered and waits there for `escrow withdraw`; nothing more "
+                "is due."
+            )
         return f"Paid by the escrow contract on {day}; the receipt says how."
     if ledger.returned(planned.index):
+        if waits := ledger.waiting(planned.index, ledger.bound.terms.buyer):
+            return (
+                "The escrow contract has decided that this amount goes back to the buyer, and "
+                f"could not deliver {ledger.bound.agreement.amount(waits)}, which waits there for "
+                "`escrow withdraw`; nothing is due."
+            )
         return "The escrow contract has given this amount back to the buyer; nothing is due."
     return "A change order has moved this milestone into a new version; nothing is due here."
 

@@ -16,7 +16,13 @@ from milestone_escrow.documents.when import day_of, format_date, read_date
 from milestone_escrow.papers.bill import document_number
 from milestone_escrow.papers.invoice import invoice_pdf
 from milestone_escrow.papers.ledger import Ledger
-from milestone_escrow.papers.receipt import receipt_number, receipt_pdf, require_paid
+from milestone_escrow.papers.receipt import (
+    last_moved,
+    receipt_number,
+    receipt_pdf,
+    require_paid,
+    waiting,
+)
 from milestone_escrow.papers.sheet import Layout
 from milestone_escrow.papers.statement import movements, statement_csv
 
@@ -66,9 +72,15 @@ def write_receipt(session: Session, name: str, key: str, how: Print) -> None:
     number = how.number or receipt_number(ledger, planned)
     data = receipt_pdf(ledger, key, number=number, page=how.page, layout=how.layout)
     paid = sum(payment.gross for payment in payments)
-    day = format_date(ledger.day(payments[-1].event.place.time))
-    words = f"receipt {number} of {day}: {desk.bound.agreement.amount(paid)} paid"
-    _written(session, data, "receipt", number, words, paid, desk)
+    day = format_date(ledger.day(last_moved(payments).time))
+    kind, words = "receipt", f"{desk.bound.agreement.amount(paid)} paid"
+    if waits := waiting(payments):
+        kind = "payment notice"
+        words = (
+            f"{words}, of which {desk.bound.agreement.amount(waits)} could not be delivered; the "
+            "receipt follows when it is collected"
+        )
+    _written(session, data, kind, number, f"{kind} {number} of {day}: {words}", paid, desk)
 
 
 def show_statement(session: Session, name: str) -> None:
