@@ -22,8 +22,9 @@ abstract contract EscrowLedger is IMilestoneEscrow, EIP712, ReentrancyGuardTrans
     uint8 internal constant ACCEPTED = 1;
     uint8 internal constant REJECTED = 2;
 
-    /// @dev A refund takes effect after this long at least, however short the objection period.
-    uint256 internal constant MIN_REJECTION_PERIOD = 3 days;
+    /// @dev Whoever a rejection or a rest goes against has this long at least to object, however short the
+    /// objection period.
+    uint256 internal constant MIN_TIME_TO_OBJECT = 3 days;
 
     /// @dev What a milestone needs beyond its status; most never get any. Two slots.
     struct Details {
@@ -108,9 +109,33 @@ abstract contract EscrowLedger is IMilestoneEscrow, EIP712, ReentrancyGuardTrans
         return position.assignee == address(0) ? terms.supplier : position.assignee;
     }
 
-    /// @dev When the milestone's present status ends.
+    /// @dev When the milestone's present status ends; funded, the clock counts where a rest was left late.
     function _end(Position memory position, Milestone calldata milestone) internal pure returns (uint256) {
-        return position.status == Status.Funded ? milestone.deadline : position.clock;
+        return position.status == Status.Funded ? _max(milestone.deadline, position.clock) : position.clock;
+    }
+
+    /// @dev Before when a quorum decides: the deadline. Later only the first verdict counts, on a submission or
+    /// in a dispute, and what was decided by then stands.
+    function _attestEnd(Position memory position, Milestone calldata milestone) internal pure returns (uint256) {
+        uint256 clock = position.clock;
+        if (position.status == Status.Funded || (position.issuedAt != 0 && milestone.deadline < clock)) {
+            return milestone.deadline;
+        }
+        return clock;
+    }
+
+    function _timeToObject(Terms calldata terms) internal pure returns (uint256) {
+        return _max(terms.objectionPeriod, MIN_TIME_TO_OBJECT);
+    }
+
+    /// @dev Until when a rest stays funded that a verdict or time leaves behind now.
+    function _restUntil(Terms calldata terms, Milestone calldata milestone) internal view returns (uint32) {
+        return uint32(_max(milestone.deadline, block.timestamp + _timeToObject(terms)));
+    }
+
+    /// @dev Whether the deadline alone pays: a progress payment about which verifiers never spoke.
+    function _paysByDate(Position memory position, Milestone calldata milestone) private pure returns (bool) {
+        return milestone.paysOnSilence && position.issuedAt == 0;
     }
 
     /// @dev Whom the present status is about to go against, and whether that one needs an arbiter to object.
@@ -122,7 +147,7 @@ abstract contract EscrowLedger is IMilestoneEscrow, EIP712, ReentrancyGuardTrans
         Status status = position.status;
         if (status == Status.Submitted) return (terms.buyer, false);
         if (status == Status.ReleasePending) return (terms.buyer, true);
-        if (status == Status.Funded && milestone.paysOnSilence) return (terms.buyer, false);
+        if (status == Status.Funded && _paysByDate(position, milestone)) return (terms.buyer, false);
         return (_payeeOf(position, terms), true);
     }
 
@@ -134,16 +159,18 @@ abstract contract EscrowLedger is IMilestoneEscrow, EIP712, ReentrancyGuardTrans
     ) internal pure returns (uint256 toPayee, uint256 toBuyer) {
         uint256 held = milestone.amount - position.paid;
         Status status = position.status;
-        if (status == Status.Submitted || (status == Status.Funded && milestone.paysOnSilence)) return (held, 0);
-        if (status == Status.DisputedBeforeVerdict) {
+        if (status == Status.Submitted) return (held, 0);
+        if (status == Status.Funded && _paysByDate(position, milestone)) return (held, 0);
+        if (status == Status.DisputedBeforeVerdict && position.issuedAt == 0) {
             toPayee = held * terms.defaultPayeeBps / TermsLib.BPS; // rounded down, in the buyer's favour
             return (toPayee, held - toPayee);
         }
-        // The verdict stands: an accepting one certified more than was paid, a rejecting one left 0.
-        if (status != Status.Funded && position.pending != 0) {
-            return (position.pending - position.paid, 0);
-        }
-        return (0, held);
+        // What verifiers certified stands, and nothing more: pending is 0 where they rejected, and while funded.
+        if (position.pending == 0) return (0, held);
+        toPayee = position.pending - position.paid;
+        // A dispute that ends after the deadline settles all; elsewhere the rest waits.
+        bool settles = status == Status.DisputedOverVerdict && position.clock >= milestone.deadline;
+        return (toPayee, settles ? held - toPayee : 0);
     }
 
     function _requireStatus(Position memory position, uint256 allowed) internal pure {
@@ -187,11 +214,11 @@ abstract contract EscrowLedger is IMilestoneEscrow, EIP712, ReentrancyGuardTrans
         bool strict
     ) internal view returns (bytes4) {
         uint256 nowAt = block.timestamp;
-        if (!_isIn(position, StatusLib.ATTESTABLE)) {
-            if (strict) revert WrongStatus(position.index, position.status, StatusLib.ATTESTABLE);
+        if (!_isIn(position, StatusLib.HOLDING)) {
+            if (strict) revert WrongStatus(position.index, position.status, StatusLib.HOLDING);
             return WrongStatus.selector;
         }
-        uint256 end = _end(position, milestone);
+        uint256 end = _attestEnd(position, milestone);
         if (nowAt >= end) {
             if (strict) revert TooLate(nowAt, end);
             return TooLate.selector;

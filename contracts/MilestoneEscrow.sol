@@ -152,7 +152,8 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
     ) external nonReentrant {
         // Check: the milestone, the caller.
         Position memory position = _locate(terms, ref);
-        _requireOpen(position, ref.milestone, StatusLib.FUNDED);
+        _requireStatus(position, StatusLib.FUNDED);
+        _requireBefore(ref.milestone.deadline);
         if (terms.reviewPeriod == 0) revert SubmissionsOff();
         address payee = _payeeOf(position, terms);
         if (msg.sender != payee) {
@@ -185,7 +186,9 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         }
         // Effect. Emit.
         bool overVerdict = _isIn(position, StatusLib.RELEASE_PENDING | StatusLib.REFUND_PENDING);
-        uint256 clock = overVerdict ? block.timestamp : _max(block.timestamp, ref.milestone.deadline);
+        // Nobody's proof is waited for over a verdict, nor over a submission that nobody verifies.
+        bool waits = position.status == Status.Funded || (!overVerdict && ref.milestone.quorum != 0);
+        uint256 clock = waits ? _max(block.timestamp, ref.milestone.deadline) : block.timestamp;
         clock += terms.arbitrationPeriod;
         _startClock(position, overVerdict ? Status.DisputedOverVerdict : Status.DisputedBeforeVerdict, clock);
         emit MilestoneDisputed(position.id, position.index, party, reasonHash, clock);
@@ -204,7 +207,8 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         // Check: the milestone, the split, the caller.
         Position memory position = _locate(terms, ref);
         _requireOpen(position, ref.milestone, StatusLib.DISPUTED);
-        _requireSplit(uint256(toPayee) + toBuyer, 0, ref.milestone.amount - position.paid);
+        uint256 held = ref.milestone.amount - position.paid;
+        _requireSplit(uint256(toPayee) + toBuyer, held, held);
         if (msg.sender != terms.arbiter) {
             bytes32 structHash = ActsLib.ruling(
                 position.id, position.index, toPayee, toBuyer, reasonHash, position.sequence, validUntil
@@ -255,8 +259,9 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         uint256 end = _end(position, ref.milestone);
         if (block.timestamp < end) revert TooEarly(block.timestamp, end);
         // Effect. Emit. Move money.
-        emit MilestoneFinalized(position.id, position.index, position.status);
         (uint256 toPayee, uint256 toBuyer) = _silence(position, terms, ref.milestone);
+        position.clock = _restUntil(terms, ref.milestone);
+        emit MilestoneFinalized(position.id, position.index, position.status);
         _distribute(position, terms, ref.milestone, toPayee, toBuyer);
         _push(terms, position);
     }
@@ -412,26 +417,33 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         uint256 signers
     ) private {
         bool accepted = attestation.verdict == ACCEPTED;
-        bool atOnce = accepted && terms.objectionPeriod == 0;
+        uint128 amount = attestation.amount; // 0 where rejected
+        bool disputed = position.status == Status.DisputedOverVerdict;
+        bool atOnce = accepted && terms.objectionPeriod == 0 && !disputed;
         uint256 clock = block.timestamp;
         position.issuedAt = uint32(attestation.issuedAt); // at most now
-        if (!atOnce) {
-            clock += accepted ? terms.objectionPeriod : _max(terms.objectionPeriod, MIN_REJECTION_PERIOD);
-            position.pending = attestation.amount; // 0 where rejected
-            _startClock(position, accepted ? Status.ReleasePending : Status.RefundPending, clock);
+        if (atOnce) {
+            if (amount != milestone.amount) position.clock = _restUntil(terms, milestone);
+        } else {
+            clock += accepted && !disputed ? terms.objectionPeriod : _timeToObject(terms);
+            position.pending = amount;
+            Status next = accepted ? Status.ReleasePending : Status.RefundPending;
+            // The arbiter keeps the case, and has long enough left to look at the new verdict.
+            if (disputed) (next, clock) = (Status.DisputedOverVerdict, _max(clock, position.clock));
+            _startClock(position, next, clock);
         }
         emit MilestoneAttested(
             position.id,
             position.index,
             attestation.verdict,
-            attestation.amount,
+            amount,
             attestation.evidenceHash,
             attestation.issuedAt,
             signers,
             clock
         );
         if (atOnce) {
-            _distribute(position, terms, milestone, attestation.amount - position.paid, 0);
+            _distribute(position, terms, milestone, amount - position.paid, 0);
         }
     }
 

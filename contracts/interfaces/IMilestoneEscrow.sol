@@ -175,7 +175,7 @@ interface IMilestoneEscrow {
     event MilestoneDisputed(
         bytes32 indexed agreementId, uint256 indexed milestone, address indexed party, bytes32 reasonHash, uint256 clock
     );
-    /// @notice The arbiter split what was held; what neither side got stays with the milestone.
+    /// @notice The arbiter split all that was held.
     event MilestoneRuled(
         bytes32 indexed agreementId, uint256 indexed milestone, uint256 toPayee, uint256 toBuyer, bytes32 reasonHash
     );

@@ -16,9 +16,6 @@ library StatusLib {
     uint256 internal constant DISPUTED_BEFORE_VERDICT = 1 << uint256(Status.DisputedBeforeVerdict);
     uint256 internal constant DISPUTED_OVER_VERDICT = 1 << uint256(Status.DisputedOverVerdict);
     uint256 internal constant DISPUTED = DISPUTED_BEFORE_VERDICT | DISPUTED_OVER_VERDICT;
-    /// @dev Where a quorum may decide.
-    uint256 internal constant ATTESTABLE =
-        FUNDED | SUBMITTED | RELEASE_PENDING | REFUND_PENDING | DISPUTED_BEFORE_VERDICT;
     /// @dev Where a party may object.
     uint256 internal constant DISPUTABLE = FUNDED | SUBMITTED | RELEASE_PENDING | REFUND_PENDING;
     /// @dev Where the right to the payout may change hands.

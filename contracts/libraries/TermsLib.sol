@@ -17,6 +17,8 @@ library TermsLib {
     uint256 internal constant MAX_FEE_BPS = 1_000;
     uint256 internal constant BPS = 10_000;
     uint256 internal constant MIN_ARBITRATION_PERIOD = 3 days;
+    /// @dev Unless it is 0, which switches submissions off.
+    uint256 internal constant MIN_REVIEW_PERIOD = 3 days;
     uint256 internal constant MAX_PERIOD = 366 days;
     /// @dev Times are stored in 32 bits, which last until 2106: agreements can be opened until 2085.
     uint256 internal constant MAX_HORIZON = 20 * 366 days;
@@ -120,7 +122,7 @@ library TermsLib {
     function validate(Terms calldata terms, Milestone[] calldata milestones) internal view {
         _validateRoles(terms);
         _bound("objectionPeriod", terms.objectionPeriod, 0, MAX_PERIOD);
-        _bound("reviewPeriod", terms.reviewPeriod, 0, MAX_PERIOD);
+        _bound("reviewPeriod", terms.reviewPeriod, terms.reviewPeriod == 0 ? 0 : MIN_REVIEW_PERIOD, MAX_PERIOD);
         _bound("arbitrationPeriod", terms.arbitrationPeriod, MIN_ARBITRATION_PERIOD, MAX_PERIOD);
         _bound("defaultPayeeBps", terms.defaultPayeeBps, 0, BPS);
         _bound("feeBps", terms.feeBps, 0, MAX_FEE_BPS);

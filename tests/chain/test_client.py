@@ -326,7 +326,9 @@ def test_events_alone_tell_every_state(
             funded, *attestation(escrow, funded, 1, inspector)
         ),
         lambda: escrow.acting_as(buyer).dispute(funded, 1),
-        lambda: escrow.acting_as(arbiter).rule(funded, 1, 0, 0),
+        lambda: escrow.acting_as(inspector).attest(
+            funded, *attestation(escrow, funded, 1, inspector, amount=10_000_000_000)
+        ),
         lambda: escrow.acting_as(arbiter).attest(funded, *part),
         lambda: escrow.chain.warp(2 * DAY),
         lambda: escrow.acting_as(arbiter).finalize(funded, 2),
@@ -336,7 +338,7 @@ def test_events_alone_tell_every_state(
             *attestation(escrow, funded, 3, *both, verdict=Verdict.REJECTED, amount=0),
         ),
         lambda: escrow.acting_as(supplier).dispute(funded, 3),
-        lambda: escrow.acting_as(arbiter).rule(funded, 3, 1_000, 1_000),
+        lambda: escrow.acting_as(arbiter).rule(funded, 3, 1_000, AMOUNT - 1_000),
         lambda: escrow.acting_as(supplier).submit(funded, 4),
         lambda: escrow.acting_as(buyer).dispute(funded, 4),
         lambda: escrow.chain.warp(130 * DAY),

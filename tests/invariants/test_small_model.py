@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import pytest
 
 from milestone_escrow.chain.deploy.compiler import Artifact
 from milestone_escrow.protocol import transitions
+from milestone_escrow.protocol.assessment import assess
 from milestone_escrow.protocol.lifecycle import Status, end, held, silence
+from milestone_escrow.protocol.terms import DAY
 from tests.invariants.machine.stage import set_stage
 from tests.invariants.small import table
+from tests.invariants.small.charter import ONE_SIDED
 from tests.invariants.small.model import NOW, Real, attempt, explore, leads, realise
 from tests.invariants.small.replay import Replay, choose, sample
 from tests.invariants.small.table import BUYER, PAYEE, Move, Node, Setting, outcome
@@ -130,6 +134,29 @@ def test_nothing_that_is_held_is_ever_stuck(setting: Setting) -> None:
             days += not found
             assert days <= table.DEADLINE + table.ARBITRATION
         assert start.status in (Status.UNFUNDED, Status.SETTLED) or node.status is Status.SETTLED
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_nobody_keeps_the_money_longer_than_said(setting: Setting) -> None:
+    """`assess().latest` plays real acts; no other act, and no waiting, leads further."""
+    for node in explore(setting):
+        if not node.held or node.assigned:
+            continue
+        told = _latest(setting, node)
+        if not node.ended:
+            assert _latest(setting, table.a_day_later(node)) + DAY <= told, node
+        for move in table.moves(setting, node):
+            found = outcome(setting, node, move) if move.verb in ONE_SIDED else None
+            if found and found[0].held:
+                assert _latest(setting, found[0]) <= told, (node, move)
+
+
+@cache
+def _latest(setting: Setting, node: Node) -> int:
+    real = realise(setting, node)
+    told = assess(real.terms, real.milestone, real.state, NOW).latest
+    assert told is not None
+    return told
 
 
 @pytest.mark.slow

@@ -42,7 +42,7 @@ from milestone_escrow.documents.vat import Vat, read_vat
 from milestone_escrow.documents.when import NUMBER_WORDS, parse_duration, read_date, read_zone
 from milestone_escrow.errors import DocumentError, UsageError
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS
-from milestone_escrow.protocol.terms import MAX_PERIOD, MIN_ARBITRATION_PERIOD
+from milestone_escrow.protocol.terms import MAX_PERIOD, MIN_ARBITRATION_PERIOD, MIN_REVIEW_PERIOD
 
 T = TypeVar("T")
 
@@ -109,6 +109,16 @@ def _ruling(text: str) -> int:
     seconds = _period(text)
     if seconds < MIN_ARBITRATION_PERIOD:
         raise UsageError(f"'{text}' is too short for a ruling", hint="write at least 3 days")
+    return seconds
+
+
+def _review(text: str) -> int:
+    seconds = _period(text)
+    if 0 < seconds < MIN_REVIEW_PERIOD:
+        raise UsageError(
+            f"'{text}' is too short to look at what is submitted",
+            hint="write at least 3 days, or off",
+        )
     return seconds
 
 
@@ -239,7 +249,7 @@ class PaymentFields(Fields):
 class RuleFields(Fields):
     verified_by: Quorum = QuorumRule(0, ())
     objection_period: Period = 0
-    review_period: Period = 0
+    review_period: Annotated[int, reads(_review)] = 0
     ruling_within: Annotated[int, reads(_ruling)] = 30 * 86_400
     if_no_ruling: Annotated[int, reads(read_no_ruling)] | None = None
     if_nothing_proven: Silence | None = None

@@ -20,7 +20,6 @@ from milestone_escrow.oracle.signing.examining import IntakeOutcome
 from milestone_escrow.oracle.signing.signer import GuardedSigner, NotSignedError
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
-from milestone_escrow.protocol.lifecycle import ATTESTABLE
 
 log = logging.getLogger("milestone_escrow.oracle.deciding")
 
@@ -119,7 +118,7 @@ def _decidable(connection: Connection, among: set[bytes] | None = None) -> list[
     query = (
         select(t.milestones.c.agreement_id)
         .join(t.documents, t.documents.c.agreement_id == t.milestones.c.agreement_id)
-        .where(t.milestones.c.status.in_(sorted(ATTESTABLE)))
+        .where(t.milestones.c.status.in_(sorted(would_sign.DECIDABLE)))
     )
     if among is not None:
         query = query.where(t.milestones.c.agreement_id.in_(among))

@@ -217,7 +217,8 @@ class Ledger:
             return ""
         if event.status is Status.RELEASE_PENDING:
             return say("{certified}, not disputed", certified=certified)
-        return silent(self.bound.terms, self.bound.milestones[event.milestone], event.status)
+        milestone, spoken = self.bound.milestones[event.milestone], bool(certified)
+        return silent(self.bound.terms, milestone, event.status, spoken=spoken)
 
     def _credited(self, paid: MilestonePaid) -> int:
         found = sum(

@@ -7,11 +7,15 @@ buyer may approve at any time, but need not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
+from functools import partial
 
+from milestone_escrow.errors import LifecycleError
+from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import (
     DISPUTED,
@@ -22,17 +26,20 @@ from milestone_escrow.protocol.lifecycle import (
     Status,
     Verb,
     after_payout,
+    attest_until,
     end,
     fee,
     held,
     options,
     payee,
+    rest_until,
     silence,
     silence_split,
+    time_to_object,
 )
 from milestone_escrow.protocol.receivables import ASSIGNABLE
 from milestone_escrow.protocol.terms import BPS, DAY, Milestone, Terms
-from milestone_escrow.protocol.transitions import dispute
+from milestone_escrow.protocol.transitions import Transition, attest, dispute, disputed, submit
 
 YEAR_DAYS = 365
 
@@ -92,8 +99,8 @@ class Assessment:
         expected: what the payee receives if nobody acts any more.
         expected_at: when the last of it arrives; None where nothing does.
         earliest: when the rules can pay at the earliest; None: only with the buyer's favour.
-        latest: when the rules have paid if it is proven and objected to at the last moment, and
-            the arbiter takes all the time there is; None as above.
+        latest: when all of it has left, whatever anybody does short of consent: proven, objected
+            to and decided in the last second each; None where nothing is held.
         worst: what the payee receives at the least, whatever everybody else does.
         until: when the last of the stoppers loses the power; None where there are none.
     """
@@ -193,7 +200,8 @@ def _stages(
     while state.status.holds:
         yield state, now
         now = max(now, end(milestone, state))
-        state = after_payout(milestone, state, silence_split(terms, milestone, state))
+        split = silence_split(terms, milestone, state)
+        state = after_payout(milestone, state, split, rest_until(terms, milestone, now))
 
 
 def _stoppers(terms: Terms, milestone: Milestone, state: State, now: int) -> Iterator[Stopper]:
@@ -202,7 +210,7 @@ def _stoppers(terms: Terms, milestone: Milestone, state: State, now: int) -> Ite
         if not silence_split(terms, milestone, stage).to_payee:
             continue
         for option in options(terms, milestone, stage):
-            if _stops(option) and option.until is not None and since < option.until:
+            if _stops(option) and option.until and option.is_left(since):
                 yield Stopper(option.role, option.verb, option.until)
 
 
@@ -220,7 +228,7 @@ def _security(
     if not state.status.holds:
         return Security.NOTHING
     if state.status in DISPUTED and any(
-        option.verb in (Verb.RULE, Verb.ATTEST) and option.is_open(now)
+        option.verb in (Verb.RULE, Verb.ATTEST) and option.is_left(now)
         for option in options(terms, milestone, state)
     ):
         return Security.DISPUTED
@@ -232,8 +240,8 @@ def _security(
     paid = 0
     for stage, since in _stages(terms, milestone, state, now):
         if _buyer_may_dispute(terms, milestone, stage, since):
-            disputed = _disputed(terms, milestone, stage)
-            if paid + _by_silence(terms, milestone, disputed) < expected:
+            objected = disputed(terms, milestone, stage, end(milestone, stage) - 1)
+            if paid + _by_silence(terms, milestone, objected) < expected:
                 return Security.BUYER_CAN_STOP
         paid += silence_split(terms, milestone, stage).to_payee
     return Security.OBJECTION_POSSIBLE
@@ -243,18 +251,22 @@ def _worst(terms: Terms, milestone: Milestone, state: State, now: int) -> int:
     """The least that the payee can end with, before the fee, against everybody else's will."""
     if not state.status.holds:
         return 0
-    if now >= (at := end(milestone, state)):
+    if now >= end(milestone, state):
         split = silence_split(terms, milestone, state)
-        after = after_payout(milestone, state, split)
-        return split.to_payee + _worst(terms, milestone, after, max(now, at))
-    open_now = {(option.verb, option.role) for option in options(terms, milestone, state)}
-    disputable = (Verb.DISPUTE, Role.BUYER) in open_now
+        after = after_payout(milestone, state, split, rest_until(terms, milestone, now))
+        return split.to_payee + _worst(terms, milestone, after, now)
+    left = {
+        (option.verb, option.role)
+        for option in options(terms, milestone, state)
+        if option.is_left(now)
+    }
+    disputable = (Verb.DISPUTE, Role.BUYER) in left
     # A quorum rejects, an arbiter rules against the payee, and the clock makes both final.
-    if (Verb.ATTEST, Role.VERIFIERS) in open_now or (Verb.RULE, Role.ARBITER) in open_now:
+    if (Verb.ATTEST, Role.VERIFIERS) in left or (Verb.RULE, Role.ARBITER) in left:
         return 0
     if disputable:
         share = held(milestone, state) * terms.default_payee_bps // BPS
-        return 0 if terms.has_arbiter else share
+        return 0 if terms.has_arbiter or state.spoken else share
     return _by_silence(terms, milestone, state)
 
 
@@ -275,38 +287,55 @@ def _earliest(
 
 
 def _latest(terms: Terms, milestone: Milestone, state: State, now: int) -> int | None:
+    """When the money has left if everybody who can delay it does so, each in the last second."""
     if not state.status.holds:
         return None
-    if not _by_silence(terms, milestone, state):
-        proven = _proven_last(terms, milestone, state, now)
-        if proven is None:
-            return None
-        if proven.status is Status.SETTLED:
-            return end(milestone, state) - 1
-        state = proven
-    latest = now
-    for stage, since in _stages(terms, milestone, state, now):
-        courses = [silence(terms, milestone, stage)]
-        if _buyer_may_dispute(terms, milestone, stage, since):
-            courses.append(silence(terms, milestone, _disputed(terms, milestone, stage)))
-        paid = [step.at for course in courses for step in course if step.split.to_payee]
-        latest = max([latest, *paid])
-    return latest
+    found = [max(now, end(milestone, state))]
+    for act, at in _delays(terms, milestone, state, now):
+        if at < now:
+            continue
+        with suppress(LifecycleError):
+            found.append(_latest(terms, milestone, act(at).state, at) or at)
+    split = silence_split(terms, milestone, state)
+    rest = after_payout(milestone, state, split, rest_until(terms, milestone, found[0]))
+    found.append(_latest(terms, milestone, rest, found[0]) or found[0])
+    return max(found)
 
 
-def _proven_last(terms: Terms, milestone: Milestone, state: State, now: int) -> State | None:
-    """The state once it is accepted, or else submitted, in the last second that allows it."""
-    open_now = {o.verb for o in options(terms, milestone, state) if o.is_open(now)}
-    last = end(milestone, state) - 1
-    if Verb.ATTEST in open_now:
-        if not terms.objection_period:
-            return replace(state, status=Status.SETTLED)
-        clock = last + terms.objection_period
-        status, pending = Status.RELEASE_PENDING, milestone.amount
-        return replace(state, status=status, clock=clock, pending=pending)
-    if Verb.SUBMIT in open_now:
-        return replace(state, status=Status.SUBMITTED, clock=last + terms.review_period)
-    return None
+def _delays(
+    terms: Terms, milestone: Milestone, state: State, now: int
+) -> Iterator[tuple[Callable[[int], Transition], int]]:
+    """What anybody can do without the other side's consent, and when it delays most: in the last
+    second, or so early that what is left of a part is funded in the last one before the deadline
+    and can be submitted again."""
+    last, until = milestone.deadline - 1, end(milestone, state)
+    over = state.status is Status.DISPUTED_OVER_VERDICT
+    speaks = attest_until(milestone, state) - 1
+    early = last - (time_to_object(terms) if over else terms.objection_period)
+    # By speaking again each time before the clock, verifiers keep it open until the deadline.
+    keeps = max(now, state.issued_at + 1) <= speaks
+    for at in {max(speaks, last), early} if keeps else ():
+        kept = state
+        if at >= until:
+            status = state.status if over else Status.REFUND_PENDING
+            kept = replace(state, status=status, clock=at + 1)
+        for verdict, amount in (
+            (Verdict.ACCEPTED, state.paid + 1),
+            (Verdict.ACCEPTED, milestone.amount),
+            (Verdict.REJECTED, 0),
+        ):
+            yield partial(_attested, terms, milestone, kept, verdict, amount), at
+    owner = payee(terms, state)
+    yield partial(submit, terms, milestone, state, owner), last
+    for party in (terms.buyer, owner):
+        yield partial(dispute, terms, milestone, state, party), until - 1
+
+
+def _attested(
+    terms: Terms, milestone: Milestone, state: State, verdict: Verdict, amount: int, at: int
+) -> Transition:
+    said = Attestation(bytes(32), 0, verdict, amount, bytes(32), issued_at=at, valid_until=at)
+    return attest(terms, milestone, state, said, at)
 
 
 def _buyer_may_dispute(terms: Terms, milestone: Milestone, state: State, now: int) -> bool:
@@ -314,11 +343,6 @@ def _buyer_may_dispute(terms: Terms, milestone: Milestone, state: State, now: in
         (option.verb, option.role) == (Verb.DISPUTE, Role.BUYER) and now < (option.until or 0)
         for option in options(terms, milestone, state)
     )
-
-
-def _disputed(terms: Terms, milestone: Milestone, state: State) -> State:
-    """As the buyer's objection in the last second leaves it."""
-    return dispute(terms, milestone, state, terms.buyer, end(milestone, state) - 1).state
 
 
 def _by_silence(terms: Terms, milestone: Milestone, state: State) -> int:

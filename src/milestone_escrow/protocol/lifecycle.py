@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
 
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
-from milestone_escrow.protocol.terms import BPS, Milestone, Terms
+from milestone_escrow.protocol.terms import BPS, MIN_TIME_TO_OBJECT, Milestone, Terms
 
 
 class Status(IntEnum):
@@ -32,15 +32,7 @@ class Status(IntEnum):
         return self not in (Status.UNFUNDED, Status.SETTLED)
 
 
-ATTESTABLE = frozenset(
-    {
-        Status.FUNDED,
-        Status.SUBMITTED,
-        Status.RELEASE_PENDING,
-        Status.REFUND_PENDING,
-        Status.DISPUTED_BEFORE_VERDICT,
-    }
-)
+HOLDING = frozenset(status for status in Status if status.holds)
 DISPUTED = frozenset({Status.DISPUTED_BEFORE_VERDICT, Status.DISPUTED_OVER_VERDICT})
 PENDING = frozenset({Status.RELEASE_PENDING, Status.REFUND_PENDING})
 
@@ -79,6 +71,11 @@ class State:
     pending: int = 0
     paid: int = 0
 
+    @property
+    def spoken(self) -> bool:
+        """Whether verifiers have ever decided: from then on silence pays only what they certify."""
+        return self.issued_at != 0
+
 
 @dataclass(frozen=True, slots=True)
 class Split:
@@ -103,6 +100,10 @@ class Option:
 
     def is_open(self, now: int) -> bool:
         return self.since <= now and (self.until is None or now < self.until)
+
+    def is_left(self, now: int) -> bool:
+        """Whether it is open, or will be."""
+        return self.until is None or max(now, self.since) < self.until
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +141,28 @@ def fee(terms: Terms, to_payee: int) -> int:
 
 
 def end(milestone: Milestone, state: State) -> int:
-    """When the present status ends: the deadline while unfunded or funded, the clock elsewhere."""
-    if state.status in (Status.UNFUNDED, Status.FUNDED):
+    """When the present status ends: the deadline while unfunded, the clock elsewhere; funded, the
+    later of both, since whoever a rest goes against has time to object to it."""
+    if state.status is Status.UNFUNDED:
         return milestone.deadline
+    if state.status is Status.FUNDED:
+        return max(milestone.deadline, state.clock)
     return state.clock
+
+
+def time_to_object(terms: Terms) -> int:
+    """How long whoever a rejection or a rest goes against has to object, in seconds."""
+    return max(terms.objection_period, MIN_TIME_TO_OBJECT)
+
+
+def rest_until(terms: Terms, milestone: Milestone, now: int) -> int:
+    """Until when a rest stays funded that a verdict or time leaves behind now."""
+    return max(milestone.deadline, now + time_to_object(terms))
+
+
+def pays_by_date(milestone: Milestone, state: State) -> bool:
+    """Whether the deadline alone pays: a progress payment about which verifiers never spoke."""
+    return milestone.pays_on_silence and not state.spoken
 
 
 def disputing_role(milestone: Milestone, state: State) -> Role | None:
@@ -151,51 +170,78 @@ def disputing_role(milestone: Milestone, state: State) -> Role | None:
     if state.status in (Status.SUBMITTED, Status.RELEASE_PENDING):
         return Role.BUYER
     if state.status is Status.FUNDED:
-        return Role.BUYER if milestone.pays_on_silence else Role.PAYEE
+        return Role.BUYER if pays_by_date(milestone, state) else Role.PAYEE
     return Role.PAYEE if state.status is Status.REFUND_PENDING else None
 
 
 def dispute_needs_arbiter(milestone: Milestone, state: State) -> bool:
     """Without an arbiter only the buyer may object, to a submission or a progress payment."""
     if state.status is Status.FUNDED:
-        return not milestone.pays_on_silence
+        return not pays_by_date(milestone, state)
     return state.status is not Status.SUBMITTED
+
+
+def speaks_late(state: State) -> bool:
+    """Whether a verdict after the deadline counts: the first, on a submission or in a dispute."""
+    late = (Status.SUBMITTED, Status.DISPUTED_BEFORE_VERDICT)
+    return state.status in late and not state.spoken
+
+
+def attest_until(milestone: Milestone, state: State) -> int:
+    """Before when verifiers decide in the present status."""
+    until = end(milestone, state)
+    return until if speaks_late(state) else min(until, milestone.deadline)
 
 
 def silence_split(terms: Terms, milestone: Milestone, state: State) -> Split:
     """What `finalize` pays out of the present status; nothing where nothing is held."""
     rest = held(milestone, state)
-    if state.status is Status.SUBMITTED:
-        return Split(rest, 0)
-    if state.status is Status.FUNDED and milestone.pays_on_silence:
-        return Split(rest, 0)
-    if state.status is Status.DISPUTED_BEFORE_VERDICT:
-        to_payee = rest * terms.default_payee_bps // BPS
-        return Split(to_payee, rest - to_payee)
-    # The verdict stands: an accepting one certified more than was paid, a rejecting one left 0.
-    if state.status is not Status.FUNDED and state.pending:
-        return Split(state.pending - state.paid, 0)
-    return Split(0, rest)
+    match state.status:
+        case Status.SUBMITTED:
+            return Split(rest, 0)
+        case Status.FUNDED if pays_by_date(milestone, state):
+            return Split(rest, 0)
+        case Status.DISPUTED_BEFORE_VERDICT if not state.spoken:
+            to_payee = rest * terms.default_payee_bps // BPS
+            return Split(to_payee, rest - to_payee)
+        case Status.RELEASE_PENDING:
+            return Split(state.pending - state.paid, 0)
+        case Status.DISPUTED_OVER_VERDICT if state.pending:
+            to_payee = state.pending - state.paid
+            goes_on = state.clock < milestone.deadline
+            return Split(to_payee, 0 if goes_on else rest - to_payee)
+        case _:
+            return Split(0, rest)
 
 
-def after_payout(milestone: Milestone, state: State, split: Split) -> State:
-    """The state once `split` has left the milestone: settled, or funded with a rest."""
+def after_payout(milestone: Milestone, state: State, split: Split, clock: int) -> State:
+    """The state once `split` has left the milestone: settled, or funded with a rest.
+
+    `clock` is until when whoever the rest goes against can object; only `resolve` leaves it.
+    """
     paid = state.paid + split.total
     if paid == milestone.amount:
-        return replace(state, status=Status.SETTLED, paid=paid, pending=0)
-    return replace(state, status=Status.FUNDED, paid=paid, pending=0, sequence=next_sequence(state))
+        return replace(state, status=Status.SETTLED, clock=0, paid=paid, pending=0)
+    return replace(
+        state,
+        status=Status.FUNDED,
+        clock=clock,
+        paid=paid,
+        pending=0,
+        sequence=next_sequence(state),
+    )
 
 
-def silence(terms: Terms, milestone: Milestone, state: State) -> tuple[Silence, ...]:
-    """Everything that time alone leads to from here: no, one or two `finalize` calls, in order."""
+def silence(terms: Terms, milestone: Milestone, state: State, now: int = 0) -> tuple[Silence, ...]:
+    """Everything that time alone leads to from here: no, one or two `finalize` calls, in order,
+    each as soon as it is open but not before `now`."""
     steps: list[Silence] = []
-    earliest = 0
     while state.status.holds:
         split = silence_split(terms, milestone, state)
-        at = max(end(milestone, state), earliest)
-        after = after_payout(milestone, state, split)
+        at = now = max(end(milestone, state), now)
+        after = after_payout(milestone, state, split, rest_until(terms, milestone, at))
         steps.append(Silence(at, state.status, split, after.status))
-        state, earliest = after, at
+        state = after
     return tuple(steps)
 
 
@@ -211,10 +257,12 @@ def options(terms: Terms, milestone: Milestone, state: State) -> tuple[Option, .
         return ()
     until = end(milestone, state)
     found: list[Option] = []
-    if state.status in ATTESTABLE and milestone.quorum:
-        found.append(Option(Verb.ATTEST, Role.VERIFIERS, until=until))
+    if milestone.quorum:
+        newer = state.issued_at + 1 if state.spoken else 0
+        speaks = attest_until(milestone, state)
+        found.append(Option(Verb.ATTEST, Role.VERIFIERS, since=newer, until=speaks))
     if state.status is Status.FUNDED and terms.review_period:
-        found.append(Option(Verb.SUBMIT, Role.PAYEE, until=until))
+        found.append(Option(Verb.SUBMIT, Role.PAYEE, until=milestone.deadline))
     role = disputing_role(milestone, state)
     if role and (terms.has_arbiter or not dispute_needs_arbiter(milestone, state)):
         found.append(Option(Verb.DISPUTE, role, until=until))

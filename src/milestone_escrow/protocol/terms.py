@@ -23,7 +23,11 @@ MAX_VERIFIERS = 32
 MAX_FEE_BPS = 1_000
 BPS = 10_000
 MIN_ARBITRATION_PERIOD = 3 * DAY
-MIN_REJECTION_PERIOD = 3 * DAY
+MIN_REVIEW_PERIOD = 3 * DAY
+"""Unless it is 0, which switches submissions off."""
+MIN_TIME_TO_OBJECT = 3 * DAY
+"""Whoever a rejection or a rest goes against has this long at least, however short the objection
+period."""
 MAX_PERIOD = 366 * DAY
 MAX_HORIZON = 20 * 366 * DAY
 
@@ -168,7 +172,8 @@ def validate_terms(
     """
     _validate_roles(terms, contract)
     _bound("the objection period", terms.objection_period, 0, MAX_PERIOD)
-    _bound("the review period", terms.review_period, 0, MAX_PERIOD)
+    least = MIN_REVIEW_PERIOD if terms.review_period else 0
+    _bound("the review period", terms.review_period, least, MAX_PERIOD)
     _bound("the arbitration period", terms.arbitration_period, MIN_ARBITRATION_PERIOD, MAX_PERIOD)
     _bound("the payee's default share", terms.default_payee_bps, 0, BPS)
     _bound("the fee", terms.fee_bps, 0, MAX_FEE_BPS)

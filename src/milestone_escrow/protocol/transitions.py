@@ -14,23 +14,26 @@ from milestone_escrow.errors import LifecycleError
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import (
-    ATTESTABLE,
     DISPUTED,
+    HOLDING,
     PENDING,
     Role,
     Split,
     State,
     Status,
     after_payout,
+    attest_until,
     dispute_needs_arbiter,
     disputing_role,
     end,
     held,
     next_sequence,
     payee,
+    rest_until,
     silence_split,
+    time_to_object,
 )
-from milestone_escrow.protocol.terms import MIN_REJECTION_PERIOD, Milestone, Terms
+from milestone_escrow.protocol.terms import Milestone, Terms
 
 NOTHING = Split(0, 0)
 
@@ -59,22 +62,24 @@ def attest(
     """Decides by a quorum: pays at once, or starts the objection period."""
     if attestation.verdict not in (Verdict.ACCEPTED, Verdict.REJECTED):
         raise refusal("VerdictNotAllowed", "a return for rework changes nothing on chain")
-    require_status(state, ATTESTABLE)
-    require_before(now, end(milestone, state))
+    require_status(state, HOLDING)
+    require_before(now, attest_until(milestone, state))
     _require_attestation(milestone, state, attestation, now)
     if not milestone.quorum:
         raise refusal("QuorumNotReached", "this milestone has no verifiers, nobody can attest")
-    state = replace(state, issued_at=attestation.issued_at)
     accepted = attestation.verdict is Verdict.ACCEPTED
+    state = replace(state, issued_at=attestation.issued_at)
+    certified = attestation.amount if accepted else 0
+    if state.status is Status.DISPUTED_OVER_VERDICT:
+        # The arbiter keeps the case, and has long enough left to look at the new verdict.
+        clock = max(state.clock, now + time_to_object(terms))
+        disputed = replace(state, pending=certified)
+        return Transition(_start_clock(disputed, Status.DISPUTED_OVER_VERDICT, clock))
     if accepted and terms.objection_period == 0:
-        split = Split(attestation.amount - state.paid, 0)
-        return Transition(after_payout(milestone, state, split), split)
-    period = (
-        terms.objection_period if accepted else max(terms.objection_period, MIN_REJECTION_PERIOD)
-    )
+        return _pay(terms, milestone, state, Split(certified - state.paid, 0), now)
+    period = terms.objection_period if accepted else time_to_object(terms)
     status = Status.RELEASE_PENDING if accepted else Status.REFUND_PENDING
-    pending = attestation.amount if accepted else 0
-    return Transition(_start_clock(replace(state, pending=pending), status, now + period))
+    return Transition(_start_clock(replace(state, pending=certified), status, now + period))
 
 
 def submit(
@@ -99,47 +104,60 @@ def dispute(
         raise refusal("NoArbiter", "this dispute needs an arbiter, and the agreement has none")
     buyer_disputes = disputing_role(milestone, state) is Role.BUYER
     require_caller(caller, terms.buyer if buyer_disputes else payee(terms, state))
+    return Transition(disputed(terms, milestone, state, now))
+
+
+def disputed(terms: Terms, milestone: Milestone, state: State, now: int) -> State:
+    """As an objection leaves the milestone, whoever may object."""
     if state.status in PENDING:
         clock = now + terms.arbitration_period
-        return Transition(_start_clock(state, Status.DISPUTED_OVER_VERDICT, clock))
-    clock = max(now, milestone.deadline) + terms.arbitration_period
-    return Transition(_start_clock(state, Status.DISPUTED_BEFORE_VERDICT, clock))
+        return _start_clock(state, Status.DISPUTED_OVER_VERDICT, clock)
+    # A submission that nobody could verify need not wait for the deadline.
+    waits = state.status is Status.FUNDED or milestone.quorum
+    clock = (max(now, milestone.deadline) if waits else now) + terms.arbitration_period
+    return _start_clock(state, Status.DISPUTED_BEFORE_VERDICT, clock)
 
 
 def rule(
     terms: Terms, milestone: Milestone, state: State, split: Split, caller: Address, now: int
 ) -> Transition:
-    """The arbiter splits what is held; a rest goes back to waiting for proof."""
+    """The arbiter splits all that is held."""
     require_status(state, DISPUTED)
     require_before(now, state.clock)
-    _require_split(split, 0, held(milestone, state))
+    rest = held(milestone, state)
+    _require_split(split, rest, rest)
     if not terms.has_arbiter:
         raise refusal("NotAuthorized", "the agreement has no arbiter")
     require_caller(caller, terms.arbiter)
-    return Transition(after_payout(milestone, state, split), split)
+    return _pay(terms, milestone, state, split, now)
 
 
 def resolve(
     terms: Terms, milestone: Milestone, state: State, split: Split, consents: Set[Address]
 ) -> Transition:
-    """Splits what is held with the consent of whoever gives something up."""
-    require_status(state, ATTESTABLE | DISPUTED)
+    """Splits what is held with the consent of whoever gives something up; clocks go on."""
+    require_status(state, HOLDING)
     rest = held(milestone, state)
     _require_split(split, 1 if state.status is Status.FUNDED else rest, rest)
     for needed, party in ((split.to_payee, terms.buyer), (split.to_buyer, payee(terms, state))):
         if needed and party not in consents:
             raise refusal("NotAuthorized", f"this split needs the consent of {party}")
-    return Transition(after_payout(milestone, state, split), split)
+    return Transition(after_payout(milestone, state, split, state.clock), split)
 
 
 def finalize(terms: Terms, milestone: Milestone, state: State, now: int) -> Transition:
     """Lets time decide."""
-    require_status(state, ATTESTABLE | DISPUTED)
+    require_status(state, HOLDING)
     until = end(milestone, state)
     if now < until:
         raise refusal("TooEarly", f"the window is open until {until}, it is {now}")
-    split = silence_split(terms, milestone, state)
-    return Transition(after_payout(milestone, state, split), split)
+    return _pay(terms, milestone, state, silence_split(terms, milestone, state), now)
+
+
+def _pay(terms: Terms, milestone: Milestone, state: State, split: Split, now: int) -> Transition:
+    """What nobody consented to: whoever a rest goes against has time to object."""
+    clock = rest_until(terms, milestone, now)
+    return Transition(after_payout(milestone, state, split, clock), split)
 
 
 def _start_clock(state: State, status: Status, clock: int) -> State:

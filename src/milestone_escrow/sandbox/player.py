@@ -153,7 +153,8 @@ class Player:
 
     def _finalize(self, due: Due, who: str, note: str = "") -> Beat:
         key = self.agreement.milestones[due.milestone].key
-        why = silent(self.bound.terms, self.bound.milestones[due.milestone], due.step.status)
+        terms, milestone = self.bound.terms, self.bound.milestones[due.milestone]
+        why = silent(terms, milestone, due.step.status, spoken=self._state(key).spoken)
         receipt = self._as(who).finalize(self.bound, due.milestone)
         self._decide(key, why)
         name = "Anyone" if who == ANYONE else self.tell.names.role(who)

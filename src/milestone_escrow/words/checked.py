@@ -125,6 +125,11 @@ def _means(s: _Said, actor: Actor) -> str:
             return s.one("by submitting, unless the buyer objects within {period:duration}")
         case Means.PAID_IN_TIME:
             return s.one("after {at:time}, unless the buyer objects before")
+        case Means.PAID_UNLESS_SPOKEN:
+            return s.one(
+                "after {at:time}, unless the buyer objects or the verifiers decide before: then "
+                "only what they certify"
+            )
         case Means.DISPUTING:
             return s.one(
                 "by disputing before the deadline: {share:bps} if the arbiter stays silent"

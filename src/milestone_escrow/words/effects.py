@@ -8,11 +8,10 @@ from typing import Any
 from milestone_escrow.documents.files.signed_act import Act
 from milestone_escrow.documents.when import format_duration
 from milestone_escrow.protocol.acts import Dispute, Resolution, Ruling, Submission
-from milestone_escrow.protocol.lifecycle import PENDING, Split, fee
+from milestone_escrow.protocol.lifecycle import Split, fee, silence_split
 from milestone_escrow.protocol.receivables import Assignment
-from milestone_escrow.protocol.terms import BPS
+from milestone_escrow.protocol.transitions import disputed
 from milestone_escrow.words.standing import Standing, amount, person, split_words, when
-from milestone_escrow.words.tasks import silence_split
 
 Words = Mapping[str, object]
 
@@ -48,16 +47,11 @@ def _submission(standing: Standing, act: Submission, words: Words) -> list[str]:
 
 def _dispute(standing: Standing, act: Dispute, words: Words) -> list[str]:
     """Who decides now, and what happens if they do not."""
-    terms = standing.terms
-    over_verdict = standing.state.status in PENDING
-    start = standing.now if over_verdict else max(standing.now, standing.milestone.deadline)
-    until = when(standing, start + terms.arbitration_period)
+    terms, milestone = standing.terms, standing.milestone
+    state = disputed(terms, milestone, standing.state, standing.now)
+    until = when(standing, state.clock)
     objects = f"'{standing.key}': objects, “{words.get('reason', '')}”"
-    if over_verdict:
-        silent = silence_split(standing)
-    else:
-        to_payee = standing.held * terms.default_payee_bps // BPS
-        silent = split_words(standing, Split(to_payee, standing.held - to_payee))
+    silent = split_words(standing, silence_split(terms, milestone, state))
     if not terms.has_arbiter:
         return [objects, f"unless both sides settle it or it is proven, on {until} {silent}"]
     arbiter = person(standing.bound, terms.arbiter)

@@ -21,7 +21,7 @@ def silence_steps(names: Names, terms: Terms, milestone: Milestone, state: State
         say("now {does}", does=does)
         if step.at <= now
         else say("on {time} {does}", time=names.time(step.at), does=does)
-        for step, does in _steps(names, terms, milestone, state)
+        for step, does in _steps(names, terms, milestone, state, now)
     )
 
 
@@ -35,9 +35,9 @@ def otherwise(names: Names, terms: Terms, milestone: Milestone, state: State) ->
 
 
 def _steps(
-    names: Names, terms: Terms, milestone: Milestone, state: State
+    names: Names, terms: Terms, milestone: Milestone, state: State, now: int = 0
 ) -> Iterator[tuple[Silence, str]]:
-    for step in silence(terms, milestone, state):
+    for step in silence(terms, milestone, state, now):
         yield step, split_does(names, step.split, payee(terms, state), terms.buyer)
 
 
@@ -48,9 +48,12 @@ def _then(steps: Iterable[str]) -> str:
     return told
 
 
-def silent(terms: Terms, milestone: Milestone, status: Status) -> str:
-    """Why time decides a milestone of this status: "nobody objected for 2 days"."""
+def silent(terms: Terms, milestone: Milestone, status: Status, *, spoken: bool) -> str:
+    """Why time decides a milestone of this status: "nobody objected for 2 days"; `spoken` says
+    whether verifiers had ever decided."""
     match status:
+        case Status.FUNDED if spoken:
+            return say("nothing more was proven in time")
         case Status.FUNDED if milestone.pays_on_silence:
             return say("its date has come")
         case Status.FUNDED:
@@ -61,6 +64,8 @@ def silent(terms: Terms, milestone: Milestone, status: Status) -> str:
             return _nobody_objected(terms.objection_period)
         case Status.REFUND_PENDING:
             return say("nobody disputed the rejection")
+        case Status.DISPUTED_BEFORE_VERDICT if spoken:
+            return say("nobody ruled, and nothing more was proven")
         case Status.DISPUTED_BEFORE_VERDICT:
             share = format_percent(Fraction(terms.default_payee_bps, BPS))
             return say("nobody ruled, so {share} to the supplier as agreed", share=share)

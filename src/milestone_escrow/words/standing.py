@@ -21,6 +21,7 @@ from milestone_escrow.protocol.lifecycle import (
     held,
     options,
     payee,
+    pays_by_date,
 )
 from milestone_escrow.protocol.terms import Milestone, Terms
 from milestone_escrow.words.names import Names
@@ -148,8 +149,13 @@ def status(standing: Standing) -> str:
     if standing.is_overdue:
         return "time is up"
     if state.status is Status.FUNDED:
-        waits = "waiting for its date" if milestone.pays_on_silence else "waiting for proof"
-        return f"{waits}, partly {_left(standing)}" if state.paid else waits
+        left = f"partly {_left(standing)}"
+        if standing.now >= milestone.deadline:
+            return f"{left}, the rest may be objected to"
+        waits = "waiting for proof"
+        if pays_by_date(milestone, state):
+            waits = "waiting for its date"
+        return f"{waits}, {left}" if state.paid else waits
     return {
         Status.SUBMITTED: "submitted for review",
         Status.RELEASE_PENDING: "accepted, may be disputed",

@@ -108,7 +108,8 @@ def _words(standing: Standing, option: Option) -> tuple[str, str, bool]:
         return f"let time decide: {silence_split(standing)}", "", True
     if option.verb is Verb.DISPUTE:
         text = f"object; otherwise {silence_split(standing)} on {when(standing, standing.end)}"
-        return text, REASON, status is not Status.FUNDED
+        late = standing.now >= standing.milestone.deadline
+        return text, REASON, late or status is not Status.FUNDED
     if option.role is Role.BUYER:
         return f"pay {held} now, or a part of it", "", False
     return f"give {held} back, or a part of it", "", False

@@ -87,6 +87,12 @@ class Teller:
             if isinstance(event, happened.PayoutCredited)
         }
         self.undelivered = self._undelivered(events)
+        # What time decides then depends on it, and ends what verifiers can say.
+        self.spoken = {
+            (event.agreement_id, event.milestone)
+            for event in events
+            if isinstance(event, happened.MilestoneAttested)
+        }
         # Money that a change order moves over was paid in before.
         self.carried = {
             (event.place.transaction, event.agreement_id): event.carried
@@ -235,10 +241,11 @@ class Teller:
 
     def finalized(self, event: happened.MilestoneFinalized) -> Told:
         milestone = self.deal.milestones[event.milestone]
+        spoken = (event.agreement_id, event.milestone) in self.spoken
         return say("time"), say(
             "decided {milestone}: {why}",
             milestone=self.names.milestone(event.milestone),
-            why=silent(self.deal.terms, milestone, event.status),
+            why=silent(self.deal.terms, milestone, event.status, spoken=spoken),
         )
 
     def paid(self, event: happened.MilestonePaid) -> Told:

@@ -39,14 +39,15 @@ def test_dispute_and_ruling(escrow: Run, opened: Path):
     assert paid(escrow, "handover") == ("settled", "1,800.00 USDC", "200.00 USDC")
 
 
-def test_a_ruling_may_leave_a_rest(escrow: Run, opened: Path):
+def test_a_ruling_leaves_no_rest(escrow: Run, opened: Path):
     escrow("submit", "SHED-7", "handover", "--yes")
     escrow("dispute", "SHED-7", "handover", "--reason", "The door sticks", "--yes")
     result = escrow(
         "rule", "SHED-7", "handover", "--to-supplier", "500.00", "--reason", "x", "--yes"
     )
-    assert "1,500.00 USDC stays in the contract" in result.words
-    assert paid(escrow, "handover") == ("funded", "500.00 USDC", "0.00 USDC")
+    assert result.status == 1
+    assert "it must be all that is held: 2,000.00 USDC" in result.err
+    assert paid(escrow, "handover") == ("disputed_before_verdict", "0.00 USDC", "0.00 USDC")
 
 
 def test_the_payee_may_dispute_a_rejection(escrow: Run, opened: Path):

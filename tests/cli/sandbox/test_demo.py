@@ -147,7 +147,7 @@ def test_people_read_a_timeline_and_then_the_accounts(escrow: Run) -> None:
     headings = ["What happened", "Who got what", "Does it add up?"]
     places = [done.out.index(heading) for heading in headings]
     assert places == sorted(places)
-    assert "28 Jun 2027  Anyone finalizes beta: nobody ruled, so 50 % to the" in done.out
+    assert "3 Jun 2027  Anyone finalizes beta: nobody ruled, so 50 % to the" in done.out
     assert done.out.count("\nok  ") == 4
     assert done.err == ""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +11,9 @@ import pytest
 import yaml
 
 from milestone_escrow.chain.deploy import compiler
-from milestone_escrow.chain.deploy.compiler import ARTIFACTS, OPTIMIZER_RUNS, SHIPPED, Artifact
+from milestone_escrow.chain.deploy.compiler import ARTIFACTS, OPTIMIZER_RUNS, SHIPPED
 from milestone_escrow.chain.deploy.solc import SOLC_VERSION, CompilerError
 from tests.support.npm import ROOT, package
-
-ROOM_FOR_LATER = 1_024
-EIP_170 = 24_576
 
 
 def test_shipped_artifacts_are_what_the_sources_compile_to() -> None:
@@ -50,12 +46,6 @@ def test_an_edited_artifact_is_noticed(tmp_path: Path, monkeypatch: pytest.Monke
     path.write_text(json.dumps(forged.to_json()), encoding="utf-8")
 
     assert compiler.stale_artifacts(tmp_path) == [ARTIFACTS / "MilestoneEscrow.json"]
-
-
-def test_the_core_leaves_one_kilobyte_under_the_code_limit(
-    artifacts: Mapping[str, Artifact],
-) -> None:
-    assert artifacts["MilestoneEscrow"].size <= EIP_170 - ROOM_FOR_LATER
 
 
 def test_all_compiler_settings_agree() -> None:

@@ -92,8 +92,7 @@ def test_a_life_with_every_verb(world: World) -> None:
     sees(world.attest(deal, deal.attestation(1, amount=400, issued_at=GENESIS - 5)))
     sees(buy(world, deal, offer(world, deal, 1, price=7)))
     sees(world.dispute(deal, 1, by="buyer"))
-    sees(world.rule(deal, 0, 0, 1))
-    sees(world.resolve(deal, 300, 0, 1, by="buyer"))
+    sees(world.resolve(deal, 300, 0, 4, by="buyer"))
     batch = [
         (deal, deal.attestation(2, verdict=Verdict.REJECTED)),
         (deal, deal.attestation(7)),
@@ -104,7 +103,7 @@ def test_a_life_with_every_verb(world: World) -> None:
     sees(attest_batch(world, items))
     sees(world.dispute(deal, 2, by="supplier"))
     sees(world.dispute(deal, 3, by="supplier"))
-    sees(world.rule(deal, 100, 200, 3))
+    sees(world.rule(deal, 100, AMOUNT - 100, 3))
 
     new = revised(deal, make_milestone(deadline=DEADLINE + DAY), DEPOSIT, salt=3)
     sees(amend(world, deal, new, closes=0b0000_0110, funds=0b11))
@@ -114,7 +113,7 @@ def test_a_life_with_every_verb(world: World) -> None:
     world.token.send("setDenylisted", account("financier"), False)
     sees(world.withdraw("financier"))
     world.now = DEADLINE + ARBITRATION
-    due = [world.escrow.data("finalize", deal.abi_terms, deal.ref(i)) for i in (3, 4, 6)]
+    due = [world.escrow.data("finalize", deal.abi_terms, deal.ref(i)) for i in (4, 6)]
     sees(multicall(world, *due))
     sees(world.finalize(quick, 0))
     sees(world.finalize(new, 0))

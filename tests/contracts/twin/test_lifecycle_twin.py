@@ -81,7 +81,7 @@ def test_walks_as_its_twin_does(fresh: World, seed: int) -> None:
 def _terms(chance: Random) -> dict[str, Any]:
     return {
         "objection_period": chance.choice([0, DAY, 5 * DAY]),
-        "review_period": chance.choice([0, 2 * DAY, 2 * DAY]),
+        "review_period": chance.choice([0, 3 * DAY, 3 * DAY]),
         "arbiter": chance.choice([ZERO_ADDRESS, account("arbiter"), account("arbiter")]),
         "default_payee_bps": chance.randint(0, 10_000),
         "fee_bps": chance.choice([0, 77, 1_000]),
@@ -233,7 +233,7 @@ def _contract(world: World, deal: Deal, state: State, step: Step, split: Split) 
 
 def _let_time_settle(world: World, deal: Deal, state: State) -> None:
     """From wherever the walk ended, silence leads where the twin said, in at most two calls."""
-    steps = silence(deal.terms, deal.milestones[0], state)
+    steps = silence(deal.terms, deal.milestones[0], state, world.now)
     assert len(steps) <= 2
     for step in steps:
         world.now = max(world.now, step.at)

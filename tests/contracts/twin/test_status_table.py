@@ -54,10 +54,6 @@ def _rule(world: World, deal: Deal, by: str) -> None:
     world.rule(deal, AMOUNT // 4, AMOUNT - AMOUNT // 4, by=by)
 
 
-def _rule_in_part(world: World, deal: Deal, by: str) -> None:
-    world.rule(deal, 1, 2, by=by)
-
-
 def _approve(world: World, deal: Deal, by: str) -> None:
     world.resolve(deal, AMOUNT, 0, by=by)
 
@@ -101,8 +97,12 @@ def _row(
 
 VERBS: dict[str, Verb] = {
     "fund": _row(_fund, {U: F}, ANYONE, "before"),
-    "attest acceptance": _row(_accept, dict.fromkeys((F, C, D0, RP, XP), RP), ANYONE, "before"),
-    "attest rejection": _row(_reject, dict.fromkeys((F, C, D0, RP, XP), XP), ANYONE, "before"),
+    "attest acceptance": _row(
+        _accept, {**dict.fromkeys((F, C, D0, RP, XP), RP), D1: D1}, ANYONE, "before"
+    ),
+    "attest rejection": _row(
+        _reject, {**dict.fromkeys((F, C, D0, RP, XP), XP), D1: D1}, ANYONE, "before"
+    ),
     "submit": _row(_submit, {F: C}, "supplier", "before"),
     "dispute": _row(
         _dispute,
@@ -111,12 +111,13 @@ VERBS: dict[str, Verb] = {
         "before",
     ),
     "rule on all": _row(_rule, {D0: S, D1: S}, "arbiter", "before"),
-    "rule on a part": _row(_rule_in_part, {D0: F, D1: F}, "arbiter", "before"),
     "approve": _row(_approve, dict.fromkeys(HOLDING, S), "buyer", "ever"),
     "refund": _row(_refund, dict.fromkeys(HOLDING, S), "supplier", "ever"),
     "settle": _row(_settle, dict.fromkeys(HOLDING, S), "buyer", "ever"),
     "finalize": _row(_finalize, dict.fromkeys(HOLDING, S), ANYONE, "after"),
 }
+
+TO_OBJECT = 3 * 86_400
 
 SILENCE: dict[Status, tuple[int, int]] = {
     F: (0, AMOUNT),
@@ -131,10 +132,9 @@ SILENCE: dict[Status, tuple[int, int]] = {
 CLOCKS: dict[Status, int] = {
     C: REVIEW,
     RP: OBJECTION,
-    XP: 3 * 86_400,
-    D1: ARBITRATION,
+    XP: TO_OBJECT,
 }
-"""How long after the act the next status ends; D0 counts from the deadline."""
+"""How long after the act the next status ends."""
 
 Reached = dict[Status, tuple[World, Deal]]
 
@@ -167,7 +167,7 @@ def test_cell(reached: Reached, status: Status, verb: str, at_end: bool) -> None
             row.act(world, deal, caller)
             after = world.state(deal)
             assert after.status is row.leads[status]
-            _check_clock(world, after.status, after.clock)
+            _check_clock(world, verb, after.status, after.clock)
             if verb == "finalize":
                 paid = tuple(world.balance(n) - before[n] for n in ("supplier", "buyer"))
                 assert paid == SILENCE[status]
@@ -193,11 +193,15 @@ def _expected(row: Verb, status: Status, caller: str, at_end: bool) -> AbstractC
     return refuses("NotAuthorized", caller=account(caller), allowed=account(allowed_caller))
 
 
-def _check_clock(world: World, status: Status, clock: int) -> None:
+def _check_clock(world: World, verb: str, status: Status, clock: int) -> None:
     if status in CLOCKS:
         assert clock == world.now + CLOCKS[status]
     if status is D0:
         assert clock == max(world.now, DEADLINE) + ARBITRATION
+    if status is D1 and verb == "dispute":
+        assert clock == world.now + ARBITRATION
+    elif status is D1:
+        assert clock == max(ENDS[D1], world.now + TO_OBJECT)
 
 
 @pytest.mark.parametrize("caller", CALLERS)

@@ -107,7 +107,7 @@ def test_old_attestations_and_acts_are_void(world: World) -> None:
     attestation = old.attestation()
     signatures = world.signatures(old, attestation, 0b011)
     amend(world, old, new)
-    with refuses("WrongStatus", milestone=0, current=7, allowed=0b111110):
+    with refuses("WrongStatus", milestone=0, current=7, allowed=0b1111110):
         world.attest(old, attestation)
     with refuses(
         "AttestationMismatch",

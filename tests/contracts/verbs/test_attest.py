@@ -185,8 +185,12 @@ def test_a_part_in_a_late_dispute_leaves_the_rest_to_silence(world: World) -> No
     deal = reach(world, Status.DISPUTED_BEFORE_VERDICT, objection_period=0)
     world.now = DEADLINE + 1
     world.attest(deal, deal.attestation(amount=400))
-    assert world.state(deal).status is Status.FUNDED
+    state = world.state(deal)
+    assert (state.status, state.clock) == (Status.FUNDED, world.now + 3 * DAY)
     before = world.balance("buyer")
+    with refuses("TooEarly", nowAt=world.now, end=state.clock):
+        world.finalize(deal)
+    world.now = state.clock
     world.finalize(deal)
     assert world.balance("buyer") - before == AMOUNT - 400
 

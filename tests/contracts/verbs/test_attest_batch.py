@@ -99,7 +99,7 @@ def test_accepts_in_part_and_rejects_side_by_side(world: World) -> None:
     ]
     attest_batch(world, items)
     assert [world.state(deal).status for deal in (whole, part, bad)] == [S, F, XP]
-    assert world.state(part) == State(F, issued_at=GENESIS, sequence=1, paid=400)
+    assert world.state(part) == State(F, clock=DEADLINE, issued_at=GENESIS, sequence=1, paid=400)
     assert world.state(bad).clock == GENESIS + 3 * DAY
     assert world.balance("supplier") == AMOUNT + 400
 
@@ -213,11 +213,6 @@ def _settle(world: World, deal: Deal) -> None:
     world.resolve(deal, AMOUNT, 0, by="buyer")
 
 
-def _dispute_verdict(world: World, deal: Deal) -> None:
-    world.attest(deal, deal.attestation(verdict=Verdict.REJECTED, issued_at=GENESIS - 9))
-    world.dispute(deal, by="supplier")
-
-
 def _newer(world: World, deal: Deal) -> None:
     world.attest(deal, deal.attestation(amount=5, issued_at=GENESIS))
 
@@ -228,7 +223,6 @@ def _certified(world: World, deal: Deal) -> None:
 
 LATE = {
     "settled by the parties": Late(WRONG_STATUS, _settle),
-    "disputed over a verdict": Late(WRONG_STATUS, _dispute_verdict),
     "decided by a newer attestation": Late(ISSUED_AT, _newer),
     "from the future": Late(ISSUED_AT, changes=(("issued_at", GENESIS + 1),)),
     "without a time": Late(ISSUED_AT, changes=(("issued_at", 0),)),

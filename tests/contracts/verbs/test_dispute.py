@@ -72,7 +72,8 @@ def test_a_dispute_over_a_verdict_keeps_what_the_verdict_said(world: World) -> N
     world.now = GENESIS + ARBITRATION
     world.finalize(deal)
     assert world.balance("supplier") == 400
-    assert world.state(deal).status is Status.FUNDED
+    # It ended with the deadline, so it settles everything.
+    assert world.state(deal).status is Status.SETTLED
 
 
 def test_a_second_dispute_is_refused(world: World) -> None:

@@ -86,11 +86,20 @@ def test_a_silent_arbiter_leads_to_the_agreed_default(
 
 def test_the_default_applies_to_what_is_held(world: World) -> None:
     deal = world.funded(default_payee_bps=5_000)
-    world.attest(deal, deal.attestation(amount=AMOUNT // 2))
+    world.resolve(deal, AMOUNT // 2, 0)
     world.dispute(deal, by="supplier")
     world.now = DEADLINE + ARBITRATION
     world.finalize(deal)
     assert world.balance("supplier") == AMOUNT // 2 + AMOUNT // 4
+
+
+def test_no_default_after_verifiers_have_spoken(world: World) -> None:
+    deal = world.funded(default_payee_bps=5_000)
+    world.attest(deal, deal.attestation(amount=AMOUNT // 2))
+    world.dispute(deal, by="supplier")
+    world.now = DEADLINE + ARBITRATION
+    world.finalize(deal)
+    assert world.balance("supplier") == AMOUNT // 2
 
 
 def test_a_rejection_refunds_only_the_rest(world: World) -> None:
@@ -106,22 +115,31 @@ def test_a_rejection_refunds_only_the_rest(world: World) -> None:
 
 def test_a_disputed_acceptance_stands_where_the_arbiter_is_silent(world: World) -> None:
     """Also after a part had been paid: only what the verdict added leaves."""
-    deal = world.funded(objection_period=OBJECTION)
+    deal = world.funded(objection_period=OBJECTION, arbitration_period=ARBITRATION - 1)
     world.resolve(deal, 100, 0)
     world.attest(deal, deal.attestation(amount=250))
     world.dispute(deal, by="buyer")
-    world.now = GENESIS + ARBITRATION
+    world.now = DEADLINE - 1
     outcome = world.finalize(deal)
     assert outcome.event("MilestonePaid")["toPayee"] == 150
-    assert world.state(deal).status is Status.FUNDED
+    state = world.state(deal)
+    assert (state.status, state.clock) == (Status.FUNDED, DEADLINE - 1 + 3 * 86_400)
 
 
 def test_a_progress_payment_pays_what_is_left_at_its_date(world: World) -> None:
     deal = world.funded(make_milestone(pays_on_silence=True))
-    world.attest(deal, deal.attestation(amount=400))
+    world.resolve(deal, 400, 0)
     world.now = DEADLINE
     world.finalize(deal)
     assert world.balance("supplier") == AMOUNT
+
+
+def test_a_progress_payment_that_verifiers_certified_pays_that_and_no_more(world: World) -> None:
+    deal = world.funded(make_milestone(pays_on_silence=True))
+    world.attest(deal, deal.attestation(amount=400))
+    world.now = DEADLINE
+    world.finalize(deal)
+    assert world.balance("supplier") == 400
 
 
 @pytest.mark.parametrize("fee_bps", [0, 1, 333, 1_000])

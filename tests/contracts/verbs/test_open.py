@@ -196,6 +196,7 @@ ALLOWED: dict[str, Change] = {
     "no objection period": _terms(objection_period=0),
     "longest objection period": _terms(objection_period=MAX_PERIOD),
     "no review period": _terms(review_period=0),
+    "shortest review period": _terms(review_period=3 * DAY),
     "longest review period": _terms(review_period=MAX_PERIOD),
     "shortest arbitration period": _terms(arbitration_period=3 * DAY),
     "longest arbitration period": _terms(arbitration_period=MAX_PERIOD),
@@ -248,9 +249,13 @@ REFUSED: dict[str, tuple[Change, tuple[str, dict[str, Any]]]] = {
         _terms(objection_period=MAX_PERIOD + 1),
         _bound("objectionPeriod", MAX_PERIOD + 1, 0, MAX_PERIOD),
     ),
+    "review period too short": (
+        _terms(review_period=3 * DAY - 1),
+        _bound("reviewPeriod", 3 * DAY - 1, 3 * DAY, MAX_PERIOD),
+    ),
     "review period": (
         _terms(review_period=MAX_PERIOD + 1),
-        _bound("reviewPeriod", MAX_PERIOD + 1, 0, MAX_PERIOD),
+        _bound("reviewPeriod", MAX_PERIOD + 1, 3 * DAY, MAX_PERIOD),
     ),
     "arbitration period too short": (
         _terms(arbitration_period=3 * DAY - 1),

@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 
 from milestone_escrow.protocol import acts as signed
 from milestone_escrow.protocol.acts import Attestation, Verdict
-from milestone_escrow.protocol.lifecycle import (
-    ATTESTABLE,
-)
+from milestone_escrow.protocol.lifecycle import HOLDING, attest_until
 from tests.contracts.support.deal import EVIDENCE
 from tests.invariants.machine import acts
 from tests.invariants.machine.acts import Ref
@@ -46,7 +44,12 @@ class Certificates(Machine):
         return acts.Attest(ref, attestation, signers, signatures)
 
     def attestable(self) -> list[Ref]:
-        return [ref for ref in self.live(*ATTESTABLE) if ref.milestone.quorum]
+        """Where verifiers can still decide."""
+        return [
+            ref
+            for ref in self.live(*HOLDING)
+            if ref.milestone.quorum and self.now < attest_until(ref.milestone, self.twin.state(ref))
+        ]
 
     def accept(self, data: Any, ref: Ref, amount: int) -> None:
         attestation = self.attestation(ref, Verdict.ACCEPTED, amount)

@@ -93,8 +93,7 @@ class Deciding(Machine):
             self.wait_until(self.now + data.draw(st.sampled_from((1, 3_600))))
             held = self.held(ref)
             to_payee = data.draw(st.sampled_from((held, held // 2, 0)))
-            to_buyer = (held - to_payee) // data.draw(st.sampled_from((1, 1, 2)))
-            self.rule_on(data, ref, Split(to_payee, to_buyer))
+            self.rule_on(data, ref, Split(to_payee, held - to_payee))
 
     def rule_on(self, data: Any, ref: Ref, split: Split) -> None:
         target, sequence = (ref.deal.id, ref.index), self.twin.state(ref).sequence

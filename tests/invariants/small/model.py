@@ -21,10 +21,6 @@ from tests.invariants.small.table import Leads, Move, Node, Paid, Setting
 
 NOW = 2_000_000_000
 ESCROW = account("escrow")
-CLOCKED = frozenset(
-    {table.C, table.RP, table.XP, table.D0, table.D1},
-)
-
 PEOPLE: Mapping[str, str] = {
     table.BUYER: "buyer",
     table.ARBITER: "arbiter",
@@ -75,8 +71,8 @@ def realise(setting: Setting, node: Node, short: int = 0) -> Real:
     state = State(
         status=node.status,
         assignee=account(ASSIGNEE) if node.assigned else ZERO_ADDRESS,
-        clock=_moment(node.clock, short) if node.status in CLOCKED else 0,
-        issued_at=NOW if node.fresh else NOW - 1,
+        clock=_moment(node.clock, short) if node.status in table.CLOCKED else 0,
+        issued_at=(NOW if node.fresh else NOW - 1) if node.spoken else 0,
         sequence=7,
         pending=node.pending,
         paid=node.paid,
@@ -129,10 +125,9 @@ def leads(real: Real, node: Node, done: Transition, verb: str) -> Leads:
     """The transition in the table's terms."""
     state = done.state
     settled = state.status is Status.SETTLED
-    days, rest = divmod(state.clock - NOW, DAY)
-    clocked = state.status in CLOCKED
-    assert not clocked or rest == 0
-    clock = max(days, table.PASSED) if clocked else 0
+    clock = _days(state.clock) if state.status in table.CLOCKED else 0
+    if state.status is Status.FUNDED and clock <= node.deadline:
+        clock = table.PASSED
     after = Node(
         state.status,
         state.assignee != ZERO_ADDRESS,
@@ -140,9 +135,16 @@ def leads(real: Real, node: Node, done: Transition, verb: str) -> Leads:
         0 if settled else state.pending,
         clock,
         node.deadline,
+        state.spoken,
         state.issued_at == NOW,
     )
     return after, Paid(done.split.to_payee, done.split.to_buyer)
+
+
+def _days(moment: int) -> int:
+    days, rest = divmod(moment - NOW, DAY)
+    assert moment < NOW or rest == 0
+    return max(days, table.PASSED)
 
 
 @cache

@@ -6,7 +6,7 @@ only the names of the statuses. One milestone of three units, days as the unit o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from milestone_escrow.protocol.lifecycle import Status
@@ -15,12 +15,13 @@ U, F, C = Status.UNFUNDED, Status.FUNDED, Status.SUBMITTED
 RP, XP = Status.RELEASE_PENDING, Status.REFUND_PENDING
 D0, D1 = Status.DISPUTED_BEFORE_VERDICT, Status.DISPUTED_OVER_VERDICT
 S = Status.SETTLED
+CLOCKED = frozenset({F, C, RP, XP, D0, D1})
 
 AMOUNT = 3
-DEADLINE = 3
-REVIEW = 2
+DEADLINE = 4
+REVIEW = 3
 ARBITRATION = 3
-LEAST_REJECTION = 3
+LEAST_TO_OBJECT = 3
 PASSED = -1
 """A moment that has passed: it does not matter for how long."""
 
@@ -39,8 +40,9 @@ class Setting:
     objection: int
 
     @property
-    def rejection(self) -> int:
-        return max(self.objection, LEAST_REJECTION)
+    def to_object(self) -> int:
+        """How long whoever a rejection or a rest goes against has to object."""
+        return max(self.objection, LEAST_TO_OBJECT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class Node:
     """One milestone at a moment; `clock` and `deadline` are days from now, `PASSED` before.
 
     Attributes:
+        clock: while funded `PASSED` where it does not come after the deadline.
+        spoken: whether verifiers have ever decided.
         fresh: whether the last attestation was issued this very second.
     """
 
@@ -57,6 +61,7 @@ class Node:
     pending: int = 0
     clock: int = 0
     deadline: int = DEADLINE
+    spoken: bool = False
     fresh: bool = False
 
     @property
@@ -65,7 +70,9 @@ class Node:
 
     @property
     def end(self) -> int:
-        return self.deadline if self.status in (U, F) else self.clock
+        if self.status is F:
+            return max(self.deadline, self.clock)
+        return self.deadline if self.status is U else self.clock
 
     @property
     def ended(self) -> bool:
@@ -107,35 +114,59 @@ class Row:
     leads: Next
 
 
-def _pays(node: Node, x: int, y: int) -> Leads:
-    """S, or F if a rest stays."""
+def _pays(setting: Setting, node: Node, x: int, y: int) -> Leads:
+    """S, or F until the deadline, and long enough to object to the rest."""
     paid = node.paid + x + y
-    status = S if paid == AMOUNT else F
-    return replace(node, status=status, paid=paid, pending=0, clock=0), Paid(x, y)
+    if paid == AMOUNT:
+        return replace(node, status=S, paid=paid, pending=0, clock=0), Paid(x, y)
+    clock = setting.to_object if setting.to_object > node.deadline else PASSED
+    return replace(node, status=F, paid=paid, pending=0, clock=clock), Paid(x, y)
 
 
 def _starts(node: Node, status: Status, clock: int, **changes: object) -> Leads:
     return replace(node, status=status, clock=clock, **changes), Paid()  # type: ignore[arg-type]
 
 
-def _accept(setting: Setting, node: Node, move: Move) -> Leads:
-    node = replace(node, fresh=True)
+def accept(setting: Setting, node: Node, move: Move) -> Leads:
+    node = replace(node, fresh=True, spoken=True)
     if setting.objection == 0:
-        return _pays(node, move.x - node.paid, 0)
+        return _pays(setting, node, move.x - node.paid, 0)
     return _starts(node, RP, setting.objection, pending=move.x)
 
 
-def _silence(setting: Setting, node: Node, move: Move) -> Leads:
+def reject(setting: Setting, node: Node, move: Move) -> Leads:
+    return _starts(node, XP, setting.to_object, pending=0, fresh=True, spoken=True)
+
+
+def _speak_in_dispute(setting: Setting, node: Node, move: Move) -> Leads:
+    """Only what stands if the arbiter is silent changes; the arbiter has long enough left."""
+    clock = max(node.clock, setting.to_object)
+    return _starts(node, D1, clock, pending=move.x, fresh=True)
+
+
+def _resolve(setting: Setting, node: Node, move: Move) -> Leads:
+    paid = node.paid + move.x + move.y
+    if paid == AMOUNT:
+        return _pays(setting, node, move.x, move.y)
+    return replace(node, paid=paid), Paid(move.x, move.y)
+
+
+def silence(setting: Setting, node: Node, move: Move) -> Leads:
     half = node.held // 2  # the agreed default is a half, rounded down
+    certified = node.pending - node.paid
+    pays_by_date = setting.silence_pays and not node.spoken
+    goes_on = node.clock < node.deadline and node.pending < AMOUNT
     x, y = {
-        F: (node.held, 0) if setting.silence_pays else (0, node.held),
+        F: (node.held, 0) if pays_by_date else (0, node.held),
         C: (node.held, 0),
         XP: (0, node.held),
-        RP: (node.pending - node.paid, 0),
-        D0: (half, node.held - half),
-        D1: (node.pending - node.paid, 0) if node.pending else (0, node.held),
+        RP: (certified, 0),
+        D0: (0, node.held) if node.spoken else (half, node.held - half),
+        D1: (certified, 0 if goes_on else AMOUNT - node.pending)
+        if node.pending
+        else (0, node.held),
     }[node.status]
-    return _pays(node, x, y)
+    return _pays(setting, node, x, y)
 
 
 def _one(role: str) -> Guard:
@@ -152,7 +183,10 @@ def _anyone(setting: Setting, node: Node, move: Move) -> bool:
 
 
 def _looming(setting: Setting, node: Node, move: Move) -> bool:
-    return BUYER in move.by if setting.silence_pays else PAYEE in move.by and setting.arbiter
+    """Whom silence goes against: the payee, but of a progress payment nobody spoke about."""
+    if setting.silence_pays and not node.spoken:
+        return BUYER in move.by
+    return PAYEE in move.by and setting.arbiter
 
 
 def _over_verdict(role: str) -> Guard:
@@ -163,44 +197,51 @@ def _always(setting: Setting, node: Node, move: Move) -> bool:
     return True
 
 
+def _may_speak(setting: Setting, node: Node) -> bool:
+    """Until the deadline; later only first, on a submission or in a dispute."""
+    first = node.status in (C, D0) and not node.spoken
+    return setting.verified and not node.fresh and (node.deadline > 0 or first)
+
+
 def _certifies(setting: Setting, node: Node, move: Move) -> bool:
-    return setting.verified and not node.fresh and node.paid < move.x <= AMOUNT
+    return _may_speak(setting, node) and node.paid < move.x <= AMOUNT
 
 
 def _rejects(setting: Setting, node: Node, move: Move) -> bool:
-    return setting.verified and not node.fresh
+    return _may_speak(setting, node)
 
 
-def _dispute(setting: Setting, node: Node, move: Move) -> Leads:
-    return _starts(node, D0, max(0, node.deadline) + ARBITRATION)
+def dispute(setting: Setting, node: Node, move: Move) -> Leads:
+    waits = node.status is F or setting.verified
+    return _starts(node, D0, (max(0, node.deadline) if waits else 0) + ARBITRATION)
 
 
 BEFORE, AFTER, EVER = "before the end", "from the end on", "ever"
 
 ROWS: tuple[Row, ...] = (
     Row(frozenset({U}), "fund", _anyone, BEFORE, _always,
-        lambda s, n, m: _starts(n, F, 0)),
-    Row(frozenset({F, C, D0, RP, XP}), "accept", _one(VERIFIERS), BEFORE, _certifies, _accept),
-    Row(frozenset({F, C, D0, RP, XP}), "reject", _one(VERIFIERS), BEFORE, _rejects,
-        lambda s, n, m: _starts(n, XP, s.rejection, pending=0, fresh=True)),
-    Row(frozenset({F}), "submit", _one(PAYEE), BEFORE, lambda s, n, m: s.submissions,
+        lambda s, n, m: _starts(n, F, PASSED)),
+    Row(frozenset({F, C, D0, RP, XP}), "accept", _one(VERIFIERS), BEFORE, _certifies, accept),
+    Row(frozenset({F, C, D0, RP, XP}), "reject", _one(VERIFIERS), BEFORE, _rejects, reject),
+    Row(frozenset({D1}), "accept", _one(VERIFIERS), BEFORE, _certifies, _speak_in_dispute),
+    Row(frozenset({D1}), "reject", _one(VERIFIERS), BEFORE, _rejects, _speak_in_dispute),
+    Row(frozenset({F}), "submit", _one(PAYEE), BEFORE,
+        lambda s, n, m: s.submissions and n.deadline > 0,
         lambda s, n, m: _starts(n, C, REVIEW)),
-    Row(frozenset({F}), "dispute", _looming, BEFORE, _always, _dispute),
-    Row(frozenset({C}), "dispute", _one(BUYER), BEFORE, _always, _dispute),
+    Row(frozenset({F}), "dispute", _looming, BEFORE, _always, dispute),
+    Row(frozenset({C}), "dispute", _one(BUYER), BEFORE, _always, dispute),
     Row(frozenset({RP}), "dispute", _over_verdict(BUYER), BEFORE, _always,
         lambda s, n, m: _starts(n, D1, ARBITRATION)),
     Row(frozenset({XP}), "dispute", _over_verdict(PAYEE), BEFORE, _always,
         lambda s, n, m: _starts(n, D1, ARBITRATION)),
     Row(frozenset({D0, D1}), "rule", _over_verdict(ARBITER), BEFORE,
-        lambda s, n, m: m.x + m.y <= n.held,
-        lambda s, n, m: _pays(n, m.x, m.y)),
-    Row(frozenset({F}), "resolve", _gives_up, EVER,
-        lambda s, n, m: 1 <= m.x + m.y <= n.held,
-        lambda s, n, m: _pays(n, m.x, m.y)),
-    Row(frozenset({C, RP, XP, D0, D1}), "resolve", _gives_up, EVER,
         lambda s, n, m: m.x + m.y == n.held,
-        lambda s, n, m: _pays(n, m.x, m.y)),
-    Row(frozenset({F, C, XP, RP, D0, D1}), "finalize", _anyone, AFTER, _always, _silence),
+        lambda s, n, m: _pays(s, n, m.x, m.y)),
+    Row(frozenset({F}), "resolve", _gives_up, EVER,
+        lambda s, n, m: 1 <= m.x + m.y <= n.held, _resolve),
+    Row(frozenset({C, RP, XP, D0, D1}), "resolve", _gives_up, EVER,
+        lambda s, n, m: m.x + m.y == n.held, _resolve),
+    Row(frozenset({F, C, XP, RP, D0, D1}), "finalize", _anyone, AFTER, _always, silence),
     Row(frozenset({F, C, RP}), "assign", _one(PAYEE), BEFORE, _always,
         lambda s, n, m: (replace(n, assigned=True), Paid())),
     Row(frozenset({F, C, RP}), "buy", lambda s, n, m: {FINANCIER, PAYEE} <= m.by, BEFORE, _always,
@@ -212,9 +253,9 @@ ROWS: tuple[Row, ...] = (
 )  # fmt: skip
 
 
-def outcome(setting: Setting, node: Node, move: Move) -> Leads | None:
+def outcome(setting: Setting, node: Node, move: Move, rows: Sequence[Row] = ROWS) -> Leads | None:
     """Where the table says that the move leads, or nothing where it is refused."""
-    for row in ROWS:
+    for row in rows:
         if row.verb != move.verb or node.status not in row.statuses:
             continue
         in_time = row.window == EVER or (row.window == AFTER) == node.ended
@@ -264,12 +305,9 @@ def moves(setting: Setting, node: Node) -> tuple[Move, ...]:
 
 
 def a_day_later(node: Node) -> Node:
-    return replace(
-        node,
-        clock=max(node.clock - 1, PASSED) if node.status in (C, RP, XP, D0, D1) else 0,
-        deadline=max(node.deadline - 1, PASSED),
-        fresh=False,
-    )
+    deadline = max(node.deadline - 1, PASSED)
+    clock = max(node.clock - 1, PASSED) if node.status in CLOCKED else 0
+    return replace(node, clock=clock, deadline=deadline, fresh=False)
 
 
 def a_second_later(node: Node) -> Node:

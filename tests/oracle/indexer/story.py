@@ -17,7 +17,7 @@ from milestone_escrow.errors import LifecycleError
 from milestone_escrow.protocol import transitions
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS
-from milestone_escrow.protocol.lifecycle import Split, State, Status, held, payee
+from milestone_escrow.protocol.lifecycle import Split, State, Status, held, payee, rest_until
 from milestone_escrow.protocol.terms import DAY, Milestone, Terms
 
 ENTRIES = {entry.name: entry for entry in interface("MilestoneEscrow").events.values()}
@@ -192,7 +192,8 @@ class Story:
     def _rule(self, deal: Deal, index: int) -> list[e.Event]:
         milestone, state = deal.milestones[index], deal.states[index]
         rest = held(milestone, state)
-        split = self.random.choice([Split(0, 0), Split(rest, 0), Split(rest // 3, rest // 3)])
+        to_payee = self.random.choice([0, rest // 3, rest])
+        split = Split(to_payee, rest - to_payee)
         arbiter = deal.terms.arbiter
         found = transitions.rule(deal.terms, milestone, state, split, arbiter, self.now)
         told = e.MilestoneRuled(NOWHERE, deal.id, index, split.to_payee, split.to_buyer, b"\3" * 32)
@@ -208,8 +209,10 @@ class Story:
 
     def _finalize(self, deal: Deal, index: int) -> list[e.Event]:
         milestone, state = deal.milestones[index], deal.states[index]
-        later = self.now + 60 * DAY
-        found = transitions.finalize(deal.terms, milestone, state, later)
+        found = transitions.finalize(deal.terms, milestone, state, self.now + 60 * DAY)
+        if found.state.status is Status.FUNDED:
+            clock = rest_until(deal.terms, milestone, self.now)
+            found = replace(found, state=replace(found.state, clock=clock))
         told = e.MilestoneFinalized(NOWHERE, deal.id, index, state.status)
         return [told, *self._paid(deal, index, found)]
 

@@ -449,7 +449,7 @@ def test_the_services_key_signs_no_batch_that_is_of_no_use(
     post(store, both(deals), INSPECTOR)
     for deal in deals:
         decide(signer, deal)
-        deal.set_state(store, status=int(Status.DISPUTED_OVER_VERDICT), clock=NOW + 99)
+        deal.set_state(store, status=int(Status.DISPUTED_OVER_VERDICT), clock=NOW - 1)
     assert signer.join_batches(NOW) == ()
     assert kept(store) == [("open", 1)]
 

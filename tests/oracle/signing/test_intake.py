@@ -193,7 +193,7 @@ def test_refuses_what_the_contract_would_refuse(
     [
         ({"status": int(Status.UNFUNDED)}, "WrongStatus"),
         ({"status": int(Status.SETTLED)}, "WrongStatus"),
-        ({"status": int(Status.DISPUTED_OVER_VERDICT), "clock": NOW + 9}, "WrongStatus"),
+        ({"status": int(Status.DISPUTED_OVER_VERDICT), "clock": NOW - 1}, "TooLate"),
         ({"status": int(Status.RELEASE_PENDING), "clock": NOW - 1}, "TooLate"),
         ({"issued_at": NOW - 60}, "IssuedAtOutOfBounds"),
         ({"paid": AMOUNT}, "AmountOutOfBounds"),

@@ -187,6 +187,10 @@ CASES = {
         "ruling_within: 30 days", "ruling_within: 2 days",
         29, "rules.ruling_within", "too short", "3 days",
     ),
+    "review too short": (
+        "review_period: off", "review_period: 2 days",
+        28, "rules.review_period", "too short", "3 days, or off",
+    ),
     "no default ruling": (
         "  if_no_ruling: 50 % to supplier\n", "",
         25, "rules.if_no_ruling", "is missing", "50 % to supplier",

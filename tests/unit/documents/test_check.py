@@ -84,11 +84,6 @@ CASES = {
         [("objection_period: 2 days", "objection_period: off")],
         Level.NOTE, "no-objection", "rules.objection_period", 27, "pays at once", "2 days",
     ),
-    "short review period": (
-        [("review_period: off", "review_period: 1 day")],
-        Level.WARNING, "short-window", "rules.review_period", 28, "review period of 1 day",
-        "2 days",
-    ),
     "refund right after due": (
         [(PAYS, f"{PAYS}    refund_after: 1 day past due\n")],
         Level.WARNING, "short-window", "milestones.1", 36, "a little late is lost", "30 days",

@@ -105,7 +105,7 @@ def least(deal: Terms, one: Milestone, state: State, now: int, depth: int) -> in
     """The least that the payee ends with if the others play against it and it does nothing."""
     if not state.status.holds:
         return 0
-    found = [sum(step.split.to_payee for step in silence(deal, one, state))]
+    found = [sum(step.split.to_payee for step in silence(deal, one, state, now))]
     if depth:
         found += [
             split.to_payee + least(deal, one, after, at, depth - 1)
@@ -177,7 +177,9 @@ def look(state: State, now: int = START, **deal: object) -> Assessment:
 
 
 FUNDED = State(Status.FUNDED)
-ACCEPTED = State(Status.RELEASE_PENDING, clock=START + 2 * DAY, pending=AMOUNT, sequence=1)
+ACCEPTED = State(
+    Status.RELEASE_PENDING, clock=START + 2 * DAY, issued_at=START, pending=AMOUNT, sequence=1
+)
 SUBMITTED = State(Status.SUBMITTED, clock=START + 5 * DAY, sequence=1)
 
 
@@ -186,9 +188,12 @@ def test_work_that_nobody_has_checked_is_unverified() -> None:
     assert (told.kind, told.security) == (Kind.MILESTONE, Security.UNVERIFIED)
     assert (told.expected, told.expected_at, told.worst, told.stoppers) == (0, None, 0, ())
     assert told.earliest == START + 2 * DAY
-    # Accepted in the last second before the deadline, objected to in the last second before it
-    # takes effect, and the arbiter takes all the time there is.
-    assert told.latest == DEADLINE - 1 + 2 * DAY - 1 + 30 * DAY
+    # Submitted in the last second before the deadline, objected to, accepted in part only before
+    # the arbiter's time is over; the rest, objected to again, has an arbiter who takes all of it.
+    submitted, objected = DEADLINE - 1, DEADLINE - 1 + 5 * DAY - 1
+    accepted = objected + 30 * DAY - 1
+    assert told.latest == accepted + 2 * DAY + 3 * DAY - 1 + 30 * DAY
+    assert told.latest <= submitted + 5 * DAY + 2 * 3 * DAY + 2 * 30 * DAY
 
 
 def test_an_accepted_milestone_can_be_objected_to_until_it_is_paid() -> None:
@@ -197,10 +202,12 @@ def test_an_accepted_milestone_can_be_objected_to_until_it_is_paid() -> None:
     assert {stopper.role for stopper in told.stoppers} == {Role.BUYER, Role.VERIFIERS}
     assert (told.verified, told.expected, told.worst) == (AMOUNT, AMOUNT, 0)
     assert told.earliest == told.expected_at == START + 2 * DAY
-    assert told.latest == START + 2 * DAY - 1 + 30 * DAY
+    # Verifiers accept a part of it only, and the rest is submitted in the last second, objected to
+    # in the last one of the review, and nobody rules.
+    assert told.latest == DEADLINE - 1 + 5 * DAY - 1 + 30 * DAY
     without = look(ACCEPTED, arbiter=False)
     assert {stopper.role for stopper in without.stoppers} == {Role.VERIFIERS}
-    assert without.latest == without.expected_at
+    assert without.latest == told.latest
 
 
 def test_after_its_end_only_time_decides() -> None:

@@ -88,7 +88,6 @@ def test_without_an_arbiter_nobody_rules() -> None:
     [
         (Status.UNFUNDED, "is not funded, there is nothing to attest; fund it first"),
         (Status.SETTLED, "nothing more can happen to it"),
-        (Status.DISPUTED_OVER_VERDICT, "is disputed over a verdict, but `attest` needs funded"),
     ],
 )
 def test_a_wrong_status_is_named_with_the_right_ones(status: Status, says: str) -> None:

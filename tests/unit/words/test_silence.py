@@ -41,11 +41,18 @@ PAYS_ON_ITS_DATE = Milestone(100, 1_000, True, 1, 1, bytes(32))
     ],
 )
 def test_says_who_was_silent(status: Status, words: str) -> None:
-    assert silent(TERMS, PROVEN, status) == words
+    assert silent(TERMS, PROVEN, status, spoken=False) == words
 
 
-def test_a_progress_payment_needs_only_its_date() -> None:
-    assert silent(TERMS, PAYS_ON_ITS_DATE, Status.FUNDED) == "its date has come"
+def test_a_progress_payment_needs_only_its_date_unless_verifiers_spoke() -> None:
+    assert silent(TERMS, PAYS_ON_ITS_DATE, Status.FUNDED, spoken=False) == "its date has come"
+    after = silent(TERMS, PAYS_ON_ITS_DATE, Status.FUNDED, spoken=True)
+    assert after == "nothing more was proven in time"
+
+
+def test_no_default_is_told_once_verifiers_spoke() -> None:
+    told = silent(TERMS, PROVEN, Status.DISPUTED_BEFORE_VERDICT, spoken=True)
+    assert told == "nobody ruled, and nothing more was proven"
 
 
 def test_says_what_silence_does_and_nothing_where_nothing_is_held() -> None:

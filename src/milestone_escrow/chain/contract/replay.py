@@ -13,8 +13,8 @@ from milestone_escrow.chain.contract.events import (
     MilestoneAssigned,
     MilestoneAttested,
     MilestoneDisputed,
+    MilestoneFinalized,
     MilestonePaid,
-    MilestoneRuled,
     MilestonesFunded,
     MilestoneSubmitted,
     PayoutCredited,
@@ -31,6 +31,7 @@ from milestone_escrow.protocol.lifecycle import (
     Status,
     after_payout,
     next_sequence,
+    rest_until,
 )
 from milestone_escrow.protocol.terms import Milestone, Terms
 
@@ -154,9 +155,10 @@ def _following(
 
 def _after(terms: Terms, milestone: Milestone, state: State, event: Event) -> State:
     if isinstance(event, MilestonePaid):
-        return after_payout(milestone, state, Split(event.to_payee + event.fee, event.to_buyer))
+        split = Split(event.to_payee + event.fee, event.to_buyer)
+        return after_payout(milestone, state, split, state.clock)
     if isinstance(event, MilestoneAttested):
-        return _attested(terms, state, event)
+        return _attested(terms, milestone, state, event)
     if isinstance(event, MilestoneAssigned):
         return replace(state, assignee=event.assignee, sequence=next_sequence(state))
     if isinstance(event, MilestoneSubmitted):
@@ -165,19 +167,21 @@ def _after(terms: Terms, milestone: Milestone, state: State, event: Event) -> St
         over = state.status in PENDING
         status = Status.DISPUTED_OVER_VERDICT if over else Status.DISPUTED_BEFORE_VERDICT
         return _clocked(state, status, event.clock)
-    if isinstance(event, MilestoneRuled) and not event.to_payee + event.to_buyer:
-        # Nothing was paid, so no payment follows that would say so.
-        return after_payout(milestone, state, Split(0, 0))
+    if isinstance(event, MilestoneFinalized):
+        return replace(state, clock=rest_until(terms, milestone, event.place.time))
     return state  # what was decided shows in the payment that follows
 
 
-def _attested(terms: Terms, state: State, event: MilestoneAttested) -> State:
+def _attested(terms: Terms, milestone: Milestone, state: State, event: MilestoneAttested) -> State:
     state = replace(state, issued_at=event.issued_at)
-    if event.verdict is Verdict.REJECTED:
-        return _clocked(replace(state, pending=0), Status.REFUND_PENDING, event.clock)
-    if terms.objection_period == 0:
-        return state
-    return _clocked(replace(state, pending=event.amount), Status.RELEASE_PENDING, event.clock)
+    accepted = event.verdict is Verdict.ACCEPTED
+    certified = event.amount if accepted else 0
+    if state.status is Status.DISPUTED_OVER_VERDICT:
+        return _clocked(replace(state, pending=certified), state.status, event.clock)
+    if accepted and terms.objection_period == 0:
+        return replace(state, clock=rest_until(terms, milestone, event.clock))
+    status = Status.RELEASE_PENDING if accepted else Status.REFUND_PENDING
+    return _clocked(replace(state, pending=certified), status, event.clock)
 
 
 def _closed(milestone: Milestone, state: State) -> State:

@@ -69,7 +69,7 @@ def describe(
                 options=tuple(o for o in options(terms, milestone, state) if o.is_open(now))
                 if is_open
                 else (),
-                silence=silence(terms, milestone, state),
+                silence=silence(terms, milestone, state, now),
             )
             for index, (milestone, state) in enumerate(pairs)
         ),

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 
 from milestone_escrow.documents.files.collected import CollectedAttestation
 from milestone_escrow.documents.money import format_amount
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.acts import Attestation, Verdict
-from milestone_escrow.protocol.lifecycle import fee
-from milestone_escrow.protocol.terms import MIN_REJECTION_PERIOD
-from milestone_escrow.words.standing import Standing, amount, person, when
+from milestone_escrow.protocol.lifecycle import (
+    Status,
+    fee,
+    rest_until,
+    silence_split,
+    time_to_object,
+)
+from milestone_escrow.words.standing import Standing, amount, person, split_words, when
 
 
 def one_verdict() -> UsageError:
@@ -34,9 +40,10 @@ def consequence(standing: Standing, attestation: Attestation) -> list[str]:
     terms, state = standing.terms, standing.state
     buyer = person(standing.bound, terms.buyer)
     payee = person(standing.bound, standing.payee)
+    if state.status is Status.DISPUTED_OVER_VERDICT:
+        return _in_dispute(standing, attestation)
     if attestation.verdict is Verdict.REJECTED:
-        period = max(terms.objection_period, MIN_REJECTION_PERIOD)
-        moment = when(standing, standing.now + period)
+        moment = when(standing, standing.now + time_to_object(terms))
         back = amount(standing, standing.held)
         if not terms.has_arbiter:
             return [f"gives {back} back to {buyer} on {moment}"]
@@ -45,12 +52,29 @@ def consequence(standing: Standing, attestation: Attestation) -> list[str]:
     less = fee(terms, paid)
     text = amount(standing, paid) + (f", less a fee of {amount(standing, less)}," if less else "")
     rest = standing.milestone.amount - attestation.amount
-    later = [f"{amount(standing, rest)} stays and waits for proof"] if rest else []
+    later = []
+    if rest:
+        until = rest_until(terms, standing.milestone, standing.now + terms.objection_period)
+        later = [
+            f"{amount(standing, rest)} stays; without more proof it goes back to {buyer} on "
+            f"{when(standing, until)}"
+        ]
     if not terms.objection_period:
         return [f"pays {text} to {payee} now, final", *later]
     moment = when(standing, standing.now + terms.objection_period)
     unless = f"unless {buyer} disputes it, " if terms.has_arbiter else ""
     return [f"{unless}pays {text} to {payee} on {moment}", *later]
+
+
+def _in_dispute(standing: Standing, attestation: Attestation) -> list[str]:
+    """The arbiter keeps the case; the verdict is what stands without a ruling."""
+    terms = standing.terms
+    accepted = attestation.verdict is Verdict.ACCEPTED
+    clock = max(standing.state.clock, standing.now + time_to_object(terms))
+    state = replace(standing.state, clock=clock, pending=attestation.amount if accepted else 0)
+    split = split_words(standing, silence_split(terms, standing.milestone, state))
+    arbiter, moment = person(standing.bound, terms.arbiter), when(standing, clock)
+    return [f"{arbiter} has until {moment} to decide; otherwise {split}"]
 
 
 def verdict_words(collected: CollectedAttestation) -> str:

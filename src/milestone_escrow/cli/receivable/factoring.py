@@ -95,11 +95,20 @@ def cost_of(standing: Standing, found: Assessment, offer: Offer) -> OfferCost | 
 
     Where silence brings nothing, the day is the latest on which proven work is paid.
     """
-    paid_at = found.expected_at if found.expected else found.latest
+    paid_at = found.expected_at if found.expected else _proven_and_paid(standing)
     face = found.expected or net(standing.terms, found.held)
     if paid_at is None or offer.price >= face:
         return None
     return offer_cost(offer.price, face, standing.now, paid_at)
+
+
+def _proven_and_paid(standing: Standing) -> int | None:
+    """When it is paid if it is proven in the last second and nobody objects."""
+    terms, milestone = standing.terms, standing.milestone
+    if standing.now >= milestone.deadline or not (milestone.quorum or terms.review_period):
+        return None
+    wait = terms.objection_period if milestone.quorum else terms.review_period
+    return milestone.deadline + wait
 
 
 def cost_words(standing: Standing, found: Assessment, offer: Offer) -> str:

@@ -94,12 +94,9 @@ def _accounts(agreement: AgreementData, now: int) -> Iterator[Finding]:
 
 def _windows(agreement: AgreementData, now: int) -> Iterator[Finding]:
     rules = agreement.model.rules
-    for field, period in (
-        ("objection_period", rules.objection_period),
-        ("review_period", rules.review_period),
-    ):
-        if 0 < period < SHORT_WINDOW:
-            yield finding(agreement, ("rules", field), kinds.ShortPeriod(field, period))
+    if 0 < rules.objection_period < SHORT_WINDOW:
+        where = ("rules", "objection_period")
+        yield finding(agreement, where, kinds.ShortPeriod(where[1], rules.objection_period))
     if any(m.quorum for m in agreement.milestones) and not rules.objection_period:
         yield finding(agreement, ("rules", "objection_period"), kinds.NoObjection())
     for m in agreement.milestones:

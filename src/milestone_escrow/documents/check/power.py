@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from milestone_escrow.documents.agreement_data import AgreementData
 from milestone_escrow.documents.check.report import Actor, Means, Power
 from milestone_escrow.documents.resolve import PlannedMilestone
-from milestone_escrow.protocol.terms import BPS, MIN_REJECTION_PERIOD
+from milestone_escrow.protocol.terms import BPS, MIN_TIME_TO_OBJECT
 
 
 def powers(agreement: AgreementData) -> tuple[Power, ...]:
@@ -38,7 +38,8 @@ def _payment(agreement: AgreementData, milestone: PlannedMilestone) -> Iterator[
     if rules.review_period:
         yield Actor("supplier", Means.SUBMITTING, True, period=rules.review_period)
     if milestone.pays_on_silence:
-        yield Actor("the clock", Means.PAID_IN_TIME, True, at=milestone.deadline)
+        means = Means.PAID_UNLESS_SPOKEN if milestone.quorum else Means.PAID_IN_TIME
+        yield Actor("the clock", means, True, at=milestone.deadline)
     share = rules.if_no_ruling or 0
     if share and not milestone.pays_on_silence and "arbiter" in agreement.people:
         yield Actor("supplier", Means.DISPUTING, False, share=share)
@@ -50,7 +51,7 @@ def _refund(agreement: AgreementData, milestone: PlannedMilestone) -> Iterator[A
     has_arbiter = "arbiter" in agreement.people
     yield Actor("supplier", Means.GIVING_BACK, True)
     if milestone.quorum:
-        period = max(agreement.model.rules.objection_period, MIN_REJECTION_PERIOD)
+        period = max(agreement.model.rules.objection_period, MIN_TIME_TO_OBJECT)
         means = Means.REJECTING if has_arbiter else Means.REJECTING_FOR_GOOD
         yield Actor(milestone.verified_by, means, milestone.quorum == 1, period=period)
     if not milestone.pays_on_silence:

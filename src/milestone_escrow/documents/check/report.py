@@ -44,6 +44,7 @@ class Means(Enum):
     OWN_VERIFIER = "a verifier's account of its own"
     SUBMITTING = "submitting (period)"
     PAID_IN_TIME = "silence (at)"
+    PAID_UNLESS_SPOKEN = "silence of verifiers, too (at)"
     DISPUTING = "disputing before the deadline (share)"
     GIVING_BACK = "giving back"
     REJECTING = "rejecting (period)"

@@ -196,7 +196,9 @@ def milestone_body(
         options=[
             _option(view, stage, option, now) for option in options(view.terms, milestone, state)
         ],
-        silence=[_silence(step, currency, now) for step in silence(view.terms, milestone, state)],
+        silence=[
+            _silence(step, currency, now) for step in silence(view.terms, milestone, state, now)
+        ],
     )
 
 

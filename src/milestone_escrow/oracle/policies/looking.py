@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, case, select
+from sqlalchemy import Connection, and_, or_, select
 
 from milestone_escrow.documents.requirements.kinds import HttpRequired, leaves
 from milestone_escrow.oracle import viewing
@@ -98,11 +98,13 @@ class Looking:
     def _open(self, connection: Connection, now: int) -> Sequence[tuple[bytes, int]]:
         """Milestones that a verdict could decide, of agreements whose document is here."""
         m, d = t.milestones, t.documents
-        end = case((m.c.status == Status.FUNDED.value, m.c.deadline), else_=m.c.clock)
+        funded = m.c.status == Status.FUNDED.value
+        # As `lifecycle.attest_until` has it.
+        may_speak = or_(m.c.deadline > now, and_(~funded, m.c.issued_at == 0))
         rows = connection.execute(
             select(m.c.agreement_id, m.c.milestone)
             .join(d, d.c.agreement_id == m.c.agreement_id)
-            .where(m.c.status.in_(sorted(DECIDABLE)), end > now)
+            .where(m.c.status.in_(sorted(DECIDABLE)), may_speak, or_(funded, m.c.clock > now))
         )
         places = [(row.agreement_id, row.milestone) for row in rows]
         fresh = sorted({place[0] for place in places} - self._known.keys())

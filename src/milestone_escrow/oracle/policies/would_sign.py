@@ -34,7 +34,7 @@ from milestone_escrow.oracle.store.types import dumps
 from milestone_escrow.oracle.viewing import AgreementView, MilestoneView
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.eip712 import Address
-from milestone_escrow.protocol.lifecycle import Status, end
+from milestone_escrow.protocol.lifecycle import Status, attest_until
 
 ACTOR = "oracle"
 
@@ -154,7 +154,7 @@ def is_decidable(stage: MilestoneView, now: int) -> bool:
     """Whether a verdict of verifiers would count now, and nobody has given one yet."""
     if stage.state.status not in DECIDABLE or not stage.milestone.quorum:
         return False
-    return now < end(stage.milestone, stage.state)
+    return now < attest_until(stage.milestone, stage.state)
 
 
 def judge(

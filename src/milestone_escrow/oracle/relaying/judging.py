@@ -53,7 +53,7 @@ def judge_attestation(
     except LifecycleError as error:
         name = str(error.fields["error"])
         reason = BatchResult(agreement, attestation, name).reason
-        if name in _NEVER or (name == "TooLate" and _ends(agreement, attestation, state)):
+        if name in _NEVER or (name == "TooLate" and _ends(agreement, attestation, state, now)):
             return Forecast(Prospect.NEVER, reason)
         return Forecast(Prospect.LATER, reason)
     return POSSIBLE
@@ -72,8 +72,9 @@ def judge_finalize(
     return POSSIBLE
 
 
-def _ends(agreement: OpenAgreement, attestation: Attestation, state: State) -> bool:
-    """Whether time settles the milestone, so that no rest is left for an attestation."""
+def _ends(agreement: OpenAgreement, attestation: Attestation, state: State, now: int) -> bool:
+    """Whether no rest is left for an attestation: time settles the milestone, or the deadline is
+    over, after which verifiers do not speak again."""
     milestone = agreement.milestones[attestation.milestone]
-    steps = silence(agreement.terms, milestone, state)
-    return not steps or steps[0].leads_to is Status.SETTLED
+    steps = silence(agreement.terms, milestone, state, now)
+    return now >= milestone.deadline or not steps or steps[0].leads_to is Status.SETTLED

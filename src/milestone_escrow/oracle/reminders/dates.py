@@ -13,6 +13,7 @@ from milestone_escrow.protocol.lifecycle import (
     State,
     Status,
     end,
+    pays_by_date,
     silence_split,
 )
 from milestone_escrow.protocol.lifecycle import disputing_role as _disputing_role
@@ -151,24 +152,27 @@ def _due(seen: Situation, index: int, now: int, leads: tuple[int, ...]) -> Itera
 
 
 def _deadline(seen: Situation, index: int, leads: tuple[int, ...]) -> Iterator[Notice]:
-    milestone, names = seen.milestones[index], seen.names
-    parts = {"milestone": names.milestone(index), "time": names.time(milestone.deadline)}
-    if milestone.pays_on_silence:
+    milestone, state, names = seen.milestones[index], seen.states[index], seen.names
+    until = end(milestone, state)
+    parts = {"milestone": names.milestone(index), "time": names.time(until)}
+    if pays_by_date(milestone, state):
         subject = say("{milestone} pays on {time}", **parts)
     else:
         subject = say("{milestone} is given back on {time}", **parts)
-    for name, at in moments(milestone.deadline, seen.opened_at, leads):
+    # A rest that was left late is another date, which is told again.
+    late = f"{state.sequence}-" if until > milestone.deadline else ""
+    for name, at in moments(until, seen.since[index] if late else seen.opened_at, leads):
         yield Notice(
             "deadline",
             seen.agreement_id,
             index,
-            name,
+            f"{late}{name}",
             at=at,
-            until=milestone.deadline,
+            until=until,
             subject=subject,
             text=_otherwise(seen, index),
             audience=seen.workers(index),
-            target=milestone.deadline,
+            target=until,
         )
 
 

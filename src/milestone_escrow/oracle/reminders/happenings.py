@@ -77,6 +77,7 @@ class _Notices:
     paid: Counter[int] = field(default_factory=Counter)
     count: Counter[tuple[str, int | None]] = field(default_factory=Counter)
     causes: dict[tuple[str, int], str] = field(default_factory=dict)
+    spoken: set[int] = field(default_factory=set)
 
     def tell(self, event: Event) -> Iterator[Notice]:
         if (sentence := _SENTENCES.get(type(event))) is not None:
@@ -125,6 +126,7 @@ class _Notices:
 
     def attested(self, event: happened.MilestoneAttested) -> Iterator[Notice]:
         seen, index = self.seen, event.milestone
+        self.spoken.add(index)
         signers = tuple(seen.terms.verifiers[place] for place in event.signers)
         accepted = event.verdict is Verdict.ACCEPTED
         parts = {
@@ -241,8 +243,8 @@ class _Notices:
         yield from ()
 
     def finalized(self, event: happened.MilestoneFinalized) -> Iterator[Notice]:
-        milestone = self.seen.milestones[event.milestone]
-        why = silent(self.seen.terms, milestone, event.status)
+        milestone, spoken = self.seen.milestones[event.milestone], event.milestone in self.spoken
+        why = silent(self.seen.terms, milestone, event.status, spoken=spoken)
         self.causes[event.place.transaction, event.milestone] = why
         yield from ()
 
