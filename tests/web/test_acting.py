@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from milestone_escrow.chain.contract.tokens import denylist_call
 from milestone_escrow.documents.files.signed_act import reason_hash
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.signing.counting import words_behind
 from milestone_escrow.oracle.signing.waiting import attestations
@@ -105,7 +107,7 @@ def test_submitted_disputed_and_ruled(scene: Stage, visit: Visit) -> None:
     assert _status(scene, signed, HANDOVER) is Status.SETTLED
     with scene.instance.service.store.reading() as connection:
         known = words_behind(connection, [reason_hash("The key is missing")])
-        events = [type(event).__name__ for event in viewing.events(connection, signed.id)]
+        events = [type(event).__name__ for event in viewing.events(connection, scene.view(signed))]
     assert [words["reason"] for words in known.values()] == ["The key is missing"]
     scene.seen(lambda: True)
     assert "AgreementOpened" in events
@@ -117,3 +119,40 @@ def test_a_stranger_cannot_act(scene: Stage, visit: Visit) -> None:
     signed = scene.opened(DEAL)
     page, _ = visit("financier", scene.page(signed, HANDOVER, "approve"))
     assert "sign in first" in page.inner_text("body")
+
+
+def test_money_that_did_not_arrive_is_shown_and_withdrawn(scene: Stage, visit: Visit) -> None:
+    signed = scene.opened(DEAL)
+    supplier = signed.agreement.people["supplier"]
+    _deny(scene, signed, supplier, True)
+    try:
+        scene.escrow.acting_as(scene.signer("buyer")).approve(signed, FOUNDATION)
+        scene.seen(lambda: _status(scene, signed, FOUNDATION) is Status.SETTLED)
+        page, _ = visit("supplier", scene.page(signed), width=390)
+        page.get_by_text("Could not be delivered").first.wait_for(timeout=30_000)
+        page.get_by_text("withdraw the 3,000.00 USDC that wait").wait_for()
+        page.get_by_text("not delivered", exact=True).wait_for()
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= 390
+        page.goto(scene.page(signed, "withdraw"))
+        show(page)
+        told(page, "Holz & Söhne cannot receive 3,000.00 USDC: the token refuses")
+    finally:
+        _deny(scene, signed, supplier, False)
+    page.goto(scene.url + "/portfolio")
+    page.get_by_text("Withdraw the 3,000.00 USDC that wait").wait_for()
+    page.goto(scene.page(signed, "withdraw"))
+    page.get_by_text("3,000.00 USDC wait for Holz & Söhne").wait_for()
+    show(page)
+    page.get_by_text("Pays 3,000.00 USDC to Holz & Söhne.").wait_for()
+    go(page)
+    done(page)
+    assert scene.escrow.credit(signed.token, supplier) == 0
+    page.goto(scene.page(signed))
+    page.get_by_text("paid 3,000.00 USDC to Holz & Söhne").first.wait_for(timeout=30_000)
+
+
+def _deny(scene: Stage, signed: SignedAgreement, account: str, denied: bool) -> None:
+    call = {"from": scene.signer("operator").address, "to": signed.token.address}
+    data = "0x" + denylist_call(account, denied).hex()
+    scene.escrow.node.request("eth_sendTransaction", [{**call, "data": data}])

@@ -10,9 +10,16 @@ from functools import cached_property, lru_cache
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Row, Text, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Text, and_, exists, or_, select
 
-from milestone_escrow.chain.contract.events import Event
+from milestone_escrow.chain.contract.events import (
+    AgreementAmended,
+    CreditWithdrawn,
+    Event,
+    MilestonePaid,
+    PayoutCredited,
+    Place,
+)
 from milestone_escrow.documents.agreement import Agreement, BoundAgreement
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.documents.resolve import PlannedMilestone
@@ -224,14 +231,63 @@ def set_aside() -> int:
     return len(_aside)
 
 
-def events(connection: Connection, agreement_id: bytes) -> list[Event]:
-    """Everything that happened to an agreement on chain, in order."""
-    rows = connection.execute(
-        select(t.events)
-        .where(t.events.c.agreement_id == agreement_id)
-        .order_by(t.events.c.block, t.events.c.log_index)
-    )
+def events(connection: Connection, view: AgreementView) -> list[Event]:
+    """Everything that happened to an agreement on chain, in order: the change order that replaced
+    it, too, which of its payouts failed, and the later withdrawals of those accounts, whatever
+    agreements their money came from."""
+    e = t.events.c
+    replaced = and_(e.agreement_id == view.replaced_by, e.name == AgreementAmended.__name__)
+    own = _events(connection, or_(e.agreement_id == view.id, replaced))
+    paid = [one.place for one in own if isinstance(one, (MilestonePaid, AgreementAmended))]
+    credit = and_(e.agreement_id.is_(None), e.name == PayoutCredited.__name__)
+    failed = _events(connection, and_(credit, e.block.in_({place.block for place in paid})))
+    transactions = {place.transaction for place in paid}
+    token = view.terms.token
+    credited = [
+        one
+        for one in failed
+        if isinstance(one, PayoutCredited)
+        and one.token == token
+        and one.place.transaction in transactions
+    ]
+    if not credited:
+        return own
+    first = {one.account: one.place for one in reversed(credited)}
+    later = and_(e.agreement_id.is_(None), e.name == CreditWithdrawn.__name__)
+    withdrawn = [
+        one
+        for one in _events(connection, and_(later, e.block >= credited[0].place.block))
+        if isinstance(one, CreditWithdrawn)
+        and one.token == token
+        and one.account in first
+        and _where(one.place) > _where(first[one.account])
+    ]
+    return sorted([*own, *credited, *withdrawn], key=lambda one: _where(one.place))
+
+
+def waiting_credits(connection: Connection) -> dict[tuple[Address, Address], int]:
+    """What waits for each account by token and account, as far as this store follows payouts; a
+    withdrawal takes all of it."""
+    e = t.events.c
+    names = (PayoutCredited.__name__, CreditWithdrawn.__name__)
+    found: dict[tuple[Address, Address], int] = {}
+    for one in _events(connection, and_(e.agreement_id.is_(None), e.name.in_(names))):
+        if isinstance(one, PayoutCredited):
+            place = one.token, one.account
+            found[place] = found.get(place, 0) + one.amount
+        elif isinstance(one, CreditWithdrawn):
+            found.pop((one.token, one.account), None)
+    return found
+
+
+def _events(connection: Connection, where: ColumnElement[bool]) -> list[Event]:
+    e = t.events.c
+    rows = connection.execute(select(t.events).where(where).order_by(e.block, e.log_index))
     return [row_shapes.read_event(row._mapping) for row in rows]
+
+
+def _where(place: Place) -> tuple[int, int]:
+    return place.block, place.log_index
 
 
 def keep_words(

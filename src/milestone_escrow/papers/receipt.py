@@ -80,7 +80,8 @@ def receipt_pdf(
     _notes(sheet, bill)
     sheet.down(6)
     words = _words(bill, payments)
-    side_by_side(sheet, bill, "How this was paid", tuple(words), _contract(bill, payments))
+    title = "How this was decided" if kind == NOTICE else "How this was paid"
+    side_by_side(sheet, bill, title, tuple(words), _contract(bill, payments))
     sheet.down(6)
     on_chain(sheet, bill, _proof(bill, payments))
     return sheet.finish()
@@ -175,12 +176,13 @@ def _notes(sheet: Sheet, bill: Bill) -> None:
 
 def _words(bill: Bill, payments: tuple[Payout, ...]) -> Iterator[str]:
     agreement, network = bill.ledger.bound.agreement, bill.ledger.network
+    decided = "decided this payment" if bill.kind == NOTICE else "paid it out"
     if funding := bill.ledger.funding(bill.planned.index):
         since = format_date(bill.ledger.day(funding.place.time))
         yield (
             f"{name_of(agreement, funding.funder)} had paid this into the escrow contract on "
-            f"{network.title} on {since}. The contract has paid it out by itself; the "
-            "transactions below say so."
+            f"{network.title} on {since}. The contract has {decided} by itself; the transactions "
+            "below say so."
         )
     for payment in payments:
         if payment.credited:
@@ -211,7 +213,7 @@ def _contract(bill: Bill, payments: tuple[Payout, ...]) -> list[Line]:
     rows = [
         Line("Contract price", price),
         Line("Previously paid", before),
-        Line("This receipt", here),
+        Line("This notice" if bill.kind == NOTICE else "This receipt", here),
     ]
     if back:
         rows.append(Line("Given back to the buyer", back))

@@ -7,21 +7,25 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
 
-from milestone_escrow.chain.contract.events import Event, MilestonePaid
+from milestone_escrow.chain.contract.events import Event
+from milestone_escrow.chain.contract.replay import undelivered
 from milestone_escrow.chain.node.network import Network
 from milestone_escrow.documents.check.power import powers
 from milestone_escrow.documents.files.signed_agreement import PARTIES
 from milestone_escrow.documents.when import format_relative, format_time
 from milestone_escrow.oracle.viewing import DocumentedView, MilestoneView
 from milestone_escrow.protocol.eip712 import Address
-from milestone_escrow.protocol.lifecycle import Split, Status, held
+from milestone_escrow.protocol.lifecycle import Status, held
 from milestone_escrow.web.shapes import Deal, Shown, Stage, Sums, Told
 from milestone_escrow.web.todos import todos
 from milestone_escrow.words import standing as words
 from milestone_escrow.words.departures import departure_words
 from milestone_escrow.words.listing import listed
-from milestone_escrow.words.standing import NOTHING, Standing
+from milestone_escrow.words.messages import say
+from milestone_escrow.words.names import Names
+from milestone_escrow.words.standing import Standing
 from milestone_escrow.words.telling import Recall, Teller
+from milestone_escrow.words.undelivered import waits
 
 TONES = {
     Status.UNFUNDED: "",
@@ -39,22 +43,19 @@ def deal(
     view: DocumentedView,
     network: Network,
     now: int,
+    events: Sequence[Event],
     *,
-    paid: Mapping[int, Sequence[MilestonePaid]],
-    events: Sequence[Event] = (),
-    recall: Recall = lambda _: {},
+    recall: Recall | None = None,
     shown: Mapping[int, Shown] = MappingProxyType({}),
     changes: Mapping[bytes, Sequence[Address]] = MappingProxyType({}),
     viewer: Address | None = None,
 ) -> Deal:
     """What the page of an agreement says to `viewer`; the document must be known. `changes` are
-    the change orders that wait, by digest, with who has signed each."""
+    the change orders that wait, by digest, with who has signed each. Without `recall` it tells no
+    history."""
     agreement, bound = view.agreement, view.bound
-    standings = tuple(
-        Standing(bound, stage.planned, stage.state, now, _paid_out(paid.get(stage.index, ())))
-        for stage in view.views
-        if stage.planned is not None
-    )
+    standings = words.standings_after(bound, view.states, now, events)
+    waiting = undelivered(bound, events)
     return Deal(
         id="0x" + view.id.hex(),
         reference=agreement.reference,
@@ -78,12 +79,20 @@ def deal(
             for role, party in agreement.parties.items()
         ),
         sums=_sums(standings),
-        todos=todos(view, standings, viewer),
+        waiting=tuple(
+            say(
+                "{waits}: it could not be delivered on {time}",
+                waits=waits(Names.of(bound), one.account, one.units),
+                time=format_time(one.place.time, agreement.timezone),
+            )
+            for one in waiting
+        ),
+        todos=todos(view, standings, waiting, viewer),
         stages=tuple(
             _stage(standing, stage, shown.get(stage.index, Shown()))
             for standing, stage in zip(standings, view.views, strict=True)
         ),
-        history=_history(view, network, events, recall),
+        history=_history(view, network, events, recall) if recall else (),
     )
 
 
@@ -106,7 +115,7 @@ def _stage(standing: Standing, stage: MilestoneView, shown: Shown) -> Stage:
         key=planned.key,
         title=planned.title,
         description=planned.description,
-        tone=TONES[standing.state.status],
+        tone="bad" if standing.undelivered else TONES[standing.state.status],
         status=words.status(standing),
         amount=words.amount(standing, planned.amount),
         paid=_paid_words(standing),
@@ -118,6 +127,7 @@ def _stage(standing: Standing, stage: MilestoneView, shown: Shown) -> Stage:
         verified_by=_verified_by(standing),
         pays_alone=tuple(_role(standing, who) for who in alone.pays_alone),
         refunds_alone=tuple(_role(standing, who) for who in alone.refunds_alone),
+        is_settled=settled,
         shown=shown,
     )
 
@@ -137,37 +147,32 @@ def _verified_by(standing: Standing) -> str:
 
 
 def _paid_words(standing: Standing) -> str:
-    out = standing.paid_out
-    return words.split_words(standing, out).replace("pays", "paid", 1) if out.total else ""
+    out = standing.delivered
+    parts = [words.split_words(standing, out).replace("pays", "paid", 1)] if out.total else []
+    parts += [waits(standing.names, one.account, one.units) for one in standing.undelivered]
+    return "; ".join(parts)
 
 
 def _sums(standings: Sequence[Standing]) -> Sums:
     agreement = standings[0].bound.agreement
     price = sum(standing.planned.amount for standing in standings)
-    waits = sum(held(standing.milestone, standing.state) for standing in standings)
-    paid = sum(standing.paid_out.to_payee for standing in standings)
-    back = sum(standing.paid_out.to_buyer for standing in standings)
+    kept = sum(held(standing.milestone, standing.state) for standing in standings)
+    paid = sum(standing.delivered.to_payee for standing in standings)
+    back = sum(standing.delivered.to_buyer for standing in standings)
+    lost = sum(one.units for standing in standings for one in standing.undelivered)
     parts, start = [], 0
-    for name, units in (("paid", paid), ("back", back), ("held", waits)):
+    for name, units in (("paid", paid), ("back", back), ("lost", lost), ("held", kept)):
         width = round(Fraction(1000 * units, price))
         parts.append((name, start, width))
         start += width
     return Sums(
         price=agreement.amount(price),
-        held=agreement.amount(waits),
+        held=agreement.amount(kept),
         paid=agreement.amount(paid),
         back=agreement.amount(back),
-        unpaid=agreement.amount(price - waits - paid - back),
+        undelivered=agreement.amount(lost) if lost else "",
+        unpaid=agreement.amount(price - kept - paid - back - lost),
         parts=tuple(parts),
-    )
-
-
-def _paid_out(payouts: Sequence[MilestonePaid]) -> Split:
-    if not payouts:
-        return NOTHING
-    return Split(
-        sum(payout.to_payee + payout.fee for payout in payouts),
-        sum(payout.to_buyer for payout in payouts),
     )
 
 

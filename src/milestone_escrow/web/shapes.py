@@ -77,6 +77,7 @@ class Stage:
     verified_by: str
     pays_alone: tuple[str, ...]
     refunds_alone: tuple[str, ...]
+    is_settled: bool
     shown: Shown
 
 
@@ -93,12 +94,14 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Where the price is. The parts are thousandths of it, for the bar."""
+    """Where the price is; `undelivered` is "" where everything arrived. The parts are thousandths
+    of it, for the bar."""
 
     price: str
     held: str
     paid: str
     back: str
+    undelivered: str
     unpaid: str
     parts: tuple[tuple[str, int, int], ...]
 
@@ -124,6 +127,7 @@ class Deal:
     notes: tuple[str, ...]
     people: tuple[tuple[str, str, Address, str], ...]
     sums: Sums
+    waiting: tuple[str, ...]
     todos: tuple[Todo, ...]
     stages: tuple[Stage, ...]
     history: tuple[Told, ...]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from milestone_escrow.chain.contract.replay import Undelivered
 from milestone_escrow.oracle.viewing import DocumentedView
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.web.shapes import Todo
 from milestone_escrow.words import standing as words
 from milestone_escrow.words.listing import listed
+from milestone_escrow.words.messages import say
+from milestone_escrow.words.names import Names
 from milestone_escrow.words.standing import Standing
 from milestone_escrow.words.tasks import Task, tasks
 
@@ -31,9 +35,13 @@ ACTS = frozenset(
 
 
 def todos(
-    view: DocumentedView, standings: Sequence[Standing], viewer: Address | None
+    view: DocumentedView,
+    standings: Sequence[Standing],
+    waiting: Sequence[Undelivered],
+    viewer: Address | None,
 ) -> tuple[Todo, ...]:
-    """What can be done now: the viewer's own first, then what the deal waits for, by urgency."""
+    """What can be done now: money that waits to be withdrawn, then the viewer's own, then what the
+    deal waits for, by urgency."""
     if not view.opened_block:
         return ()
     found = [
@@ -43,7 +51,30 @@ def todos(
         if task.is_needed or (viewer is not None and task.account == viewer)
     ]
     found.sort(key=lambda pair: (pair[0].account != viewer, pair[0].until == 0, pair[0].until))
-    return tuple(_together(_todo(view, task, standing, viewer) for task, standing in found))
+    rest = _together(_todo(view, task, standing, viewer) for task, standing in found)
+    return (*_withdrawals(view, waiting, viewer), *rest)
+
+
+def _withdrawals(
+    view: DocumentedView, waiting: Sequence[Undelivered], viewer: Address | None
+) -> Iterator[Todo]:
+    """Anyone may have it sent, but only to whom it waits for."""
+    names = Names.of(view.bound)
+    units = Counter[Address]()
+    for one in waiting:
+        units[one.account] += one.units
+    for account in sorted(units, key=lambda account: account != viewer):
+        is_yours = account == viewer
+        who = say("you") if is_yours else names.person(account)
+        yield Todo(
+            milestone=say("could not be delivered"),
+            who=who,
+            text=say("withdraw the {amount} that wait", amount=names.amount(units[account])),
+            until="",
+            href=f"/a/0x{view.id.hex()}/withdraw" if viewer in view.people else "",
+            is_yours=is_yours,
+            is_needed=True,
+        )
 
 
 def _splits(view: DocumentedView, standing: Standing) -> Iterator[Task]:

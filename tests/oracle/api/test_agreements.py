@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from milestone_escrow.chain.contract.events import MilestonePaid, PayoutCredited, Place
+from milestone_escrow.chain.contract.events import (
+    CreditWithdrawn,
+    MilestonePaid,
+    PayoutCredited,
+    Place,
+)
 from milestone_escrow.chain.node.networks import network
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.api.throttle import Rate
@@ -79,7 +84,7 @@ def test_its_people_are_told_what_this_machines_calendar_has_otherwise(
         assert view is not None
         documented = viewing.documented(view)
         assert documented is not None
-        assert list(deal(documented, network("sandbox"), NOW, paid={}).notes) == found["notes"]
+        assert list(deal(documented, network("sandbox"), NOW, ()).notes) == found["notes"]
         doctor = list(_read_otherwise(world.store))
         assert [finding.is_note for finding in doctor] == [True] * len(found["notes"])
         assert doctor[0].says == f"SHED-7: {found['notes'][0]}"
@@ -189,6 +194,35 @@ def test_history_tells_a_payout_that_failed_in_its_own_transaction_only(world: W
     items = world.get(f"{world.url}/history").json()["items"]
     assert [item["name"] for item in items[3:]] == ["MilestonePaid", "PayoutCredited"]
     assert not items[-1]["is_final"]
+
+
+def test_what_could_not_be_delivered_is_told_until_it_is_withdrawn(world: World) -> None:
+    account, tx = signer("supplier").address, "0x" + "0" * 62 + "0b"
+    with world.store.transaction() as connection:
+        happened(
+            connection,
+            MilestonePaid(Place(11, NOW, tx, 0), world.deal.id, 1, account, 5_000_000, 0, 0),
+            PayoutCredited(Place(11, NOW, tx, 1), USDC.address, account, 5_000_000),
+        )
+    whole = world.get(world.url).json()
+    (waiting,) = whole["undelivered"]
+    assert waiting["account"]["role"] == "supplier"
+    assert waiting["amount"] == {"units": "5000000", "text": "5.00 USDC"}
+    assert waiting["transaction"] == tx
+    assert [one["undelivered"] for one in whole["milestones"]] == [[], [waiting], [], []]
+    assert world.get(f"{world.url}/milestones/1").json()["undelivered"] == [waiting]
+    gauge = f'escrow_undelivered_units{{token="{USDC.address}"}} 5e+06'
+    assert gauge in world.get("/metrics").text
+    other = "0x" + "0" * 62 + "0c"
+    with world.store.transaction() as connection:
+        # It takes what other agreements had left there, too.
+        happened(
+            connection, CreditWithdrawn(Place(12, NOW, other, 0), USDC.address, account, 7_000_000)
+        )
+    assert world.get(world.url).json()["undelivered"] == []
+    assert gauge not in world.get("/metrics").text
+    items = world.get(f"{world.url}/history").json()["items"]
+    assert [item["name"] for item in items[4:]] == ["PayoutCredited", "CreditWithdrawn"]
 
 
 def more(world: World, count: int) -> None:

@@ -144,12 +144,21 @@ class Chronicle:
             self._pays(index, to_payee, to_buyer),
         )
 
-    def approved(self, index: int) -> None:
+    def approved(self, index: int, *, arrives: bool = True) -> None:
+        """Where it does not arrive, the payee is credited."""
         rest = held(self.bound.milestones[index], self.states()[index])
-        self._mine(
+        terms, owner = self.bound.terms, payee(self.bound.terms, self.states()[index])
+        makers: list[Callable[[Place], Event]] = [
             lambda at: happened.MilestoneResolved(at, self.bound.id, index, rest, 0),
             self._pays(index, rest, 0),
-        )
+        ]
+        if not arrives:
+            makers.append(lambda at: happened.PayoutCredited(at, terms.token, owner, rest))
+        self._mine(*makers)
+
+    def withdrawn(self, account: str, amount: int) -> None:
+        token = self.bound.terms.token
+        self._mine(lambda at: happened.CreditWithdrawn(at, token, account, amount))
 
     def assigned(self, index: int, assignee: str, price: int) -> None:
         owner = payee(self.bound.terms, self.states()[index])

@@ -169,6 +169,41 @@ def test_money_is_told_only_once_it_is_final(running: Chronicle) -> None:
     assert [n.milestone for n in planned(running, "milestone.settled")] == [0, 1]
 
 
+def test_money_that_did_not_arrive_has_not_left_the_contract(running: Chronicle) -> None:
+    supplier = running.bound.terms.supplier
+    running.approved(1, arrives=False)
+    running.finalize_all()
+    _, released = planned(running, "milestone.released")
+    assert released.subject == "what 'manufactured' pays did not all arrive"
+    assert released.text == (
+        "72,000.00 USDC to Rajwada Exports for 'manufactured': approved by the buyer. But "
+        "72,000.00 USDC did not arrive at Rajwada Exports, the token refused it, and waits for "
+        "`escrow withdraw PO-2027-0114 --for supplier`."
+    )
+    assert released.facts["undelivered"] == [{"account": supplier, "amount": "72000000000"}]
+    ends = [notice.text for notice in planned(running, "milestone.settled")]
+    assert ends == [
+        "Nothing more can happen to 'deposit'.",
+        "What 'manufactured' pays is decided, and waits to be withdrawn.",
+    ]
+
+
+def test_whom_money_waits_for_is_reminded_every_week_until_it_is_withdrawn(
+    running: Chronicle,
+) -> None:
+    running.approved(1, arrives=False)
+    at = running.time
+    assert not planned(running, "withdraw")
+    running.finalize_all()
+    running.wait(15 * DAY)
+    told = [n for n in due(plan(seen(running), running.time), running.time) if n.kind == "withdraw"]
+    assert [(n.at, n.audience, n.milestone) for n in told] == [(at + 14 * DAY, ("supplier",), 1)]
+    assert "72,000.00 USDC wait for Rajwada Exports" in told[0].subject
+    assert "escrow withdraw PO-2027-0114 --for supplier" in told[0].text
+    running.withdrawn(running.bound.terms.supplier, 72_000_000_000)
+    assert not planned(running, "withdraw")
+
+
 def test_a_running_clock_is_told_at_once(running: Chronicle) -> None:
     running.accepted(1)
     (found,) = planned(running, "milestone.accepted")

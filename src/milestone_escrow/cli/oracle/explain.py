@@ -126,7 +126,7 @@ def _explained(
             decision = judge(
                 connection, view, stage, stage.planned, limits, SignedLately(connection, now)
             )
-            events = viewing.events(connection, view.id)
+            events = viewing.events(connection, view)
         states = [one.state for one in view.views]
         standing = words.standings_after(view.signed.bound, states, now, events)[stage.index]
     finally:

@@ -5,6 +5,7 @@ Of several instances on one store each counts its own work, and all say the same
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Iterator
 from typing import Any
 
@@ -88,6 +89,7 @@ class _StoreFigures(Collector):
                 name: (text, connection.execute(query).all())
                 for name, (text, query) in counts.items()
             }
+            waiting = viewing.waiting_credits(connection)
         if head is not None:
             yield _gauge("escrow_head_block", "The newest block indexed", head.number)
             yield _gauge("escrow_final_block", "The newest final block", head.final_number)
@@ -104,6 +106,14 @@ class _StoreFigures(Collector):
                 key = Status(value).name.lower() if label == "status" else value
                 family.add_metric([key], count)
             yield family
+        text = "Token units that were paid, could not be delivered and wait for withdraw"
+        family = GaugeMetricFamily("escrow_undelivered_units", text, labels=["token"])
+        totals = collections.Counter[str]()
+        for (token, _), units in waiting.items():
+            totals[token] += units
+        for token, units in totals.items():
+            family.add_metric([token], units)
+        yield family
 
 
 def _by(column: Column[Any]) -> Select[Any]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from sqlalchemy import Connection, select
-
 from milestone_escrow.chain.contract.events import AgreementOpened, Event, MilestonePaid
+from milestone_escrow.chain.contract.replay import Undelivered, undelivered
 from milestone_escrow.chain.node.network import Network
 from milestone_escrow.documents.money import Currency
 from milestone_escrow.oracle.api.bodies.agreements import (
@@ -22,6 +21,7 @@ from milestone_escrow.oracle.api.bodies.agreements import (
     StageBody,
     StatusName,
     TermsBody,
+    UndeliveredBody,
 )
 from milestone_escrow.oracle.api.bodies.common import (
     Amount,
@@ -33,8 +33,6 @@ from milestone_escrow.oracle.api.bodies.common import (
     moment_or_none,
 )
 from milestone_escrow.oracle.api.deps import ApiSettings
-from milestone_escrow.oracle.store import row_shapes
-from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.viewing import AgreementView, MilestoneView
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
 from milestone_escrow.protocol.lifecycle import (
@@ -78,7 +76,8 @@ def person(view: AgreementView, account: Address, index: int | None = None) -> P
     """An account with its role, and its name where the document is at hand."""
     agreement = view.agreement
     roles = agreement.roles(account) if agreement else ()
-    role = view.role_of(account, index) or "payee"
+    fee = "fee" if account == view.terms.fee_recipient else "payee"
+    role = view.role_of(account, index) or fee
     return Person(
         account=account,
         role=role,
@@ -122,7 +121,7 @@ def whole(
     settings: ApiSettings,
     account: Address | None,
     now: int,
-    paid: Mapping[int, list[MilestonePaid]],
+    events: Sequence[Event],
 ) -> AgreementBody:
     short = summary(view, settings, account)
     terms, signed, domain = view.terms, view.signed, settings.domain
@@ -142,14 +141,17 @@ def whole(
             document_hash=hexed(terms.document_hash),
             salt=str(terms.salt),
         ),
+        undelivered=[
+            _undelivered(view, one, currency_of(view, settings.network))
+            for one in undelivered(view, events)
+        ],
         opened_block=view.opened_block or None,
         explorer=settings.network.link("address", domain.verifying_contract) or None,
         document=dict(signed.agreement.document) if signed else None,
         signatures=_signatures(signed.signatures) if signed else None,
         notes=departure_words(signed) if signed else [],
         milestones=[
-            milestone_body(view, stage, settings.network, now, paid.get(stage.index, []))
-            for stage in view.views
+            milestone_body(view, stage, settings.network, now, events) for stage in view.views
         ],
     )
 
@@ -162,10 +164,15 @@ def milestone_body(
     stage: MilestoneView,
     network: Network,
     now: int,
-    paid: Iterable[MilestonePaid],
+    events: Sequence[Event],
 ) -> MilestoneBody:
     currency, milestone, state = currency_of(view, network), stage.milestone, stage.state
-    planned, payouts = stage.planned, list(paid)
+    planned = stage.planned
+    payouts = [
+        event
+        for event in events
+        if isinstance(event, MilestonePaid) and event.milestone == stage.index
+    ]
     ends = end(milestone, state) if state.status is not Status.SETTLED else 0
     return MilestoneBody(
         agreement_id=hexed(view.id),
@@ -180,6 +187,11 @@ def milestone_body(
             fee=amount(sum(payout.fee for payout in payouts), currency),
             to_buyer=amount(sum(payout.to_buyer for payout in payouts), currency),
         ),
+        undelivered=[
+            _undelivered(view, one, currency)
+            for one in undelivered(view, events)
+            if one.milestone == stage.index
+        ],
         pending=amount(state.pending, currency),
         due=moment_or_none(planned.due_at) if planned else None,
         deadline=moment_or_none(milestone.deadline),
@@ -199,6 +211,17 @@ def milestone_body(
         silence=[
             _silence(step, currency, now) for step in silence(view.terms, milestone, state, now)
         ],
+    )
+
+
+def _undelivered(
+    view: AgreementView, one: Undelivered, currency: Currency | None
+) -> UndeliveredBody:
+    return UndeliveredBody(
+        account=person(view, one.account, one.milestone),
+        amount=amount(one.units, currency),
+        since=moment(one.place.time),
+        transaction=one.place.transaction,
     )
 
 
@@ -238,22 +261,6 @@ def _silence(step: Silence, currency: Currency | None, now: int) -> SilenceBody:
         to_buyer=amount(step.split.to_buyer, currency),
         leads_to=status_name(step.leads_to),
     )
-
-
-def payouts(connection: Connection, agreement_id: bytes) -> dict[int, list[MilestonePaid]]:
-    """What has left each milestone of an agreement, by index."""
-    rows = connection.execute(
-        select(t.events)
-        .where(t.events.c.agreement_id == agreement_id)
-        .where(t.events.c.name == MilestonePaid.__name__)
-        .order_by(t.events.c.block, t.events.c.log_index)
-    )
-    found: dict[int, list[MilestonePaid]] = {}
-    for row in rows:
-        event = row_shapes.read_event(row._mapping)
-        assert isinstance(event, MilestonePaid)
-        found.setdefault(event.milestone, []).append(event)
-    return found
 
 
 def event_body(

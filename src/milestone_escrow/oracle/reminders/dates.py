@@ -19,8 +19,10 @@ from milestone_escrow.protocol.lifecycle import (
 from milestone_escrow.protocol.lifecycle import disputing_role as _disputing_role
 from milestone_escrow.words.messages import say
 from milestone_escrow.words.silence import otherwise
+from milestone_escrow.words.undelivered import waits, withdraw_line
 
 HOUR = 3_600
+WEEK = 7 * DAY
 UNFUNDED_AFTER = DAY
 """How long after opening it is worth saying that nobody has paid anything in."""
 
@@ -40,6 +42,7 @@ def dates(seen: Situation, now: int, leads: tuple[int, ...]) -> Iterator[Notice]
             yield from _time_up(seen, index)
     yield from _signatures(seen, now, leads)
     yield from _offers(seen, now, leads)
+    yield from _undelivered(seen, now)
 
 
 def _nothing_funded(seen: Situation) -> Iterator[Notice]:
@@ -297,6 +300,35 @@ def _offers(seen: Situation, now: int, leads: tuple[int, ...]) -> Iterator[Notic
                 text=say("{payee} offers what {milestone} pays for {price} until {when}.", **parts),
                 audience=seen.audience(seen.payee(index), offer.financier),
                 target=offer.valid_until,
+            )
+
+
+def _undelivered(seen: Situation, now: int) -> Iterator[Notice]:
+    """Every week, for as long as it waits; that it did not arrive was told when it happened."""
+    for one in seen.undelivered():
+        if one.place.block > seen.final_block:
+            continue
+        weeks = max((now - one.place.time) // WEEK, 1)
+        parts = {
+            "waits": waits(seen.names, one.account, one.units),
+            "time": seen.names.time(one.place.time),
+            "command": withdraw_line(seen.reference, seen.names, one.account),
+        }
+        for week in (weeks, weeks + 1):
+            yield Notice(
+                "withdraw",
+                seen.agreement_id,
+                one.milestone,
+                f"{one.place.transaction[2:14]}-{one.account[2:10]}-{week}",
+                at=one.place.time + week * WEEK,
+                subject=say("{waits}", **parts),
+                text=say(
+                    "{waits}: it could not be delivered on {time}, and the contract keeps it. "
+                    "Anyone can have it sent to them: {command}",
+                    **parts,
+                ),
+                audience=seen.audience(one.account),
+                target=one.place.time,
             )
 
 

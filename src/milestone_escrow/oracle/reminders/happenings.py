@@ -13,6 +13,7 @@ from typing import Any
 
 from milestone_escrow.chain.contract import events as happened
 from milestone_escrow.chain.contract.events import Event
+from milestone_escrow.chain.contract.replay import Undelivered
 from milestone_escrow.oracle.reminders.notices import Notice
 from milestone_escrow.oracle.reminders.situation import Returned, Situation
 from milestone_escrow.protocol.acts import Verdict
@@ -20,6 +21,7 @@ from milestone_escrow.protocol.lifecycle import Split
 from milestone_escrow.words.messages import say, say_count
 from milestone_escrow.words.silence import silent
 from milestone_escrow.words.telling import payout
+from milestone_escrow.words.undelivered import did_not_arrive, withdraw_line
 
 AT_ONCE = frozenset(
     {
@@ -254,12 +256,21 @@ class _Notices:
         kind = "split" if event.to_payee and event.to_buyer else "released"
         kind = "refunded" if not event.to_payee else kind
         why = self.causes.get((event.place.transaction, index), "")
+        waiting = [one for one in seen.undelivered(event.place) if one.milestone == index]
+        lost = [one for one in waiting if one.place.transaction == event.place.transaction]
         parts = {
             "moved": payout(seen.names, event, seen.terms.buyer),
             "milestone": seen.names.milestone(index),
             "why": why,
+            "lost": "; ".join(self._lost(one) for one in lost),
         }
-        if why:
+        subject = say("{moved} for {milestone}", **parts)
+        if lost:
+            subject = say("what {milestone} pays did not all arrive", **parts)
+            text = say("{moved} for {milestone}: {why}. But {lost}.", **parts)
+            if not why:
+                text = say("{moved} for {milestone}. But {lost}.", **parts)
+        elif why:
             text = say("{moved} left the contract for {milestone}: {why}.", **parts)
         else:
             text = say("{moved} left the contract for {milestone}.", **parts)
@@ -270,6 +281,7 @@ class _Notices:
             "payee": event.payee,
             "paid_so_far": str(self.paid[index]),
             "reason": why,
+            "undelivered": [{"account": one.account, "amount": str(one.units)} for one in lost],
         }
         # What was paid only ever grows, so the sum so far tells one payment from the next.
         yield self._notice(
@@ -277,22 +289,32 @@ class _Notices:
             event,
             index,
             str(self.paid[index]),
-            say("{moved} for {milestone}", **parts),
+            subject,
             text,
             seen.parties(index),
             facts,
         )
         if self.paid[index] == seen.milestones[index].amount:
+            end = say("Nothing more can happen to {milestone}.", **parts)
+            if waiting:
+                end = say("What {milestone} pays is decided, and waits to be withdrawn.", **parts)
             yield self._notice(
                 "milestone.settled",
                 event,
                 index,
                 "once",
                 say("{milestone} is settled", **parts),
-                say("Nothing more can happen to {milestone}.", **parts),
+                end,
                 (),
                 {"amount": str(self.paid[index])},
             )
+
+    def _lost(self, one: Undelivered) -> str:
+        return say(
+            "{lost}, and waits for `{command}`",
+            lost=did_not_arrive(self.seen.names, one.account, one.units),
+            command=withdraw_line(self.seen.reference, self.seen.names, one.account),
+        )
 
     def assigned(self, event: happened.MilestoneAssigned) -> Iterator[Notice]:
         seen, index = self.seen, event.milestone

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from milestone_escrow.chain.contract.events import Event
+from milestone_escrow.chain.contract.events import Event, Place
+from milestone_escrow.chain.contract.replay import Undelivered, undelivered
+from milestone_escrow.chain.contract.structs import OpenedAgreement
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import Split, State, held, payee
@@ -106,6 +108,15 @@ class Situation:
 
     def verifiers(self, milestone: int) -> tuple[Address, ...]:
         return self.terms.verifiers_of(self.milestones[milestone])
+
+    def undelivered(self, after: Place | None = None) -> tuple[Undelivered, ...]:
+        """What was paid and waits to be withdrawn: now, or as it was after a transaction."""
+        agreement = OpenedAgreement(self.agreement_id, self.terms, self.milestones)
+        events = self.events
+        if after is not None:
+            last = [i for i, e in enumerate(events) if e.place.transaction == after.transaction]
+            events = events[: last[-1] + 1]
+        return undelivered(agreement, events)
 
     def due_at(self, milestone: int) -> int:
         """When people expect it, 0 where no date but the deadline is known."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, select
 
-from milestone_escrow.chain.contract.events import Event
 from milestone_escrow.oracle import proposals, viewing
 from milestone_escrow.oracle.reminders.situation import (
     OpenOffer,
@@ -14,7 +13,6 @@ from milestone_escrow.oracle.reminders.situation import (
     Situation,
     UnsentAttestation,
 )
-from milestone_escrow.oracle.store import row_shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.given_signatures import signatures_of
 from milestone_escrow.oracle.viewing import AgreementView
@@ -57,26 +55,12 @@ def situation(connection: Connection, agreement_id: bytes, final_block: int) -> 
         since=tuple(stage.changed_at for stage in view.views),
         opened_at=view.opened_at,
         final_block=final_block,
-        events=tuple(_events(connection, agreement_id, view.replaced_by)),
+        events=tuple(viewing.events(connection, view)),
         document=view.agreement,
         waiting=tuple(waiting),
         returned=tuple(returned),
         offers=tuple(_offers(connection, view)),
     )
-
-
-def _events(
-    connection: Connection, agreement_id: bytes, replaced_by: bytes | None
-) -> Iterator[Event]:
-    # A change order's event carries the new agreement's id.
-    change = (t.events.c.agreement_id == replaced_by) & (t.events.c.name == "AgreementAmended")
-    query = (
-        select(t.events)
-        .where(or_(t.events.c.agreement_id == agreement_id, change))
-        .order_by(t.events.c.block, t.events.c.log_index)
-    )
-    for row in connection.execute(query).mappings():
-        yield row_shapes.read_event(row)
 
 
 def _signers(connection: Connection, agreement_id: bytes) -> dict[bytes, tuple[Address, ...]]:

@@ -55,6 +55,7 @@ TITLES = {
     "approve": "Pay",
     "refund": "Give back",
     "finalize": "Let time decide",
+    "withdraw": "Withdraw what could not be delivered",
     "settle": "Settle",
     "offer": "Sell what it pays",
     "buy": "Buy what it pays",
@@ -79,6 +80,11 @@ class StepBody(BaseModel):
 @router.get("/a/{agreement_id}/fund")
 def fund(agreement_id: str, web: Web, viewer: Asking) -> HTMLResponse:
     return _form(web, with_document(web, agreement_id, viewer), viewer, "fund", None)
+
+
+@router.get("/a/{agreement_id}/withdraw")
+def withdraw(agreement_id: str, web: Web, viewer: Asking) -> HTMLResponse:
+    return _form(web, with_document(web, agreement_id, viewer), viewer, "withdraw", None)
 
 
 @router.get("/a/{agreement_id}/sign")

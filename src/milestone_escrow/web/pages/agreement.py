@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from milestone_escrow.chain.contract.events import AgreementAmended, Event
+from milestone_escrow.chain.contract.events import Event
 from milestone_escrow.oracle import proposals, viewing
 from milestone_escrow.oracle.api import viewers
 from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.problems import Problem
-from milestone_escrow.oracle.api.view_bodies import payouts
 from milestone_escrow.oracle.api.viewers import Asking, Viewer
 from milestone_escrow.oracle.signing.counting import words_behind
 from milestone_escrow.oracle.viewing import AgreementView, DocumentedView, documented
@@ -57,12 +56,7 @@ def find(web: WebDeps, agreement_id: str, viewer: Viewer) -> AgreementView:
 def of(web: WebDeps, view: DocumentedView, viewer: Viewer) -> Deal:
     with web.api.store.reading() as connection:
         now = web.api.chain_now(connection)
-        paid = payouts(connection, view.id)
-        events = viewing.events(connection, view.id)
-        if view.replaced_by:
-            # The change is written down with the version that it led to, and ended this one.
-            next_ = viewing.events(connection, view.replaced_by)
-            events += [one for one in next_ if isinstance(one, AgreementAmended)]
+        events = viewing.events(connection, view)
         changes = proposals.changes(connection, view.id)
         known = words_behind(connection, hashes(events))
         shown = {
@@ -74,8 +68,7 @@ def of(web: WebDeps, view: DocumentedView, viewer: Viewer) -> Deal:
         view,
         network,
         now,
-        paid=paid,
-        events=events,
+        events,
         recall=lambda digest: known.get(digest, {}),
         shown=shown,
         changes=changes,

@@ -11,7 +11,6 @@ from fastapi.responses import HTMLResponse, Response
 
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.api.careful import CarefulRoute
-from milestone_escrow.oracle.api.view_bodies import payouts
 from milestone_escrow.oracle.api.viewers import Asking, Viewer, require_account
 from milestone_escrow.oracle.viewing import DocumentedView
 from milestone_escrow.protocol.lifecycle import held
@@ -94,13 +93,12 @@ def _rows(web: WebDeps, viewer: Viewer) -> tuple[tuple[Row, ...], tuple[Chart, .
     views = _views(web, viewer)
     with web.api.store.reading() as connection:
         now = web.api.chain_now(connection)
-        events = {view.id: viewing.events(connection, view.id) for view in views}
-        paid = {view.id: payouts(connection, view.id) for view in views}
+        events = {view.id: viewing.events(connection, view) for view in views}
     network = web.api.settings.network
     rows = []
     for view in views:
         # The list shows no evidence and no history, so neither is looked up.
-        deal = deal_of(view, network, now, paid=paid[view.id], viewer=viewer.account)
+        deal = deal_of(view, network, now, events[view.id], viewer=viewer.account)
         role = view.role_of(viewer.account or "")
         needs = tuple(todo for todo in deal.todos if todo.is_needed and todo.who == "you")
         names = " ".join(name for _, name, _, _ in deal.people)

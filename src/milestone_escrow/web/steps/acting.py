@@ -1,11 +1,12 @@
-"""Submitting, disputing, ruling, approving, refunding, finalizing: one transaction each."""
+"""Submitting, disputing, ruling, approving, refunding, finalizing, withdrawing: one transaction
+each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
 from milestone_escrow.deals import deeds
-from milestone_escrow.deals.collecting import finalization
+from milestone_escrow.deals.collecting import finalization, try_each, waiting_for, withdrawal
 from milestone_escrow.deals.rights import (
     APPROVE,
     FINALIZE,
@@ -16,7 +17,7 @@ from milestone_escrow.deals.rights import (
     dispute_of,
 )
 from milestone_escrow.documents.files.signed_act import reason_hash, reason_words
-from milestone_escrow.errors import UsageError
+from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.evidence.entries import manifest
 from milestone_escrow.oracle.evidence.manifests import manifest_hash
@@ -63,6 +64,15 @@ def finalize(visit: Visit) -> WalletStep:
     return send("act", "Let time decide", action.prepare(), *sentences(action.will))
 
 
+def withdraw(visit: Visit) -> WalletStep:
+    """What waits for anybody of the agreement, to whoever can receive it now."""
+    found = try_each(visit, waiting_for(visit))
+    action = withdrawal(visit, found)
+    if all(one.refusal for one in found):
+        raise EscrowError("; ".join(action.will), hint="it waits until they can receive it")
+    return send("act", "Have it sent", action.prepare(), *sentences(action.will))
+
+
 def split_of(visit: Visit) -> Split:
     """What was typed for the payee; the rest is the buyer's.
 
@@ -101,4 +111,5 @@ ACTS: Mapping[str, Callable[[Visit], WalletStep]] = {
     "approve": approve,
     "refund": refund,
     "finalize": finalize,
+    "withdraw": withdraw,
 }

@@ -63,6 +63,15 @@ class PayoutBody(Body):
     to_buyer: Amount
 
 
+class UndeliveredBody(Body):
+    """Paid and not delivered: the contract keeps it until `account` or anyone withdraws it."""
+
+    account: Person
+    amount: Amount
+    since: Moment
+    transaction: Hash
+
+
 class MilestoneBody(Body):
     """One milestone with its lifecycle. `key`, `title`, `due` and `requires` are in the document,
     so they are null for strangers."""
@@ -75,6 +84,9 @@ class MilestoneBody(Body):
     amount: Amount
     held: Amount
     paid: PayoutBody
+    undelivered: list[UndeliveredBody] = Field(
+        description="What of `paid` could not be delivered and waits to be withdrawn"
+    )
     pending: Amount
     due: Moment | None
     deadline: Moment | None
@@ -159,6 +171,9 @@ class AgreementBody(Body):
     terms: TermsBody
     total: Amount
     held: Amount
+    undelivered: list[UndeliveredBody] = Field(
+        description="What was paid, or given back by a change order, and waits to be withdrawn"
+    )
     opened_at: Moment | None
     opened_block: int | None
     replaced_by: Hash | None

@@ -201,8 +201,8 @@ def get_agreement(deps: Deps, viewer: Asking, agreement_id: AgreementId) -> Agre
 def _whole(
     deps: ApiDeps, connection: Connection, view: AgreementView, viewer: Viewer
 ) -> AgreementBody:
-    paid, now = view_bodies.payouts(connection, view.id), deps.chain_now(connection)
-    return view_bodies.whole(visible(view, viewer), deps.settings, viewer.account, now, paid)
+    events, now = viewing.events(connection, view), deps.chain_now(connection)
+    return view_bodies.whole(visible(view, viewer), deps.settings, viewer.account, now, events)
 
 
 @router.get(
@@ -219,5 +219,5 @@ def get_milestone(
     view = visible(find(deps, agreement_id, viewer), viewer)
     found = stage(view, index)
     with deps.store.reading() as connection:
-        paid, now = view_bodies.payouts(connection, view.id), deps.chain_now(connection)
-    return view_bodies.milestone_body(view, found, deps.settings.network, now, paid.get(index, []))
+        events, now = viewing.events(connection, view), deps.chain_now(connection)
+    return view_bodies.milestone_body(view, found, deps.settings.network, now, events)
