@@ -132,6 +132,7 @@ def assemble(parts: Parts) -> Instance:
             for name, hook in settings.webhooks.items()
         },
         counters=relayer.collectors if relayer else (),
+        loops=service.loops,
     )
     return Instance(service, api, escrow)
 

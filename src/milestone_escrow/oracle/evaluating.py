@@ -18,6 +18,7 @@ from milestone_escrow.oracle.policies.limits import Limits
 from milestone_escrow.oracle.policies.would_sign import Decision
 from milestone_escrow.oracle.signing.examining import IntakeOutcome
 from milestone_escrow.oracle.signing.signer import GuardedSigner, NotSignedError
+from milestone_escrow.oracle.store import aside
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store
 
@@ -45,8 +46,9 @@ class Deciding:
         with self._store.reading() as connection:
             chosen = self._candidates(connection, wall)
         for agreement_id in chosen:
-            for decision in self._decide(agreement_id, now):
-                signed += self._sign(decision, now)
+            with aside.apart(aside.about(agreement_id)):
+                for decision in self._decide(agreement_id, now):
+                    signed += self._sign(decision, now)
         return signed + self._join(now)
 
     def _resume(self, now: int) -> Iterable[IntakeOutcome]:

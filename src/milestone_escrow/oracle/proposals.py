@@ -4,7 +4,7 @@ stand until the milestone changes, and change orders, which collect signatures."
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, delete, select
 from milestone_escrow.documents.files.signed_act import ACTS, SignedAct
 from milestone_escrow.documents.files.signed_change import SignedChange
 from milestone_escrow.errors import EscrowError, LifecycleError, UsageError
-from milestone_escrow.oracle.store import audit_log
+from milestone_escrow.oracle.store import aside, audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import serialize, upsert
 from milestone_escrow.oracle.viewing import AgreementView
@@ -53,8 +53,7 @@ def offers(connection: Connection, view: AgreementView, index: int, now: int) ->
 def offers_of(connection: Connection, view: AgreementView) -> Iterator[tuple[int, SignedAct]]:
     """The offers of an agreement's receivables that nothing has voided since, with when each was
     handed in; also those that have expired."""
-    for row in _rows(connection, view, Offer):
-        signed = _signed(view, row)
+    for row, signed in _readable(view, _rows(connection, view, Offer)):
         if not _overtaken(view, signed):
             yield row.made_at, signed
 
@@ -114,7 +113,11 @@ def changes(connection: Connection, agreement_id: bytes) -> dict[bytes, tuple[Ad
         .where(t.proposals.c.agreement_id == agreement_id, t.proposals.c.kind == CHANGE)
         .order_by(t.proposals.c.made_at.desc(), t.proposals.c.digest)
     )
-    return {row.digest: tuple(row.signatures) for row in rows}
+    found: dict[bytes, tuple[Address, ...]] = {}
+    for row in rows:
+        with aside.apart(f"the change order 0x{row.digest.hex()}"):
+            found[row.digest] = tuple(row.signatures)
+    return found
 
 
 def change(
@@ -187,8 +190,21 @@ def _row(
 def _standing(
     connection: Connection, view: AgreementView, index: int, kind: type, now: int
 ) -> list[SignedAct]:
-    found = [_signed(view, row) for row in _rows(connection, view, kind, index)]
-    return [one for one in found if not why_void(view, one, now)]
+    found = _readable(view, _rows(connection, view, kind, index))
+    return [one for _, one in found if not why_void(view, one, now)]
+
+
+def _readable(
+    view: AgreementView, rows: Iterable[Row[Any]]
+) -> Iterator[tuple[Row[Any], SignedAct]]:
+    """Those that can be read; one that cannot stops none of them."""
+    for row in rows:
+        signed = None
+        with aside.apart(f"the {row.kind} 0x{row.digest.hex()}"):
+            signed = _signed(view, row)
+            view.find(signed.act.milestone)
+        if signed is not None:
+            yield row, signed
 
 
 def _rows(

@@ -23,8 +23,8 @@ from milestone_escrow.chain.contract.events import (
 from milestone_escrow.documents.agreement import Agreement, BoundAgreement
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
 from milestone_escrow.documents.resolve import PlannedMilestone
-from milestone_escrow.errors import EscrowError, StoreError, UsageError
-from milestone_escrow.oracle.store import audit_log, row_shapes
+from milestone_escrow.errors import StoreError, UsageError
+from milestone_escrow.oracle.store import aside, audit_log, row_shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import insert_new, upsert
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
@@ -226,11 +226,6 @@ def documents(connection: Connection, ids: Sequence[bytes]) -> dict[bytes, Signe
     return {agreement_id: signed for agreement_id, signed in found.items() if signed is not None}
 
 
-def set_aside() -> int:
-    """How many records this process has found that it cannot read."""
-    return len(_aside)
-
-
 def events(connection: Connection, view: AgreementView) -> list[Event]:
     """Everything that happened to an agreement on chain, in order: the change order that replaced
     it, too, which of its payouts failed, and the later withdrawals of those accounts, whatever
@@ -315,7 +310,7 @@ def register(
         "registered_by": by,
     }
     upsert(connection, t.documents, row, "agreement_id")
-    _aside.discard(signed.id)
+    aside.clear(_document_name(signed.id))
     digest = "0x" + sha256(text.encode()).hexdigest()
     subject = audit_log.subject_of(signed.id)
     audit_log.record(connection, now, by, "document.registered", subject, sha256=digest)
@@ -363,33 +358,19 @@ def _seen(
     row: Row[Any], stages: Sequence[Row[Any]], signed: SignedAgreement | None
 ) -> AgreementView | None:
     """The view of an agreement; None where its rows are none, which stops no other."""
-    try:
-        view = _view(row, stages, signed)
-    except (EscrowError, ValueError, TypeError, KeyError, IndexError) as error:
-        _put_aside(row.agreement_id, error)
-        return None
-    return view
+    with aside.apart(f"the state of 0x{row.agreement_id.hex()}"):
+        return _view(row, stages, signed)
+    return None
 
 
 def _readable(agreement_id: bytes, text: str) -> SignedAgreement | None:
-    try:
+    with aside.apart(_document_name(agreement_id)):
         return _document(agreement_id, text)
-    except EscrowError as error:
-        _put_aside(agreement_id, error)
-        return None
+    return None
 
 
-_aside: set[bytes] = set()
-
-
-def _put_aside(agreement_id: bytes, error: Exception) -> None:
-    """Said once, however often it is read."""
-    if agreement_id not in _aside:
-        _aside.add(agreement_id)
-        why = error.sentence if isinstance(error, EscrowError) else type(error).__name__
-        name = f"0x{agreement_id.hex()}"
-        fields = {"agreement": name, "why": why}
-        log.error("set aside what is kept of %s: %s", name, why, extra={"fields": fields})
+def _document_name(agreement_id: bytes) -> str:
+    return f"the document of 0x{agreement_id.hex()}"
 
 
 @lru_cache(maxsize=2_048)

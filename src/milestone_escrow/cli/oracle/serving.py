@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ class Shelf:
     store: Store
     domain: Domain
     seen: int = -1
+    aside: set[str] = field(default_factory=set)
 
     def look(self, now: int) -> None:
         """Register what is new. A file that cannot be read is named, and stops nothing."""
@@ -42,13 +43,20 @@ class Shelf:
 
     def register(self, now: int) -> None:
         from milestone_escrow.oracle import viewing
+        from milestone_escrow.oracle.store import aside
 
-        known, aside = self.session.shelf.look_through()
-        for one in aside:
-            self.session.say(f"Set aside: {one.why}")
+        known, strange = self.session.shelf.look_through()
+        named = {str(one.path): one.why for one in strange}
+        for path in self.aside - named.keys():
+            aside.clear(path)
+        for path, why in named.items():
+            aside.put(path, why)
+        self.aside = set(named)
         ours = [signed for signed in known if signed.domain == self.domain]
-        with self.store.transaction() as connection:
-            for signed in ours:
+        for signed in ours:
+            # One that cannot be taken in stops no other.
+            name = f"the file of {signed.agreement.reference}"
+            with aside.apart(name), self.store.transaction() as connection:
                 viewing.register(connection, signed, by="operator", now=now)
 
 

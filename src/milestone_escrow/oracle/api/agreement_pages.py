@@ -79,7 +79,7 @@ def waiting(
     found = list(ids)
     page = found[: wanted.limit]
     known = viewing.documents(connection, page)
-    views = [unopened(known[agreement_id]) for agreement_id in page]
+    views = [unopened(known[agreement_id]) for agreement_id in page if agreement_id in known]
     # An account in a document's text may still have no role in it.
     views = [view for view in views if viewer.may_read(view)]
     more = len(found) > wanted.limit

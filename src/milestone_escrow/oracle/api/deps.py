@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection
@@ -49,6 +50,19 @@ class ApiSettings:
         return self.origin.startswith("https://")
 
 
+class LoopReport(Protocol):
+    """How one loop of the service does."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def ok(self) -> bool: ...
+
+    @property
+    def text(self) -> str: ...
+
+
 def _nothing() -> None:
     return None
 
@@ -60,7 +74,7 @@ class ApiDeps:
     where it can; `balance` is the relaying account's, in wei, None where it is not known;
     `wallets` asks the chain about accounts that are contracts; `hooks` are who may send
     events, by name; `blobs` is where files of evidence are kept, under these `rules`; `counters`
-    are what the rest of the process counts, for Prometheus."""
+    are what the rest of the process counts, for Prometheus; `loops` tells how each loop does."""
 
     store: Store
     settings: ApiSettings
@@ -73,6 +87,7 @@ class ApiDeps:
     rules: IntakeRules = field(default_factory=IntakeRules)
     hooks: Mapping[str, Hook] = field(default_factory=dict)
     counters: tuple[Collector, ...] = ()
+    loops: Callable[[], Sequence[LoopReport]] = tuple
 
     def now(self) -> int:
         """The wall clock, in whole seconds."""

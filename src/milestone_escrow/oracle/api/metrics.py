@@ -22,6 +22,7 @@ from sqlalchemy import Column, Select, func, select
 
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.api.deps import ApiDeps
+from milestone_escrow.oracle.store import aside
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.protocol.lifecycle import Status
 
@@ -94,8 +95,13 @@ class _StoreFigures(Collector):
             yield _gauge("escrow_head_block", "The newest block indexed", head.number)
             yield _gauge("escrow_final_block", "The newest final block", head.final_number)
             yield _gauge("escrow_head_timestamp_seconds", "That block's time", head.time)
-        text = "Agreements whose records cannot be read here"
-        yield _gauge("escrow_records_set_aside", text, viewing.set_aside())
+        text = "Records and files that cannot be read here"
+        yield _gauge("escrow_records_set_aside", text, len(aside.everything()))
+        text = "Whether each loop has come through lately, 1 or 0"
+        loops = GaugeMetricFamily("escrow_loop_ok", text, labels=["loop"])
+        for loop in self._deps.loops():
+            loops.add_metric([loop.name], int(loop.ok))
+        yield loops
         balance = self._deps.balance()
         if balance is not None:
             yield _gauge("escrow_relayer_balance_wei", "What is left to pay for gas", balance)
@@ -103,8 +109,7 @@ class _StoreFigures(Collector):
             label = "status" if name == "escrow_milestones" else "state"
             family = GaugeMetricFamily(name, text, labels=[label])
             for value, count in rows:
-                key = Status(value).name.lower() if label == "status" else value
-                family.add_metric([key], count)
+                family.add_metric([_status(value) if label == "status" else value], count)
             yield family
         text = "Token units that were paid, could not be delivered and wait for withdraw"
         family = GaugeMetricFamily("escrow_undelivered_units", text, labels=["token"])
@@ -118,6 +123,13 @@ class _StoreFigures(Collector):
 
 def _by(column: Column[Any]) -> Select[Any]:
     return select(column, func.count()).group_by(column)
+
+
+def _status(value: int) -> str:
+    return Status(value).name.lower() if value in _STATUSES else "unknown"
+
+
+_STATUSES = frozenset(map(int, Status))
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

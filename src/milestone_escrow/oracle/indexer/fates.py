@@ -19,6 +19,7 @@ from milestone_escrow.oracle.signing.counting import (
 )
 from milestone_escrow.oracle.signing.rules import MilestoneCase
 from milestone_escrow.oracle.signing.waiting_batches import restage
+from milestone_escrow.oracle.store import aside
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.lifecycle import Status
@@ -103,7 +104,8 @@ def _used(connection: Connection, ids: set[bytes]) -> Used:
             t.events.c.agreement_id.in_(chunk), t.events.c.name == "MilestoneAttested"
         )
         for agreement_id, milestone, data in connection.execute(query):
-            found.add((agreement_id, milestone, *_said(data)))
+            with aside.apart(f"a verdict on 0x{agreement_id.hex()}"):
+                found.add((agreement_id, milestone, *_said(data)))
     return found
 
 

@@ -16,7 +16,7 @@ from milestone_escrow.chain.node.network import Network
 from milestone_escrow.chain.node.rpc import LimitedError, Node, RpcError
 from milestone_escrow.chain.proofs.headers import Header
 from milestone_escrow.errors import ChainError, StoreError
-from milestone_escrow.oracle.indexer import storing
+from milestone_escrow.oracle.indexer import rows, storing
 from milestone_escrow.oracle.indexer.bounds import AgreementFilter, ReadingLimits
 from milestone_escrow.oracle.indexer.finality import Finality
 from milestone_escrow.oracle.indexer.identity import DeepReorgError, Identity
@@ -92,6 +92,12 @@ class Indexer:
         # Of several endpoints, each is asked for its chain before it is used.
         alone = not isinstance(node, Endpoints)
         self._identity = Identity(network, self._reader, asks_id=alone)
+
+    def mend(self) -> None:
+        """Make what the chain has told and cannot be read again from its events."""
+        with self._store.transaction() as connection:
+            serialize(connection, "indexer")
+            rows.mend(connection)
 
     def step(self, now: int) -> Progress:
         """Bring the store one bounded bit closer to the chain; `now` is the wall clock.

@@ -12,7 +12,7 @@ from milestone_escrow.chain.contract.events import AgreementAmended, AgreementOp
 from milestone_escrow.chain.contract.replay import advance
 from milestone_escrow.chain.contract.structs import OpenedAgreement
 from milestone_escrow.errors import ChainError
-from milestone_escrow.oracle.store import row_shapes
+from milestone_escrow.oracle.store import aside, row_shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import insert_all, upsert_all
 from milestone_escrow.protocol.lifecycle import State, end
@@ -43,6 +43,8 @@ class EventRows:
         self._accounts: dict[bytes, FollowedAgreement] = {}
         self._opened: list[dict[str, Any]] = []
         self._amended: list[AgreementAmended] = []
+        # Here, but what is kept of them cannot be read; their events are kept, for `rebuild`.
+        self._aside: set[bytes] = set()
 
     def load(self, ids: Iterable[bytes]) -> None:
         """Fetch what the store knows of these agreements."""
@@ -51,7 +53,7 @@ class EventRows:
             self._load(chunk)
 
     def knows(self, agreement_id: bytes) -> bool:
-        return agreement_id in self._accounts
+        return agreement_id in self._accounts or agreement_id in self._aside
 
     def take(self, event: Event) -> None:
         """The next event; its agreements were loaded, or opened by one before.
@@ -70,6 +72,14 @@ class EventRows:
         agreement_id = getattr(event, "agreement_id", None)
         if agreement_id is not None:
             self._advance(agreement_id, event)
+
+    def mend(self) -> None:
+        """Make the rows that cannot be read again from the agreements' events."""
+        for agreement_id in sorted(self._aside):
+            name = f"the events of 0x{agreement_id.hex()}"
+            with aside.apart(name), self._connection.begin_nested():
+                rebuild(self._connection, [agreement_id])
+                aside.clear(_state_name(agreement_id))
 
     def changed(self) -> list[tuple[bytes, int]]:
         """Every milestone that is not as it was."""
@@ -90,6 +100,8 @@ class EventRows:
 
     def _advance(self, agreement_id: bytes, event: Event) -> None:
         account = self._accounts.get(agreement_id)
+        if account is None and agreement_id in self._aside:
+            return
         if account is None:
             raise ChainError(
                 f"something happened to agreement 0x{agreement_id.hex()[:12]}…, which was not "
@@ -130,16 +142,27 @@ class EventRows:
             .where(t.milestones.c.agreement_id.in_(ids))
             .order_by(t.milestones.c.milestone)
         )
-        states: dict[bytes, list[State]] = {row.agreement_id: [] for row in found}
-        for state in rows.mappings():
-            states[state["agreement_id"]].append(row_shapes.read_state(state))
+        stages: dict[bytes, list[Any]] = {row.agreement_id: [] for row in found}
+        for stage in rows.mappings():
+            stages[stage["agreement_id"]].append(stage)
         for row in found:
-            opened = OpenedAgreement(
-                row.agreement_id,
-                row_shapes.read_terms(row.terms),
-                row_shapes.read_milestones(row.milestones),
-            )
-            self._accounts[row.agreement_id] = FollowedAgreement(opened, states[row.agreement_id])
+            self._aside.add(row.agreement_id)
+            with aside.apart(_state_name(row.agreement_id)):
+                opened = OpenedAgreement(
+                    row.agreement_id,
+                    row_shapes.read_terms(row.terms),
+                    row_shapes.read_milestones(row.milestones),
+                )
+                states = [row_shapes.read_state(stage) for stage in stages[row.agreement_id]]
+                self._accounts[row.agreement_id] = FollowedAgreement(opened, states)
+                self._aside.discard(row.agreement_id)
+
+
+def mend(connection: Connection) -> None:
+    """Make the rows of whatever agreement cannot be read again from its events."""
+    event_rows = EventRows(connection)
+    event_rows.load(connection.execute(select(t.agreements.c.agreement_id)).scalars())
+    event_rows.mend()
 
 
 def rebuild(connection: Connection, ids: Iterable[bytes]) -> set[bytes]:
@@ -171,6 +194,10 @@ def _orders(connection: Connection) -> list[AgreementAmended]:
     rows = connection.execute(select(t.events).where(t.events.c.name == AgreementAmended.__name__))
     events = [row_shapes.read_event(row) for row in rows.mappings()]
     return [event for event in events if isinstance(event, AgreementAmended)]
+
+
+def _state_name(agreement_id: bytes) -> str:
+    return f"the state of 0x{agreement_id.hex()}"
 
 
 def _ends(order: AgreementAmended) -> set[bytes]:

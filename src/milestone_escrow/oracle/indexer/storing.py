@@ -83,6 +83,7 @@ def append(connection: Connection, passage: Passage, watched: AgreementFilter) -
         insert_all(connection, t.events, rows)
         failpoint("index.events_written")
         event_rows.write()
+        event_rows.mend()
         failpoint("index.rows_written")
         fates.judge(connection, event_rows.changed())
     return len(kept)

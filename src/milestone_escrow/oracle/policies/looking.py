@@ -14,10 +14,11 @@ from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.policies.gather import packed
 from milestone_escrow.oracle.policies.http import Fetcher, FetchError
 from milestone_escrow.oracle.policies.would_sign import DECIDABLE
-from milestone_escrow.oracle.store import audit_log
+from milestone_escrow.oracle.store import aside, audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.failpoints import failpoint
 from milestone_escrow.oracle.store.store import Store, upsert
+from milestone_escrow.oracle.store.types import Unreadable
 from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.lifecycle import Status
 
@@ -68,7 +69,8 @@ class Looking:
         failpoint("policies.looked")
         with self._store.transaction() as connection:
             for question, (value, error) in zip(questions, results, strict=True):
-                note(connection, question, value, error, now, wall)
+                with aside.apart(aside.about(question.agreement_id)):
+                    note(connection, question, value, error, now, wall)
         return len(questions)
 
     def _ask(self, question: Question) -> _Result:
@@ -110,7 +112,9 @@ class Looking:
         fresh = sorted({place[0] for place in places} - self._known.keys())
         for start in range(0, len(fresh), READ_AT_ONCE):
             for view in viewing.agreements(connection, fresh[start : start + READ_AT_ONCE]):
-                self._known[view.id] = tuple(_questions(view))
+                if view.signed is not None:
+                    with aside.apart(aside.about(view.id)):
+                        self._known[view.id] = tuple(_questions(view))
         return [place for place in places if self._known.get(place[0])]
 
 
@@ -135,6 +139,8 @@ def note(
     """Keep the answer to a question; only one that says something new is worth the log."""
     o = t.observations
     known = connection.execute(select(o.c.value).where(o.c.delivery == question.key)).scalar()
+    if isinstance(known, Unreadable):
+        known = None  # it is only the last answer, and here is a newer one
     is_same = known is not None and (known["value"], known["error"]) == (dict(value), error)
     row = {
         "agreement_id": question.agreement_id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from milestone_escrow.chain.send.fees import Price
-from milestone_escrow.oracle.store import audit_log
+from milestone_escrow.oracle.store import aside, audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import insert_new
 from milestone_escrow.protocol.eip712 import Address
@@ -127,6 +127,16 @@ def read_intent(row: Row[Any]) -> Intent:
     )
 
 
+def _readable(rows: Iterable[Row[Any]]) -> Iterator[Intent]:
+    """Those that can be read; one that cannot stops none of them."""
+    for row in rows:
+        intent = None
+        with aside.apart(f"what was to be sent as {row.key}"):
+            intent = read_intent(row)
+        if intent is not None:
+            yield intent
+
+
 def read_attempt(row: Row[Any]) -> SignedTransaction:
     """An attempt out of its row."""
     return SignedTransaction(**row._mapping)
@@ -137,15 +147,15 @@ def by_keys(connection: Connection, keys: Iterable[str]) -> dict[str, Intent]:
     wanted, found = list(keys), {}
     for start in range(0, len(wanted), _CHUNK):
         chosen = t.intents.c.key.in_(wanted[start : start + _CHUNK])
-        for row in connection.execute(select(t.intents).where(chosen)):
-            found[row.key] = read_intent(row)
+        for intent in _readable(connection.execute(select(t.intents).where(chosen))):
+            found[intent.key] = intent
     return found
 
 
 def in_stages(connection: Connection, stages: Sequence[str]) -> list[Intent]:
     """All intents in these stages, the oldest first."""
     query = select(t.intents).where(t.intents.c.state.in_(stages)).order_by(t.intents.c.id)
-    return [read_intent(row) for row in connection.execute(query)]
+    return list(_readable(connection.execute(query)))
 
 
 def create(

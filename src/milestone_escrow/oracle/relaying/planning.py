@@ -26,7 +26,7 @@ from milestone_escrow.oracle.relaying.shared import (
     revive,
     views_of,
 )
-from milestone_escrow.oracle.store import row_shapes
+from milestone_escrow.oracle.store import aside, row_shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.acts import Attestation, Verdict
@@ -144,9 +144,10 @@ def _ready(connection: Connection, digests: Sequence[bytes]) -> dict[bytes, Read
     rows = connection.execute(
         select(t.attestations).where(t.attestations.c.digest.in_(list(digests)))
     )
-    found = {
-        row.digest: Ready(row.digest, row_shapes.read_attestation(row._mapping)) for row in rows
-    }
+    found = {}
+    for row in rows:
+        with aside.apart(f"the attestation 0x{row.digest.hex()}"):
+            found[row.digest] = Ready(row.digest, row_shapes.read_attestation(row._mapping))
     return {digest: found[digest] for digest in digests if digest in found}
 
 
@@ -232,8 +233,11 @@ def _finalize(connection: Connection, now_chain: int, now_wall: int) -> tuple[in
         .where(t.milestones.c.next_at <= now_chain, ours)
         .order_by(t.milestones.c.next_at, t.milestones.c.agreement_id, t.milestones.c.milestone)
     ).all()
+    statuses = frozenset(Status)
     keyed = {
-        finalize_key(i, n, sequence, Status(status)): (i, n) for i, n, sequence, status in rows
+        finalize_key(i, n, sequence, Status(status)): (i, n)
+        for i, n, sequence, status in rows
+        if status in statuses
     }
     known = intents.by_keys(connection, keyed)
     revived = sum(revive(connection, now_wall, intent) for intent in known.values())
@@ -242,6 +246,8 @@ def _finalize(connection: Connection, now_chain: int, now_wall: int) -> tuple[in
     views = views_of(connection, (agreement_id for agreement_id, _ in fresh.values()))
     created = 0
     for key, (agreement_id, milestone) in fresh.items():
+        if agreement_id not in views:
+            continue  # it cannot be read
         created += intents.create(
             connection,
             now_wall,

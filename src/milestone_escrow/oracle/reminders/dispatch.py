@@ -25,7 +25,7 @@ from milestone_escrow.oracle.reminders.notices import DEFAULT_LEADS
 from milestone_escrow.oracle.reminders.outbox import ACTOR, is_void
 from milestone_escrow.oracle.reminders.situations import situation
 from milestone_escrow.oracle.reminders.worth_telling import plan
-from milestone_escrow.oracle.store import audit_log
+from milestone_escrow.oracle.store import aside, audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.failpoints import failpoint
 from milestone_escrow.oracle.store.leases import claim
@@ -87,7 +87,16 @@ def send_due(
     failpoint("reminders.claimed")
     for row in rows:
         sender = _Sender(store, by_name[row.channel], owner, clock, row)
-        outcomes[sender.run(clock() if now is None else now, leads)] += 1
+        with aside.apart(f"the reminder {delivery_id(row.key)}"):
+            try:
+                outcome = sender.run(clock() if now is None else now, leads)
+            except aside.UNREADABLE as error:
+                # The others must go out; where its channel had it already, it may have arrived.
+                trouble = f"it cannot be read: {aside.reason(error)}"
+                sender.failed(DeliveryError(trouble, unsure=sender.marked))
+                outcomes["later"] += 1
+                raise
+            outcomes[outcome] += 1
     return SendingRound(**outcomes)
 
 
@@ -98,6 +107,7 @@ class _Sender:
     owner: str
     clock: Callable[[], int]
     row: Any
+    marked: bool = False
 
     def run(self, now: int, leads: tuple[int, ...]) -> str:
         again = self.row.state == "sending"
@@ -110,7 +120,7 @@ class _Sender:
         except LeaseLostError:
             return "later"
         except DeliveryError as error:
-            return self._failed(error)
+            return self.failed(error)
         failpoint("reminders.accepted")
         return self._close("sent", "", again=again)
 
@@ -142,9 +152,11 @@ class _Sender:
             )
         if not held.rowcount:
             raise LeaseLostError("another instance has taken this delivery over")
+        self.marked = True
         failpoint("reminders.marked")
 
-    def _failed(self, error: DeliveryError) -> str:
+    def failed(self, error: DeliveryError) -> str:
+        """Try it again later; give it up after many times, or where that cannot help."""
         tries = self.row.tries + 1
         now = self.clock()
         # Whether an earlier one arrived stays unknown, so it stays marked.

@@ -18,6 +18,7 @@ from milestone_escrow.oracle.reminders.notices import DEFAULT_LEADS, Notice
 from milestone_escrow.oracle.reminders.outbox import ACTOR, enqueue, take_back, undone, wanting
 from milestone_escrow.oracle.reminders.situations import situation
 from milestone_escrow.oracle.reminders.worth_telling import due, plan
+from milestone_escrow.oracle.store import aside
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import Store, insert_new, serialize
 
@@ -130,9 +131,10 @@ class Planner:
         head = viewing.head(connection)
         recent = told.where(r.due_at >= (head.time if head else 0) - UNDOABLE)
         for row in connection.execute(recent):
-            if row.body["block"] > final:
-                known = self._unconfirmed.get(row.agreement_id, -1)
-                self._unconfirmed[row.agreement_id] = max(known, row.body["block"])
+            with aside.apart(f"what was told of 0x{row.agreement_id.hex()}"):
+                if row.body["block"] > final:
+                    known = self._unconfirmed.get(row.agreement_id, -1)
+                    self._unconfirmed[row.agreement_id] = max(known, row.body["block"])
 
     def _plan(self, ids: Sequence[bytes], now: int, wall: int, since: int) -> int:
         """Read first, then write only where a row is missing: most rounds write nothing."""
@@ -141,17 +143,18 @@ class Planner:
             head = viewing.head(connection)
             final = head.final_number if head else -1
             for agreement_id in ids:
-                seen = situation(connection, agreement_id, final)
-                planned = plan(seen, now, self.leads) if seen else ()
-                told = due(planned, now, since=since)
-                wanted = wanting(connection, self.channels, told, seen) if seen else []
-                wrong = undone(connection, agreement_id, final, planned)
-                self._remember(agreement_id, planned, now, final)
-                if wanted or wrong:
-                    work.append((seen, wanted, wrong))
+                with aside.apart(aside.about(agreement_id)):
+                    seen = situation(connection, agreement_id, final)
+                    planned = plan(seen, now, self.leads) if seen else ()
+                    told = due(planned, now, since=since)
+                    wanted = wanting(connection, self.channels, told, seen) if seen else []
+                    wrong = undone(connection, agreement_id, final, planned)
+                    self._remember(agreement_id, planned, now, final)
+                    if wanted or wrong:
+                        work.append((agreement_id, seen, wanted, wrong))
         new = 0
-        for seen, wanted, wrong in work:
-            with self.store.transaction() as connection:
+        for agreement_id, seen, wanted, wrong in work:
+            with aside.apart(aside.about(agreement_id)), self.store.transaction() as connection:
                 # First, so that no two instances wait for each other's rows.
                 serialize(connection, "audit")
                 new += enqueue(connection, self.channels, wanted, seen, wall)

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from sqlalchemy import Connection, bindparam, select, update
 
 from milestone_escrow.oracle.signing.rules import MilestoneCase, contradicts
-from milestone_escrow.oracle.store import row_shapes
+from milestone_escrow.oracle.store import aside, row_shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.eip712 import Address
@@ -67,9 +67,11 @@ class CountedAttestation:
 
 @dataclass
 class Dossier:
-    """All attestations of one milestone, by digest."""
+    """All attestations of one milestone, by digest. Where one cannot be read (not `is_whole`), it
+    may take back any of the others, so none counts."""
 
     entries: dict[bytes, CountedAttestation] = field(default_factory=dict)
+    is_whole: bool = True
 
     def signed_by(self, account: Address) -> Iterator[Attestation]:
         """Everything that a verifier has signed about the milestone, alone or in a batch."""
@@ -98,7 +100,7 @@ class Dossier:
 
     def stands(self, entry: CountedAttestation, account: Address) -> bool:
         """Whether a verifier has not taken it back with a later verdict."""
-        return not any(
+        return self.is_whole and not any(
             other.issued_at > entry.attestation.issued_at and contradicts(entry.attestation, other)
             for other in self.signed_by(account)
         )
@@ -119,7 +121,8 @@ def cases(
     keys: Iterable[MilestoneKey],
     known: Mapping[MilestoneKey, MilestoneCase] = MappingProxyType({}),
 ) -> dict[MilestoneKey, MilestoneCase]:
-    """The milestones that are open on chain, as the store knows them; others are left out.
+    """The milestones that are open on chain, as the store knows them; others are left out, and
+    those whose rows cannot be read.
 
     Terms never change, so of those that are `known` only the states are read again.
     """
@@ -132,16 +135,18 @@ def cases(
     for ids in _chunks(unknown):
         opened = select(*columns).where(t.agreements.c.agreement_id.in_(ids))
         for agreement_id, terms, milestones in connection.execute(opened):
-            read = row_shapes.read_terms(terms)
-            for index, milestone in enumerate(row_shapes.read_milestones(milestones)):
-                stages[agreement_id, index] = read, milestone
+            with aside.apart(f"the terms of 0x{agreement_id.hex()}"):
+                read = row_shapes.read_terms(terms)
+                for index, milestone in enumerate(row_shapes.read_milestones(milestones)):
+                    stages[agreement_id, index] = read, milestone
     found: dict[MilestoneKey, MilestoneCase] = {}
     for ids in _chunks({agreement_id for agreement_id, _ in wanted}):
         rows = connection.execute(select(t.milestones).where(t.milestones.c.agreement_id.in_(ids)))
         for row in rows.mappings():
             key = (row["agreement_id"], row["milestone"])
             if key in wanted and key in stages:
-                found[key] = MilestoneCase(*key, *stages[key], row_shapes.read_state(row))
+                with aside.apart(f"milestone {key[1] + 1} of 0x{key[0].hex()}"):
+                    found[key] = MilestoneCase(*key, *stages[key], row_shapes.read_state(row))
     return found
 
 
@@ -155,11 +160,13 @@ def dossiers(connection: Connection, keys: Iterable[MilestoneKey]) -> dict[Miles
             dossier = found.get((row["agreement_id"], row["milestone"]))
             if dossier is None:
                 continue
-            attestation = row_shapes.read_attestation(row)
-            entry = CountedAttestation(
-                row["digest"], attestation, AttestationStage(row["state"]), row["reason"]
-            )
-            by_digest[entry.digest] = dossier.entries[entry.digest] = entry
+            entry = None
+            with aside.apart(f"the attestation 0x{row['digest'].hex()}"):
+                attestation = row_shapes.read_attestation(row)
+                stage = AttestationStage(row["state"])
+                entry = CountedAttestation(row["digest"], attestation, stage, row["reason"])
+                by_digest[entry.digest] = dossier.entries[entry.digest] = entry
+            dossier.is_whole = dossier.is_whole and entry is not None
         signed = (
             select(t.signatures.c.digest, t.signatures.c.signer, t.signatures.c.signature)
             .join(t.attestations, t.attestations.c.digest == t.signatures.c.digest)
@@ -209,7 +216,9 @@ def words_behind(
         rows = connection.execute(
             select(t.words.c.hash, t.words.c.data).where(t.words.c.hash.in_(chunk))
         )
-        found.update({row.hash: row.data for row in rows})
+        for row in rows:
+            with aside.apart(f"the words behind 0x{row.hash.hex()}"):
+                found[row.hash] = dict(row.data)
     return found
 
 

@@ -27,7 +27,7 @@ from sqlalchemy import Connection, Row, exists, insert, select, true
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.signing.rules import AHEAD, Refusal, contradicts
-from milestone_escrow.oracle.store import audit_log, row_shapes
+from milestone_escrow.oracle.store import aside, audit_log, row_shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.given_signatures import signatures_of
 from milestone_escrow.oracle.store.store import insert_new, serialize
@@ -220,7 +220,11 @@ def unsigned(connection: Connection, signer: Address) -> tuple[Decided, ...]:
         .where(t.decisions.c.signer == signer, ~alone, ~together)
         .order_by(t.decisions.c.id)
     ).all()
-    return tuple(map(read_decided, rows))
+    found: list[Decided] = []
+    for row in rows:
+        with aside.apart(f"the decision 0x{row.digest.hex()}"):
+            found.append(read_decided(row))
+    return tuple(found)
 
 
 def read_decided(row: Row[tuple[object, ...]]) -> Decided:

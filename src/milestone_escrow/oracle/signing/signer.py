@@ -25,7 +25,7 @@ from milestone_escrow.oracle.signing.protection import ACTOR
 from milestone_escrow.oracle.signing.rules import MilestoneCase, Refusal, refused_by_contract
 from milestone_escrow.oracle.signing.waiting import attestations
 from milestone_escrow.oracle.signing.waiting_batches import Kept
-from milestone_escrow.oracle.store import audit_log
+from milestone_escrow.oracle.store import aside, audit_log
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.failpoints import failpoint
 from milestone_escrow.oracle.store.store import Store
@@ -142,7 +142,11 @@ class GuardedSigner:
             ]
         if left:
             self._verify()
-        return tuple(self._finish(one.attestation, now) for one in left)
+        found: list[IntakeOutcome] = []
+        for one in left:
+            with aside.apart(f"the decision 0x{one.digest.hex()}"):
+                found.append(self._finish(one.attestation, now))
+        return tuple(found)
 
     def join_batches(self, now: int) -> tuple[IntakeOutcome, ...]:
         """Sign others' batches, too, where this key has decided every item of them already.
@@ -155,7 +159,11 @@ class GuardedSigner:
                 for one in waiting_batches.decided_by(connection, self.address)
                 if any(self._is_useful(connection, item, now) for item in one.items.values())
             ]
-        return tuple(self._join(one, now) for one in left)
+        found: list[IntakeOutcome] = []
+        for one in left:
+            with aside.apart(f"the batch 0x{one.digest.hex()}"):
+                found.append(self._join(one, now))
+        return tuple(found)
 
     def _join(self, batch: Kept, now: int) -> IntakeOutcome:
         self._verify()

@@ -21,7 +21,7 @@ from milestone_escrow.oracle.signing.counting import (
     move,
 )
 from milestone_escrow.oracle.signing.rules import MilestoneCase
-from milestone_escrow.oracle.store import audit_log, row_shapes
+from milestone_escrow.oracle.store import aside, audit_log, row_shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.protocol.acts import Attestation
 from milestone_escrow.protocol.eip712 import Address
@@ -76,14 +76,15 @@ def load(connection: Connection, digests: Iterable[bytes]) -> dict[bytes, Kept]:
                 t.batch_signatures.c.batch == digest
             )
         )
-        found[digest] = Kept(
-            digest,
-            AttestationStage(row.state),
-            row.received_at,
-            row.valid_until,
-            {item["digest"]: row_shapes.read_attestation(item) for item in items},
-            {row.signer: row.signature for row in signatures},
-        )
+        with aside.apart(f"the batch 0x{digest.hex()}"):
+            found[digest] = Kept(
+                digest,
+                AttestationStage(row.state),
+                row.received_at,
+                row.valid_until,
+                {item["digest"]: row_shapes.read_attestation(item) for item in items},
+                {row.signer: row.signature for row in signatures},
+            )
     return found
 
 

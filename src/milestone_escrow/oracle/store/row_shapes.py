@@ -53,8 +53,8 @@ def read_state(row: Row) -> State:
         clock=row["clock"],
         issued_at=row["issued_at"],
         sequence=row["sequence"],
-        pending=row["pending"],
-        paid=row["paid"],
+        pending=int(row["pending"]),
+        paid=int(row["paid"]),
     )
 
 
@@ -64,7 +64,7 @@ def read_attestation(row: Row) -> Attestation:
         agreement_id=row["agreement_id"],
         milestone=row["milestone"],
         verdict=Verdict(row["verdict"]),
-        amount=row["amount"],
+        amount=int(row["amount"]),
         evidence_hash=row["evidence_hash"],
         issued_at=row["issued_at"],
         valid_until=row["valid_until"],

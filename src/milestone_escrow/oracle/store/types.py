@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NoReturn
 
 from sqlalchemy import Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
 from milestone_escrow.errors import StoreError
+
+
+class Unreadable:
+    """What stands in a column where something else belongs. Rows around it are read; whoever uses
+    it is refused."""
+
+    def __init__(self, text: str, wanted: str) -> None:
+        self._text = text
+        self._wanted = wanted
+
+    def _refuse(self, *_: object) -> NoReturn:
+        shown = self._text[:40]
+        raise StoreError(f"the store holds '{shown}' where {self._wanted} belongs")
+
+    __getitem__ = __iter__ = __len__ = __contains__ = __bool__ = __int__ = __index__ = _refuse
+    __lt__ = __gt__ = __le__ = __ge__ = __add__ = __radd__ = __sub__ = __mul__ = _refuse
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        self._refuse()
 
 
 class Units(TypeDecorator[int]):
@@ -20,11 +41,11 @@ class Units(TypeDecorator[int]):
     def process_bind_param(self, value: int | None, dialect: Dialect) -> str | None:
         return None if value is None else str(int(value))
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> int | None:
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         if value is None:
             return None
         if not value.isascii() or not value.isdigit():
-            raise StoreError(f"the store holds '{value[:40]}' where an amount belongs")
+            return Unreadable(value, "an amount")
         return int(value)
 
 
@@ -38,7 +59,10 @@ class Json(TypeDecorator[Any]):
         return None if value is None else dumps(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        return None if value is None else json.loads(value)
+        try:
+            return None if value is None else json.loads(value)
+        except (ValueError, RecursionError):
+            return Unreadable(str(value), "JSON")
 
 
 def dumps(value: object) -> str:

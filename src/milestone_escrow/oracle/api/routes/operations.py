@@ -19,6 +19,7 @@ from milestone_escrow.oracle.api.metrics import Metrics
 from milestone_escrow.oracle.api.problems import documented
 from milestone_escrow.oracle.api.routes.common import OPEN
 from milestone_escrow.oracle.api.viewers import Deps
+from milestone_escrow.oracle.store import aside
 
 router = APIRouter(tags=["operations"], route_class=CarefulRoute)
 
@@ -37,7 +38,9 @@ def healthz() -> Health:
     openapi_extra=OPEN,
 )
 def readyz(request: Request, deps: Deps) -> Response:
-    """The store answers, the node is there and on the right chain, and the index is up to date."""
+    """The store answers, the node is there and on the right chain, the index is up to date, and
+    every loop has come through lately. Records that are set aside are counted: they stop nothing
+    else."""
     checks = readiness(deps, request.app.state.node())
     body = Readiness(ready=all(check.ok for check in checks), checks=checks)
     return Response(
@@ -67,19 +70,24 @@ class Remembered:
 def readiness(deps: ApiDeps, problem: str) -> list[Check]:
     """Everything that has to be in order; `problem` is the node's, "" where it has none."""
     node = Check(name="node", ok=not problem, text=problem or "on the right chain")
+    loops = [Check(name=one.name, ok=one.ok, text=one.text) for one in deps.loops()]
     try:
         with deps.store.reading() as connection:
             head = viewing.head(connection)
     except (SQLAlchemyError, StoreError):
-        return [Check(name="store", ok=False, text="does not answer"), node]
+        return [Check(name="store", ok=False, text="does not answer"), node, *loops]
+    # What is set aside is named in the log and by the doctor; whose it is, is not for everybody.
+    count = len(aside.everything())
+    records = Check(name="records", ok=True, text=f"{count or 'none'} set aside")
     store = Check(name="store", ok=True, text="answers")
     if head is None:
-        return [store, node, Check(name="index", ok=False, text="no block yet")]
+        no_block = Check(name="index", ok=False, text="no block yet")
+        return [store, node, no_block, *loops, records]
     lag = max(0, deps.now() - head.time)
     # The blocks of a local chain come when somebody does something.
     late = lag > deps.settings.max_lag and not deps.settings.network.local
     text = f"at block {head.number}, {format_duration(lag) if lag else '0 seconds'} behind"
-    return [store, node, Check(name="index", ok=not late, text=text)]
+    return [store, node, Check(name="index", ok=not late, text=text), *loops, records]
 
 
 @router.get(
