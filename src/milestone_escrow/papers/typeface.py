@@ -39,6 +39,10 @@ _JOINERS = "\u200c\u200d"
 _VIRAMA = 9
 
 
+class NoFontError(UsageError):
+    """No font of this document or machine can write a text."""
+
+
 class Typefaces:
     """The fonts of one document, by the name of their family in it."""
 
@@ -77,7 +81,8 @@ class Typefaces:
         """See that there is a font for every letter, on this machine if not in the document.
 
         Raises:
-            UsageError: there is none, or something turns the order of the letters round.
+            NoFontError: there is none.
+        UsageError: something turns the order of the letters round.
         """
         if any(unicodedata.bidirectional(c) in ("LRE", "RLE", "LRO", "RLO", "PDF") for c in text):
             raise UsageError(
@@ -203,11 +208,11 @@ def _continues(before: str, character: str) -> bool:
     return unicodedata.combining(before) == _VIRAMA and character.isalpha()
 
 
-def _refusal(text: str, missing: Sequence[str]) -> UsageError:
+def _refusal(text: str, missing: Sequence[str]) -> NoFontError:
     letters = "".join(missing)[:8]
     scripts = sorted({name for c in "".join(missing) if (name := script(c))})
     which = f" ({', '.join(scripts)})" if scripts else ""
-    return UsageError(
+    return NoFontError(
         f"no font here can write '{letters}'{which} in “{_plain(text)}”",
         hint=f"{_ways(scripts)} on the machine that prints, or name a font file with --font",
     )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.documents.when import format_date, format_duration, format_time
 from milestone_escrow.papers.ledger import Ledger
 from milestone_escrow.protocol.eip712 import Address
-from milestone_escrow.protocol.lifecycle import Silence, Split, State, Status, held, silence
+from milestone_escrow.protocol.lifecycle import Silence, State, Status, held, silence
 
 
 def name_of(agreement: Agreement, account: Address) -> str:
@@ -81,12 +81,12 @@ def _waiting(ledger: Ledger, planned: PlannedMilestone, state: State) -> Iterato
         yield _conditions(ledger, planned)
     elif state.status in (Status.SUBMITTED, Status.RELEASE_PENDING):
         done = "submitted" if state.status is Status.SUBMITTED else "certified"
-        split = steps[0].split if steps else Split(0, 0)
-        if split.to_buyer:
+        pays = steps[0].split.to_payee
+        if rest := held(milestone, state) - steps[0].split.total:
             yield (
                 f"It is {done} in part: unless somebody disputes that, the contract pays "
-                f"{agreement.amount(split.to_payee)} and gives {agreement.amount(split.to_buyer)} "
-                f"back to the buyer after {at}."
+                f"{agreement.amount(pays)} after {at}, and {agreement.amount(rest)} goes on "
+                "waiting to be certified."
             )
         else:
             yield f"It is {done}: unless the buyer disputes that, the contract pays after {at}."
@@ -95,7 +95,7 @@ def _waiting(ledger: Ledger, planned: PlannedMilestone, state: State) -> Iterato
     else:
         yield f"It is disputed: the arbiter may rule until {at}."
     if steps:
-        yield _silent(ledger, planned, steps[0])
+        yield _silent(ledger, planned, steps)
 
 
 def _nothing_else(planned: PlannedMilestone) -> str:
@@ -124,17 +124,20 @@ def _conditions(ledger: Ledger, planned: PlannedMilestone) -> str:
     return f"The contract pays {payee} {', or '.join(ways)}."
 
 
-def _silent(ledger: Ledger, planned: PlannedMilestone, step: Silence) -> str:
+def _silent(ledger: Ledger, planned: PlannedMilestone, steps: Sequence[Silence]) -> str:
     agreement = ledger.bound.agreement
     payee = name_of(agreement, ledger.payee(planned.index))
-    parts: list[str] = []
-    if step.split.to_payee:
-        parts.append(f"{agreement.amount(step.split.to_payee)} goes to {payee}")
-    if step.split.to_buyer:
-        buyer = agreement.name("buyer")
-        parts.append(f"{agreement.amount(step.split.to_buyer)} goes back to {buyer}")
-    at = format_time(step.at, agreement.timezone)
-    return f"If nobody acts, {' and '.join(parts)} after {at}."
+    told: list[str] = []
+    for step in steps:
+        parts: list[str] = []
+        if step.split.to_payee:
+            parts.append(f"{agreement.amount(step.split.to_payee)} goes to {payee}")
+        if step.split.to_buyer:
+            buyer = agreement.name("buyer")
+            parts.append(f"{agreement.amount(step.split.to_buyer)} goes back to {buyer}")
+        at = format_time(step.at, agreement.timezone)
+        told.append(f"{' and '.join(parts)} after {at}")
+    return f"If nobody acts, {'; then '.join(told)}."
 
 
 def when_paid(ledger: Ledger, planned: PlannedMilestone) -> str:

@@ -70,10 +70,11 @@ def test_a_part_is_paid_and_the_rest_waits(escrow: Run, opened: Path):
 
 def test_the_suggested_command_repeats_the_part(escrow: Run, opened: Path):
     first = escrow(
-        "attest", "SHED-7", "walls", "--accept", "--amount", "30%", "--as", "surveyor", "--yes"
+        "attest", "SHED-7", "walls", "--accept", "--amount", "30 %", "--as", "surveyor", "--yes"
     )
     line = "escrow attest SHED-7 walls --accept --amount 1,200.00 --as carpenter"
     assert line in first.out
+    assert "which says that less was shown than 4,000.00 USDC asks for" in first.words
     assert escrow(*line.split()[1:], "--yes").status == 0
     assert milestone(escrow, "walls")["to_payee"] == {
         "units": "1200000000",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.check.finding_kinds import UnknownToken
 from milestone_escrow.errors import DocumentError
+from milestone_escrow.words.check_report import render_report
 from tests.unit.documents.conftest import PLAIN
 
 
@@ -43,6 +46,15 @@ def test_every_two_weeks_is_not_taken_for_weekly() -> None:
         Agreement.loads(text)
     assert "did you mean" not in str(caught.value)
     assert "every two weeks" in str(caught.value)
+
+
+def test_columns_stand_apart_however_many_decimals_a_token_has() -> None:
+    text = with_price("1,234,567.000000000000000008 DAI", "\n  decimals: 18")
+    told = render_report(Agreement.loads(text).check()).partition("Exposure")[2].splitlines()
+    rows = [re.split(r" {2,}", line.strip()) for line in told[2:] if line.strip()]
+    assert rows
+    for row in rows:
+        assert all(re.fullmatch(r"[\d,]+\.\d{2,18}", amount) for amount in row[-4:]), row
 
 
 RETAINAGE = """

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from milestone_escrow.chain.contract.events import MilestoneAttested
 from milestone_escrow.errors import UsageError
 from milestone_escrow.papers import typeface
 from milestone_escrow.papers.invoice import invoice_pdf
@@ -61,6 +62,7 @@ def test_says_where_the_money_is_and_what_pays_it(ledger: Ledger, printed: Print
 def test_says_who_accounts_for_the_vat(ledger: Ledger, printed: Printed) -> None:
     text = printed(invoice_pdf(ledger, "arrived", DAY)).text
     assert "Net, without VAT 45,600.00 Total 45,600.00 USDC" in text
+    assert "VAT 0" not in text
     assert "Reverse charge: the recipient accounts for the VAT." in text
 
 
@@ -163,6 +165,36 @@ def test_the_work_is_due_on_one_day_and_its_payment_expected_on_another(
 ) -> None:
     text = printed(invoice_pdf(ledger, "packed", DAY)).text
     assert "Work due 29 Mar 2027 Payment expected 2 days after it is certified" in text
+
+
+def test_a_partial_certificate_tells_the_part_that_goes_back(
+    ledger: Ledger, printed: Printed
+) -> None:
+    certified = [
+        event.place
+        for event in ledger.own
+        if isinstance(event, MilestoneAttested) and event.milestone == 2
+    ]
+    text = printed(invoice_pdf(ledger.until(certified[-1]), "packed", DAY)).text
+    assert "certified in part: unless somebody disputes that, the contract pays 30,400.00" in text
+    assert "60,800.00 USDC goes on waiting to be certified" in text
+    assert "; then 60,800.00 USDC goes back to Nordlicht Teppiche GmbH after 28 Apr 2027" in text
+
+
+def test_parts_of_a_cent_are_not_passed_over(draft: Draft, printed: Printed) -> None:
+    exact = draft(('"240,000.00 USDC"', '"240,000.0001 USDC"'))
+    text = printed(invoice_pdf(exact, "packed", DAY)).text
+    assert "The contract pays 91,200.000038 USDC exactly, parts of a cent included." in text
+    assert "exactly" not in printed(invoice_pdf(draft(), "packed", DAY)).text
+
+
+def test_who_is_exempt_prints_no_rate(draft: Draft, printed: Printed) -> None:
+    text = printed(
+        invoice_pdf(draft(("vat: 19 %", 'vat: "exempt, export of goods"')), "packed", DAY)
+    ).text
+    assert "Net, without VAT 91,200.00 Total 91,200.00 USDC" in text
+    assert "VAT 0" not in text
+    assert "No VAT is charged: export of goods." in text
 
 
 def test_what_went_back_bears_no_tax(played: Played, printed: Printed) -> None:

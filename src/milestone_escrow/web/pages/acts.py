@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -97,8 +98,12 @@ def contract(agreement_id: str, web: Web, viewer: Asking) -> Response:
     view = with_document(web, agreement_id, viewer)
     signed = view.signed
     url = f"{web.api.settings.origin}/a/0x{view.id.hex()}"
-    content = contract_pdf(
-        signed.agreement, bound=signed.bound, signatures=dict(signed.signatures), page=url
+    content = partial(
+        contract_pdf,
+        signed.agreement,
+        bound=signed.bound,
+        signatures=dict(signed.signatures),
+        page=url,
     )
     return pdf(content, signed.agreement.reference)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Form, UploadFile
@@ -25,6 +26,7 @@ from milestone_escrow.oracle.api.routes.common import limited
 from milestone_escrow.oracle.api.viewers import Asking, require_account
 from milestone_escrow.oracle.drafts import MAX_TEXT, DraftVersion
 from milestone_escrow.papers.contract import contract_pdf
+from milestone_escrow.papers.typeface import NoFontError
 from milestone_escrow.web.page_deps import Web, WebDeps
 from milestone_escrow.web.rendering import page
 from milestone_escrow.words.checked import ReportTeller
@@ -134,7 +136,7 @@ def compare(token: str, before: int, after: int, web: Web, viewer: Asking) -> HT
 @router.get("/new/{token}/contract.pdf")
 def contract(token: str, web: Web) -> Response:
     agreement = Agreement.drafted(_versions(web, token)[-1].text)
-    return pdf(contract_pdf(agreement), f"{agreement.reference}-draft")
+    return pdf(partial(contract_pdf, agreement), f"{agreement.reference}-draft")
 
 
 @router.post("/web/drafts/{token}/final", dependencies=LIMITED)
@@ -192,11 +194,24 @@ def checked(web: WebDeps, text: str) -> dict[str, object]:
     }
 
 
-def pdf(content: bytes, name: str) -> Response:
-    """A PDF to keep, under a name that no header can be broken with."""
+def pdf(content: Callable[[], bytes], name: str) -> Response:
+    """A PDF to keep, under a name that no header can be broken with.
+
+    Raises:
+        Problem: 503, this machine has no font for a name: nothing that a visitor can mend.
+    """
+    try:
+        data = content()
+    except NoFontError as error:
+        raise Problem(
+            503,
+            f"this service cannot print it yet: {error.message}",
+            hint="whoever runs it installs a font; meanwhile `escrow agreement show --pdf --font "
+            "FILE` prints it on your own machine",
+        ) from None
     safe = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in name)
     headers = {"Content-Disposition": f'inline; filename="{safe}.pdf"'}
-    return Response(content, media_type="application/pdf", headers=headers)
+    return Response(data, media_type="application/pdf", headers=headers)
 
 
 def _alone(agreement: Agreement, powers: object) -> Iterator[str]:
