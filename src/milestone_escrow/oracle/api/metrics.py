@@ -90,7 +90,10 @@ class _StoreFigures(Collector):
                 name: (text, connection.execute(query).all())
                 for name, (text, query) in counts.items()
             }
-            waiting = viewing.waiting_credits(connection)
+            waiting = None
+            # A sum of which a part cannot be read is none.
+            with aside.apart("the payouts that could not be delivered"):
+                waiting = viewing.waiting_credits(connection)
         if head is not None:
             yield _gauge("escrow_head_block", "The newest block indexed", head.number)
             yield _gauge("escrow_final_block", "The newest final block", head.final_number)
@@ -111,6 +114,8 @@ class _StoreFigures(Collector):
             for value, count in rows:
                 family.add_metric([_status(value) if label == "status" else value], count)
             yield family
+        if waiting is None:
+            return
         text = "Token units that were paid, could not be delivered and wait for withdraw"
         family = GaugeMetricFamily("escrow_undelivered_units", text, labels=["token"])
         totals = collections.Counter[str]()
