@@ -14,8 +14,9 @@ from milestone_escrow.protocol.lifecycle import Silence, State, Status, held, si
 
 def name_of(agreement: Agreement, account: Address) -> str:
     """Who an account is in the agreement, or the account itself."""
-    roles = agreement.roles(account)
-    return agreement.name(roles[0]) if roles else account
+    if roles := agreement.roles(account):
+        return agreement.name(roles[0])
+    return "Escrow fee" if account == agreement.model.payment.fee.recipient else account
 
 
 def how_it_is_paid(ledger: Ledger, planned: PlannedMilestone) -> tuple[str, ...]:

@@ -93,3 +93,5 @@ def test_an_agreement_is_printed_as_a_contract(escrow: Run, deal: Path, world: W
     shown = escrow(*again, "--force", "--json")
     assert shown.json == {"file": "contract.pdf", "reference": "SHED-7"}
     assert "signed by" in read(Path("contract.pdf").read_bytes()).text
+    refused = escrow(*again, "--force", "--font", str(deal))
+    assert f"the font {deal} cannot be read" in refused.err

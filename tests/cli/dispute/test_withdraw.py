@@ -249,6 +249,25 @@ def test_the_fee_account_and_any_other_are_named(escrow: Run, undelivered: None,
     assert "nothing waits for Anna Bauer" in result.err
 
 
+def test_papers_say_what_was_not_delivered_and_what_was_collected(
+    escrow: Run, undelivered: None, deny: Deny
+):
+    result = escrow("receipt", "SHED-7", "walls")
+    assert (
+        "payment notice SHED-7-walls-N1 of 1 Mar 2027: 4,000.00 USDC decided, 3,960.00 USDC of it "
+        "not delivered; the receipt follows when that is collected"
+    ) in result.words
+    rows = escrow("statement", "SHED-7", "--json").json["movements"]
+    assert [(row["movement"], row["counterparty"], row["gross"]) for row in rows[-2:]] == [
+        ("not delivered", "Holz & Söhne", "3960.00"),
+        ("not delivered", "Escrow fee", "40.00"),
+    ]
+    deny(SUPPLIER, denied=False)
+    assert escrow("withdraw", "SHED-7", "--for", "supplier", "--yes").status == 0
+    assert "receipt SHED-7-walls-R1" in escrow("receipt", "SHED-7", "walls").words
+    assert "collected walls 3,960.00" in escrow("statement", "SHED-7").words
+
+
 def test_a_bundle_proves_credits_and_their_withdrawals(escrow: Run, undelivered: None, deny: Deny):
     def claims(bundle: str) -> str:
         assert escrow("audit", "export", "SHED-7", "-o", bundle).status == 0

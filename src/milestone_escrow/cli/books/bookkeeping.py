@@ -77,8 +77,9 @@ def write_receipt(session: Session, name: str, key: str, how: Print) -> None:
     if waits := waiting(payments):
         kind = "payment notice"
         words = (
-            f"{words}, of which {desk.bound.agreement.amount(waits)} could not be delivered; the "
-            "receipt follows when it is collected"
+            f"{desk.bound.agreement.amount(paid)} decided, "
+            f"{desk.bound.agreement.amount(waits)} of it not delivered; the receipt follows when "
+            "that is collected"
         )
     _written(session, data, kind, number, f"{kind} {number} of {day}: {words}", paid, desk)
 
