@@ -231,8 +231,11 @@ def events(connection: Connection, view: AgreementView) -> list[Event]:
     it, too, which of its payouts failed, and the later withdrawals of those accounts, whatever
     agreements their money came from."""
     e = t.events.c
-    replaced = and_(e.agreement_id == view.replaced_by, e.name == AgreementAmended.__name__)
-    own = _events(connection, or_(e.agreement_id == view.id, replaced))
+    mine = e.agreement_id == view.id
+    if view.replaced_by:
+        order = and_(e.agreement_id == view.replaced_by, e.name == AgreementAmended.__name__)
+        mine = or_(mine, order)
+    own = _events(connection, mine)
     paid = [one.place for one in own if isinstance(one, (MilestonePaid, AgreementAmended))]
     credit = and_(e.agreement_id.is_(None), e.name == PayoutCredited.__name__)
     failed = _events(connection, and_(credit, e.block.in_({place.block for place in paid})))

@@ -25,8 +25,10 @@ def attest(visit: Visit) -> WalletStep:
         return _taken(visit)
     attestation = _wanted(visit)
     data = attestation.typed_data(visit.escrow.domain)
+    whole = visit.here.milestone.amount
+    part = f" of {visit.amount(whole)}" if attestation.amount < whole else ""
     said = {
-        Verdict.ACCEPTED: f"You certify {visit.amount(attestation.amount)}.",
+        Verdict.ACCEPTED: f"You certify {visit.amount(attestation.amount)}{part}.",
         Verdict.RETURNED: "You return it for rework; nothing is paid, nothing ends.",
         Verdict.REJECTED: "You reject it; unless somebody objects, the buyer is refunded.",
     }[attestation.verdict]
