@@ -148,6 +148,7 @@ def test_money_that_did_not_arrive_is_shown_and_withdrawn(scene: Stage, visit: V
     go(page)
     done(page)
     assert scene.escrow.credit(signed.token, supplier) == 0
+    scene.seen(lambda: not _waiting(scene))
     page.goto(scene.page(signed))
     page.get_by_text("paid 3,000.00 USDC to Holz & Söhne").first.wait_for(timeout=30_000)
 
@@ -156,3 +157,9 @@ def _deny(scene: Stage, signed: SignedAgreement, account: str, denied: bool) -> 
     call = {"from": scene.signer("operator").address, "to": signed.token.address}
     data = "0x" + denylist_call(account, denied).hex()
     scene.escrow.node.request("eth_sendTransaction", [{**call, "data": data}])
+
+
+def _waiting(scene: Stage) -> dict[tuple[str, str], int]:
+    """What the oracle knows to wait to be withdrawn."""
+    with scene.instance.service.store.reading() as connection:
+        return viewing.waiting_credits(connection)
