@@ -151,6 +151,7 @@ def test_money_that_did_not_arrive_is_shown_and_withdrawn(scene: Stage, visit: V
     scene.seen(lambda: not _waiting(scene))
     page.goto(scene.page(signed))
     page.get_by_text("paid 3,000.00 USDC to Holz & Söhne").first.wait_for(timeout=30_000)
+    assert page.request.get(scene.page(signed, "contract.pdf")).body().startswith(b"%PDF")
 
 
 def _deny(scene: Stage, signed: SignedAgreement, account: str, denied: bool) -> None:
