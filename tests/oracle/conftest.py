@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from milestone_escrow.oracle.store import failpoints
+from milestone_escrow.oracle.store import aside, failpoints
 from milestone_escrow.oracle.store.store import Store
 from milestone_escrow.protocol.eip712 import Domain
 from tests.oracle.support.postgres import PrivatePostgres
@@ -57,6 +57,11 @@ def any_store(request: pytest.FixtureRequest, open_store: Callable[..., Store]) 
     if request.param == "postgres":
         return open_store(request.getfixturevalue("postgres"))
     return open_store()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set_aside() -> None:
+    aside.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -24,6 +24,7 @@ from milestone_escrow.oracle.answers import (
     RequirementAnswer,
     Taken,
     entries,
+    mapping,
     parsed,
     part,
     plain,
@@ -255,9 +256,29 @@ class OracleClient:
         """
         self._ask("POST", f"{_path(agreement_id, milestone)}/reasons", {"reason": reason})
 
+    def wrong(self) -> list[tuple[str, str]]:
+        """What is not in order with it, as it says itself: the name of each, and what there is."""
+        status, raw = self._answer("GET", "/readyz")
+        if status not in (200, 503):
+            raise _refused(status, raw)
+        checks = [mapping(one) for one in entries(parsed(raw), "checks")]
+        return [
+            (plain(one.get("name"), 40), plain(one.get("text"), 1_000))
+            for one in checks
+            if one.get("ok") is not True
+        ]
+
     def _ask(
         self, method: str, path: str, body: Mapping[str, Any] | None = None
     ) -> Mapping[str, Any]:
+        status, raw = self._answer(method, path, body)
+        if not 200 <= status < 300:
+            raise _refused(status, raw)
+        return parsed(raw)
+
+    def _answer(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None
+    ) -> tuple[int, bytes]:
         import requests
 
         try:
@@ -270,12 +291,9 @@ class OracleClient:
                 allow_redirects=False,
                 stream=True,
             ) as answer:
-                raw, status = _read(answer, MAX_ANSWER), answer.status_code
+                return answer.status_code, _read(answer, MAX_ANSWER)
         except requests.RequestException as error:
             raise self._away(error) from None
-        if not 200 <= status < 300:
-            raise _refused(status, raw)
-        return parsed(raw)
 
     def _headers(self) -> dict[str, str]:
         headers = {"Accept": "application/json, application/problem+json"}

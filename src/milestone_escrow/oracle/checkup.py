@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.assembly import channels
 from milestone_escrow.oracle.evidence.blobs import open_blobs
 from milestone_escrow.oracle.policies.limits import Limits
+from milestone_escrow.oracle.record_check import strange_records
 from milestone_escrow.oracle.relaying.patience import RelayingSettings
 from milestone_escrow.oracle.settings import Settings
 from milestone_escrow.oracle.signing import protection
@@ -45,6 +46,17 @@ class Patient:
     signs: Address | None
     pays: Address | None
     now: int
+    files: Callable[[], Sequence[str]] = tuple
+    running: Callable[[Domain], Running | None] = lambda domain: None
+
+
+@dataclass(frozen=True)
+class Running:
+    """What the oracle that runs on this machine says of itself: where it is, and what is not in
+    order."""
+
+    url: str
+    wrong: Sequence[tuple[str, str]]
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
@@ -73,6 +85,8 @@ def examine(patient: Patient) -> Iterator[Finding]:
         yield _looked("limits", lambda: _limits(known, escrow))
         yield _looked("gas", lambda: _gas(escrow, known, patient.pays))
     yield from _store(patient, escrow, domain)
+    yield from _files(patient)
+    yield from _loops(patient, domain)
     where = settings.evidence.where if settings else None
     yield _looked("evidence", lambda: _evidence(where or patient.evidence))
 
@@ -150,6 +164,7 @@ def _store(patient: Patient, escrow: Escrow, domain: Domain) -> Iterator[Finding
         at = f"block {reached.number}" if reached else "nothing yet"
         yield Finding("store", f"{describe(where)} is in order and has followed the chain to {at}")
         yield _looked("log", lambda: _log(store))
+        yield from _records(store)
         yield from _read_otherwise(store)
         if patient.signs:
             yield _history(store, patient.signs, patient.now)
@@ -161,6 +176,36 @@ def _log(store: Store) -> str:
     with store.reading() as connection:
         last = audit_log.verify(connection)
     return f"{last.seq if last else 0:,} entries, none missing, none changed"
+
+
+def _records(store: Store) -> Iterator[Finding]:
+    """What the store keeps and cannot be read, by name."""
+    for name, why in strange_records(store).items():
+        if name.startswith("the state of "):
+            fix = "start the oracle: it makes it again from the chain's events"
+        elif name.startswith("the document of "):
+            fix = "give the oracle its file again: `escrow oracle run FILE`"
+        else:
+            fix = "put it back from a copy of the store; until then it is set aside"
+        yield Finding("records", f"{name}: {why}", fix)
+
+
+def _files(patient: Patient) -> Iterator[Finding]:
+    for why in patient.files():
+        fix = "put the file back, or move it away; until then it is set aside"
+        yield Finding("files", why, fix)
+
+
+def _loops(patient: Patient, domain: Domain) -> Iterator[Finding]:
+    """How the oracle does that runs here."""
+    found = patient.running(domain)
+    if found is None:
+        return
+    if not found.wrong:
+        yield Finding("running", f"{found.url} is ready, and every loop has come through lately")
+    for name, text in found.wrong:
+        fix = "its log says more; it tries again by itself"
+        yield Finding("running", f"{found.url}, {name}: {text}", fix)
 
 
 def _read_otherwise(store: Store) -> Iterator[Finding]:

@@ -175,6 +175,20 @@ def agreement(connection: Connection, agreement_id: bytes) -> AgreementView | No
     return next(iter(agreements(connection, [agreement_id])), None)
 
 
+def require_readable(connection: Connection, agreement_id: bytes) -> None:
+    """Tell an agreement that is not open from one that is, and cannot be read here.
+
+    Raises:
+        StoreError: it is open, and what is kept of it is set aside.
+    """
+    kept = select(t.agreements.c.agreement_id).where(t.agreements.c.agreement_id == agreement_id)
+    if connection.execute(kept).first() and agreement(connection, agreement_id) is None:
+        raise StoreError(
+            f"what is kept here of agreement 0x{agreement_id.hex()} cannot be read",
+            hint="its operator finds out why with `escrow oracle doctor`; the chain has it all",
+        )
+
+
 def agreements(connection: Connection, ids: Iterable[bytes]) -> list[AgreementView]:
     """Agreements by id, in the order of `ids`; those that are not open are left out."""
     wanted = list(ids)

@@ -6,9 +6,12 @@ import re
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import insert, select, update
+from httpx import Response
+from sqlalchemy import insert, select, text, update
 
 from milestone_escrow.chain.node.networks import network
+from milestone_escrow.documents.files.signed_agreement import SignedAgreement
+from milestone_escrow.oracle.record_check import strange_records
 from milestone_escrow.oracle.relaying.figures import Figures
 from milestone_escrow.oracle.store import aside
 from milestone_escrow.oracle.store import tables as t
@@ -136,6 +139,65 @@ def test_each_service_counts_for_itself(make: Callable[..., World]) -> None:
     world = make()
     world.get("/healthz")
     assert 'route="/healthz"' in world.get("/metrics").text
+
+
+SPOILED = {
+    "documents.document": '{"form',
+    "agreements.terms": '{"buyer": "0x',
+    "agreements.milestones": "[]",
+    "milestones.status": 99,
+    "events.name": "AgreementForgotten",
+}
+
+
+def everything_read(world: World, of: SignedAgreement) -> dict[str, Response]:
+    """Every list and page of the interface, those of one agreement among them."""
+    one = f"/v1/agreements/0x{of.id.hex()}"
+    milestone = f"{one}/milestones/1"
+    lists = ("attestations", "evidence", "offers", "reasons", "requirements")
+    paths = [
+        one, f"{one}/history", f"{one}/links", f"{one}/calendar.ics", milestone,
+        *(f"{milestone}/{name}" for name in lists),
+    ]  # fmt: skip
+    return {path: world.get(path, "buyer") for path in paths}
+
+
+@pytest.mark.parametrize("damage", SPOILED)
+def test_one_damaged_record_leaves_every_list_to_the_others(
+    make: Callable[..., World], damage: str
+) -> None:
+    world = make()
+    bad = agreement("SHED-8")
+    with world.store.transaction() as connection:
+        open_on_chain(connection, bad, block=11)
+    register(world.store, bad)
+    before = everything_read(world, world.deal)
+    assert {one.status_code for one in before.values()} == {200}
+    table, column = damage.split(".")
+    with world.store.transaction() as connection:
+        line = f"UPDATE {table} SET {column} = :value WHERE agreement_id = :bad"  # noqa: S608
+        connection.execute(text(line), {"value": SPOILED[damage], "bad": bad.id})
+    after = everything_read(world, world.deal)
+    assert {path: one.text for path, one in after.items()} == {
+        path: one.text for path, one in before.items()
+    }
+    for query in (
+        "",
+        "?status=funded",
+        "?status=not_open",
+        "?search=SHED",
+        f"?party={world.deal.bound.terms.buyer}",
+    ):
+        listed = world.get(f"/v1/agreements{query}", "buyer")
+        assert listed.status_code == 200, listed.text
+        if "not_open" not in query:
+            assert world.id in [one["id"] for one in listed.json()["items"]]
+    everything_read(world, bad)
+    found = {one["name"]: one for one in world.get("/readyz").json()["checks"]}["records"]
+    assert (found["ok"], "set aside" in found["text"]) == (False, True)
+    assert "\nescrow_records_set_aside 1.0\n" in world.get("/metrics").text
+    named = strange_records(world.store)
+    assert len(named) == (3 if table == "events" else 1), named
 
 
 @pytest.mark.parametrize("damage", ["", "{}", "[]", "cut"])

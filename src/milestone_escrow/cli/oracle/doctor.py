@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,11 +14,16 @@ from milestone_escrow.cli.oracle.store_home import (
     connect,
     evidence_folder,
     load_settings,
+    running,
     usual_store,
 )
 from milestone_escrow.cli.shell.options import examines
 from milestone_escrow.cli.shell.session import SANDBOX, Session
 from milestone_escrow.cli.shell.signers import account_of_key
+
+if TYPE_CHECKING:
+    from milestone_escrow.oracle.checkup import Running
+    from milestone_escrow.protocol.eip712 import Domain
 
 
 @click.command(short_help="Check everything before the first run.")
@@ -35,8 +41,9 @@ def doctor(
     evidence: str | None,
     config: Path | None,
 ) -> None:
-    """Check node, chain, contract, clock, settings, secrets, limits, gas, store, log and signing
-    history. Each line is ok, or says what to do. Nothing is signed, sent or changed.
+    """Check node, chain, contract, clock, settings, secrets, limits, gas, store, log, records,
+    signing history and, where one runs here, the oracle itself. Each line is ok, or says what to
+    do. Nothing is signed, sent or changed.
 
     \b
     Examples:
@@ -58,5 +65,25 @@ def doctor(
         signs=account_of_key(session, chosen.chain_id, signs) if signs else None,
         pays=account_of_key(session, chosen.chain_id, pays) if pays else None,
         now=int(time.time()),
+        files=lambda: [one.why for one in session.shelf.look_through()[1]],
+        running=lambda domain: _running(session, domain),
     )
     report(session, chosen, examine(patient))
+
+
+def _running(session: Session, domain: Domain) -> Running | None:
+    """What the oracle of this contract that runs on this machine says; None where none does."""
+    from milestone_escrow.errors import EscrowError
+    from milestone_escrow.oracle.api_client import OracleClient
+    from milestone_escrow.oracle.checkup import Running
+
+    here = running(session)
+    if here is None or (here.chain_id, here.contract) != (
+        domain.chain_id,
+        domain.verifying_contract,
+    ):
+        return None
+    try:
+        return Running(here.url, OracleClient(here.url).wrong())
+    except EscrowError as error:
+        return Running(here.url, [("answer", error.sentence)])

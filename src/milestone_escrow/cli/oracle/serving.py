@@ -46,7 +46,7 @@ class Shelf:
         from milestone_escrow.oracle.store import aside
 
         known, strange = self.session.shelf.look_through()
-        named = {str(one.path): one.why for one in strange}
+        named = {f"the file {one.path}": one.why.removeprefix(f"{one.path}: ") for one in strange}
         for path in self.aside - named.keys():
             aside.clear(path)
         for path, why in named.items():

@@ -231,11 +231,13 @@ def find(deps: ApiDeps, agreement_id: str, viewer: Viewer) -> AgreementView:
 
     Raises:
         Problem: 404.
+        StoreError: it is open, and what is kept of it cannot be read here.
     """
     with deps.store.reading() as connection:
         wanted = bytes.fromhex(agreement_id[2:])
         view = viewing.agreement(connection, wanted)
         if view is None:
+            viewing.require_readable(connection, wanted)
             signed = viewing.documents(connection, [wanted]).get(wanted)
             view = unopened(signed) if signed else None
             if view is not None and not viewer.may_read(view):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,7 @@ from sqlalchemy import Connection, delete, select, update
 from milestone_escrow.chain.contract.events import AgreementAmended, AgreementOpened, Event
 from milestone_escrow.chain.contract.replay import advance
 from milestone_escrow.chain.contract.structs import OpenedAgreement
-from milestone_escrow.errors import ChainError
+from milestone_escrow.errors import ChainError, StoreError
 from milestone_escrow.oracle.store import aside, row_shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import insert_all, upsert_all
@@ -192,8 +193,13 @@ def rebuild(connection: Connection, ids: Iterable[bytes]) -> set[bytes]:
 
 def _orders(connection: Connection) -> list[AgreementAmended]:
     rows = connection.execute(select(t.events).where(t.events.c.name == AgreementAmended.__name__))
-    events = [row_shapes.read_event(row) for row in rows.mappings()]
-    return [event for event in events if isinstance(event, AgreementAmended)]
+    found: list[AgreementAmended] = []
+    for row in rows.mappings():
+        with suppress(StoreError):  # it is named, and is no reason to leave the others undone
+            event = row_shapes.read_event(row)
+            if isinstance(event, AgreementAmended):
+                found.append(event)
+    return found
 
 
 def _state_name(agreement_id: bytes) -> str:

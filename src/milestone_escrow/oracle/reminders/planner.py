@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, func, select
 
 from milestone_escrow.oracle import viewing
-from milestone_escrow.oracle.reminders.delivery import Channel
+from milestone_escrow.oracle.reminders.delivery import Channel, delivery_id
 from milestone_escrow.oracle.reminders.happenings import AT_ONCE
 from milestone_escrow.oracle.reminders.notices import DEFAULT_LEADS, Notice
 from milestone_escrow.oracle.reminders.outbox import ACTOR, enqueue, take_back, undone, wanting
@@ -50,6 +50,8 @@ class Planner:
         self._later: list[tuple[int, bytes]] = []
         self._next: dict[bytes, int] = {}
         self._unconfirmed: dict[bytes, int] = {}
+        # What could not be read is looked at again each time: its deadlines must not be missed.
+        self._again: set[bytes] = set()
 
     def round(self, now: int, wall: int) -> int:
         """Write the rows of everything that is due; how many were new.
@@ -96,7 +98,7 @@ class Planner:
         if not self._started:
             self._start(connection, final)
             return viewing.ids_of(connection)
-        found = {i for i, block in self._unconfirmed.items() if block <= final}
+        found = {i for i, block in self._unconfirmed.items() if block <= final} | self._again
         while self._later and self._later[0][0] <= now:
             at, agreement_id = heapq.heappop(self._later)
             if self._next.get(agreement_id) == at:
@@ -127,11 +129,11 @@ class Planner:
         r = t.reminders.c
         last = connection.execute(select(func.max(t.audit.c.seq))).scalar_one()
         self._acted = last or 0
-        told = select(r.agreement_id, r.body).where(r.kind.in_(sorted(AT_ONCE)))
+        told = select(r.key, r.body, r.agreement_id).where(r.kind.in_(sorted(AT_ONCE)))
         head = viewing.head(connection)
         recent = told.where(r.due_at >= (head.time if head else 0) - UNDOABLE)
         for row in connection.execute(recent):
-            with aside.apart(f"what was told of 0x{row.agreement_id.hex()}"):
+            with aside.apart(f"the reminder {delivery_id(row.key)}"):
                 if row.body["block"] > final:
                     known = self._unconfirmed.get(row.agreement_id, -1)
                     self._unconfirmed[row.agreement_id] = max(known, row.body["block"])
@@ -143,6 +145,7 @@ class Planner:
             head = viewing.head(connection)
             final = head.final_number if head else -1
             for agreement_id in ids:
+                self._again.add(agreement_id)
                 with aside.apart(aside.about(agreement_id)):
                     seen = situation(connection, agreement_id, final)
                     planned = plan(seen, now, self.leads) if seen else ()
@@ -150,6 +153,7 @@ class Planner:
                     wanted = wanting(connection, self.channels, told, seen) if seen else []
                     wrong = undone(connection, agreement_id, final, planned)
                     self._remember(agreement_id, planned, now, final)
+                    self._again.discard(agreement_id)
                     if wanted or wrong:
                         work.append((agreement_id, seen, wanted, wrong))
         new = 0

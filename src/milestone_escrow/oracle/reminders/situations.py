@@ -23,9 +23,15 @@ from milestone_escrow.protocol.receivables import Offer
 
 
 def situation(connection: Connection, agreement_id: bytes, final_block: int) -> Situation | None:
-    """One agreement with all that reminders need; None where it is not open."""
+    """One agreement with all that reminders need; None where it is not open.
+
+    Raises:
+        StoreError: it is, and cannot be read here.
+    """
     view = viewing.agreement(connection, agreement_id)
     if view is None:
+        # What cannot be read has not been undone by the chain.
+        viewing.require_readable(connection, agreement_id)
         return None
     signers = _signers(connection, agreement_id)
     rows = connection.execute(

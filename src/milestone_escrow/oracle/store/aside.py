@@ -57,6 +57,11 @@ def clear(name: str) -> None:
     _found.pop(name, None)
 
 
+def forget() -> None:
+    """Begin anew: whatever cannot be read will be met again."""
+    _found.clear()
+
+
 def everything() -> Mapping[str, str]:
     """What this process has set aside, and why."""
     return dict(_found)
@@ -68,7 +73,7 @@ def reason(error: Exception | str) -> str:
         return error
     if isinstance(error, EscrowError):
         return error.sentence
-    return f"{type(error).__name__}: {error}"[:200]
+    return f"what it holds does not fit ({type(error).__name__}: {str(error)[:120]})"
 
 
 def about(agreement_id: bytes) -> str:

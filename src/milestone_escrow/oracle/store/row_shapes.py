@@ -12,6 +12,8 @@ from sqlalchemy import RowMapping
 
 from milestone_escrow.chain.contract import events as chain_events
 from milestone_escrow.chain.contract.events import Event, Place
+from milestone_escrow.errors import StoreError
+from milestone_escrow.oracle.store import aside
 from milestone_escrow.protocol.acts import Attestation, Verdict
 from milestone_escrow.protocol.lifecycle import State, Status
 from milestone_escrow.protocol.terms import Milestone, Terms
@@ -95,7 +97,20 @@ def event_row(event: Event, block_hash: bytes) -> dict[str, Any]:
 
 
 def read_event(row: Row) -> Event:
-    """The event in a row of `events`."""
+    """The event in a row of `events`.
+
+    Raises:
+        StoreError: it cannot be read, and is set aside.
+    """
+    try:
+        return _event(row)
+    except aside.UNREADABLE as error:
+        name = f"event {row['log_index']} of block {row['block']}"
+        aside.put(name, error)
+        raise StoreError(f"{name} cannot be read here ({aside.reason(error)})") from None
+
+
+def _event(row: Row) -> Event:
     kind = _EVENTS[row["name"]]
     place = Place(row["block"], row["time"], "0x" + row["transaction"].hex(), row["log_index"])
     values: dict[str, Any] = {"place": place}

@@ -19,17 +19,22 @@ class Unreadable:
         self._text = text
         self._wanted = wanted
 
-    def _refuse(self, *_: object) -> NoReturn:
+    def refuse(self, *_: object) -> NoReturn:
+        """Say what is there.
+
+        Raises:
+            StoreError: always.
+        """
         shown = self._text[:40]
         raise StoreError(f"the store holds '{shown}' where {self._wanted} belongs")
 
-    __getitem__ = __iter__ = __len__ = __contains__ = __bool__ = __int__ = __index__ = _refuse
-    __lt__ = __gt__ = __le__ = __ge__ = __add__ = __radd__ = __sub__ = __mul__ = _refuse
+    __getitem__ = __iter__ = __len__ = __contains__ = __bool__ = __int__ = __index__ = refuse
+    __lt__ = __gt__ = __le__ = __ge__ = __add__ = __radd__ = __sub__ = __mul__ = refuse
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        self._refuse()
+        self.refuse()
 
 
 class Units(TypeDecorator[int]):
@@ -71,6 +76,8 @@ def dumps(value: object) -> str:
 
 
 def _bytes(value: object) -> str:
+    if isinstance(value, Unreadable):
+        value.refuse()
     if isinstance(value, (bytes, bytearray, memoryview)):
         return "0x" + bytes(value).hex()
     raise TypeError(f"a {type(value).__name__} is not JSON")

@@ -165,6 +165,7 @@ def register_agreement(
         known = viewing.documents(connection, [signed.id]).get(signed.id)
         merged = viewing.register(connection, signed, by=viewer.name, now=now)
         changed = known is None or known.signatures != merged.signatures
+        viewing.require_readable(connection, signed.id)
         view = viewing.agreement(connection, signed.id) or unopened(merged)
         answer = _whole(deps, connection, view, viewer)
         return Answer(201 if changed else 200, answer.model_dump_json())
