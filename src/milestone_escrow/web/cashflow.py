@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from milestone_escrow.chain.contract.events import Event, MilestonePaid, MilestonesFunded
+from milestone_escrow.chain.contract.replay import undelivered
 from milestone_escrow.documents.money import Denomination, format_amount
 from milestone_escrow.documents.when import day_of
 from milestone_escrow.oracle.viewing import DocumentedView
@@ -68,7 +69,7 @@ def charts(
 
 
 def _moves(
-    view: DocumentedView, events: Iterable[Event]
+    view: DocumentedView, events: Sequence[Event]
 ) -> Iterable[tuple[tuple[int, int], str, int]]:
     agreement = view.agreement
     assert agreement is not None
@@ -79,6 +80,9 @@ def _moves(
             yield month, "paid in", event.amount
         elif isinstance(event, MilestonePaid):
             yield month, "released", event.to_payee + event.fee
+    for one in undelivered(view, events):
+        if one.account != view.terms.buyer:
+            yield _month(day_of(one.place.time, zone)), "released", -one.units
     for stage in view.views:
         waits = held(stage.milestone, stage.state)
         if stage.planned is not None and stage.planned.due is not None and waits:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +20,9 @@ from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.api.throttle import Rate
 from milestone_escrow.oracle.checkup import _read_otherwise
 from milestone_escrow.protocol.lifecycle import State, Status
+from milestone_escrow.web.cashflow import charts
 from milestone_escrow.web.deal import deal
+from milestone_escrow.web.pages.portfolio import spreadsheet
 from tests.oracle.api.world import (
     FOUNDATION,
     HANDOVER,
@@ -213,6 +217,16 @@ def test_what_could_not_be_delivered_is_told_until_it_is_withdrawn(world: World)
     assert world.get(f"{world.url}/milestones/1").json()["undelivered"] == [waiting]
     gauge = f'escrow_undelivered_units{{token="{USDC.address}"}} 5e+06'
     assert gauge in world.get("/metrics").text
+    with world.store.reading() as connection:
+        view = viewing.agreement(connection, world.deal.id)
+        assert view is not None
+        known = viewing.documented(view)
+        assert known is not None
+        seen = {view.id: viewing.events(connection, view)}
+    (chart,) = charts([known], seen)
+    assert {month.released for month in chart.months} == {"1,000.00 USDC", "–"}
+    rows = list(csv.DictReader(io.StringIO(spreadsheet([known], seen, account))))
+    assert [row["undelivered"] for row in rows] == ["0.00", "5.00", "0.00", "0.00"]
     other = "0x" + "0" * 62 + "0c"
     with world.store.transaction() as connection:
         # It takes what other agreements had left there, too.

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 
+from milestone_escrow.chain.contract.events import Event
+from milestone_escrow.chain.contract.replay import undelivered
 from milestone_escrow.oracle import viewing
 from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.viewers import Asking, Viewer, require_account
 from milestone_escrow.oracle.viewing import DocumentedView
+from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import held
 from milestone_escrow.web.cashflow import Chart, charts
 from milestone_escrow.web.deal import deal as deal_of
@@ -24,8 +28,8 @@ router = APIRouter(route_class=CarefulRoute)
 
 MOST = 200
 COLUMNS = (
-    "reference", "title", "role", "milestone", "status", "amount", "currency", "held", "due",
-    "agreement",
+    "reference", "title", "role", "milestone", "status", "amount", "currency", "held",
+    "undelivered", "due", "agreement",
 )  # fmt: skip
 
 
@@ -49,29 +53,25 @@ def show(web: Web, viewer: Asking) -> HTMLResponse:
 @router.get("/portfolio.csv")
 def as_csv(web: Web, viewer: Asking) -> Response:
     """One line for each milestone, for a spreadsheet."""
-    require_account(viewer)
+    account = require_account(viewer)
+    views = _views(web, viewer)
+    text = spreadsheet(views, _events(web, views), account)
+    headers = {"Content-Disposition": 'attachment; filename="agreements.csv"'}
+    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def spreadsheet(
+    views: Sequence[DocumentedView], events: Mapping[bytes, Sequence[Event]], account: Address
+) -> str:
+    """One line for each milestone; `undelivered` is what of it waits to be withdrawn."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(
-        [
-            "reference",
-            "title",
-            "role",
-            "milestone",
-            "status",
-            "amount",
-            "currency",
-            "held",
-            "due",
-            "agreement",
-        ]
-    )
-    for view in _views(web, viewer):
-        agreement = view.agreement
-        role = view.role_of(viewer.account or "")
+    writer.writerow(COLUMNS)
+    for view in views:
+        agreement, role = view.agreement, view.role_of(account)
+        waiting = undelivered(view, events[view.id])
         for stage in view.views:
             due = stage.planned.due if stage.planned else None
-            waits = held(stage.milestone, stage.state)
             cells = (
                 agreement.reference,
                 agreement.title,
@@ -80,20 +80,25 @@ def as_csv(web: Web, viewer: Asking) -> Response:
                 stage.state.status.name.lower(),
                 _plain(view, stage.milestone.amount),
                 agreement.token_symbol,
-                _plain(view, waits),
+                _plain(view, held(stage.milestone, stage.state)),
+                _plain(view, sum(one.units for one in waiting if one.milestone == stage.index)),
                 due.isoformat() if due else "",
                 "0x" + view.id.hex(),
             )
             writer.writerow([_safe(cell) for cell in cells])
-    headers = {"Content-Disposition": 'attachment; filename="agreements.csv"'}
-    return Response(out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+    return out.getvalue()
+
+
+def _events(web: WebDeps, views: Sequence[DocumentedView]) -> dict[bytes, Sequence[Event]]:
+    with web.api.store.reading() as connection:
+        return {view.id: viewing.events(connection, view) for view in views}
 
 
 def _rows(web: WebDeps, viewer: Viewer) -> tuple[tuple[Row, ...], tuple[Chart, ...]]:
     views = _views(web, viewer)
     with web.api.store.reading() as connection:
         now = web.api.chain_now(connection)
-        events = {view.id: viewing.events(connection, view) for view in views}
+    events = _events(web, views)
     network = web.api.settings.network
     rows = []
     for view in views:
