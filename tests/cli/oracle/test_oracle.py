@@ -46,6 +46,23 @@ def test_doctor_finds_everything_right(escrow: Run, opened: Path, world: World) 
     assert "Everything is right." in done.out
 
 
+def test_doctor_names_a_file_and_a_record_that_cannot_be_read(
+    escrow: Run, opened: Path, world: World, home: Path
+) -> None:
+    assert escrow("oracle", "run", "--once").status == 0
+    with sqlite3.connect(_store(home)) as connection:
+        connection.execute("UPDATE agreements SET terms = substr(terms, 1, 40)")
+    (home / "agreements" / f"0x{'ab' * 32}.json").write_text('{"document": {"ref')
+    done = escrow("oracle", "doctor")
+    assert done.status == 1
+    assert f"files: {home}/agreements/0xababab" in done.words
+    assert "records: the state of 0x" in done.words
+    assert "Everything is right" not in done.out
+    # What came from the chain is made again from its events.
+    assert escrow("oracle", "run", "--once").status == 0
+    assert "records: the state of" not in escrow("oracle", "doctor").words
+
+
 def test_doctor_knows_a_contract_that_the_issuer_denies(
     escrow: Run, opened: Path, world: World
 ) -> None:

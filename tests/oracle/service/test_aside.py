@@ -21,7 +21,7 @@ from milestone_escrow.oracle.policies.looking import Looking
 from milestone_escrow.oracle.relaying.planning import plan
 from milestone_escrow.oracle.reminders.dispatch import send_due
 from milestone_escrow.oracle.reminders.planner import Planner
-from milestone_escrow.oracle.service import LoopCheck, _Loop
+from milestone_escrow.oracle.service import LoopCheck, _each, _Loop
 from milestone_escrow.oracle.signing.counting import dossiers
 from milestone_escrow.oracle.signing.waiting import expire
 from milestone_escrow.oracle.store import aside, row_shapes
@@ -226,3 +226,14 @@ def test_what_cannot_be_read_is_not_told_as_undone_and_is_told_once_it_can(store
     loops.index()
     planner.round(NOW + 40 * 86_400, NOW)
     assert not aside.everything()
+
+
+def test_a_part_that_fails_does_not_keep_the_next_from_its_turn() -> None:
+    done: list[str] = []
+
+    def fails() -> None:
+        raise ValueError("the relayer's row")
+
+    with pytest.raises(ValueError, match="relayer"):
+        _each(fails, lambda: done.append("decided"))
+    assert done == ["decided"]
