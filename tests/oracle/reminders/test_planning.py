@@ -200,8 +200,16 @@ def test_whom_money_waits_for_is_reminded_every_week_until_it_is_withdrawn(
     assert [(n.at, n.audience, n.milestone) for n in told] == [(at + 14 * DAY, ("supplier",), 1)]
     assert "72,000.00 USDC wait for Rajwada Exports" in told[0].subject
     assert "escrow withdraw PO-2027-0114 --for supplier" in told[0].text
-    running.withdrawn(running.bound.terms.supplier, 72_000_000_000)
+    # It takes what other agreements had left there, too.
+    running.withdrawn(running.bound.terms.supplier, 90_000_000_000)
     assert not planned(running, "withdraw")
+    assert not planned(running, "milestone.collected")
+    running.finalize_all()
+    (collected,) = planned(running, "milestone.collected")
+    assert collected.milestone == 1
+    assert collected.subject == "Rajwada Exports received 72,000.00 USDC that had waited"
+    assert collected.facts["amount"] == "72000000000"
+    assert collected.audience == ("buyer", "supplier")
 
 
 def test_a_running_clock_is_told_at_once(running: Chronicle) -> None:

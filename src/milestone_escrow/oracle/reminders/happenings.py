@@ -378,7 +378,27 @@ class _Notices:
             },
         )
 
-    def _ordinal(self, kind: str, milestone: int) -> int:
+    def collected(self, event: happened.CreditWithdrawn) -> Iterator[Notice]:
+        """Money that had not arrived before: books take it in only now."""
+        seen = self.seen
+        for one in seen.collected(event):
+            parts = {
+                "who": seen.names.person(one.account),
+                "amount": seen.names.amount(one.units),
+                "time": seen.names.time(one.place.time),
+            }
+            yield self._notice(
+                "milestone.collected",
+                event,
+                one.milestone,
+                f"{self._ordinal('collected', one.milestone)}",
+                say("{who} received {amount} that had waited", **parts),
+                say("{who} received {amount} that could not be delivered on {time}.", **parts),
+                seen.audience(seen.terms.buyer, seen.terms.supplier, one.account),
+                {"account": one.account, "amount": str(one.units)},
+            )
+
+    def _ordinal(self, kind: str, milestone: int | None) -> int:
         """The how-manieth of its kind: the same once a reorganisation has moved it elsewhere."""
         self.count[kind, milestone] += 1
         return self.count[kind, milestone]
@@ -428,4 +448,5 @@ _SENTENCES: dict[type, Callable[[_Notices, Any], Iterator[Notice]]] = {
     happened.MilestonePaid: _Notices.money,
     happened.MilestoneAssigned: _Notices.assigned,
     happened.AgreementAmended: _Notices.amended,
+    happened.CreditWithdrawn: _Notices.collected,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from milestone_escrow.chain.contract.events import Event, Place
+from milestone_escrow.chain.contract.events import CreditWithdrawn, Event, Place
 from milestone_escrow.chain.contract.replay import Undelivered, undelivered
 from milestone_escrow.chain.contract.structs import OpenedAgreement
 from milestone_escrow.documents.agreement import Agreement
@@ -111,12 +111,20 @@ class Situation:
 
     def undelivered(self, after: Place | None = None) -> tuple[Undelivered, ...]:
         """What was paid and waits to be withdrawn: now, or as it was after a transaction."""
-        agreement = OpenedAgreement(self.agreement_id, self.terms, self.milestones)
         events = self.events
         if after is not None:
             last = [i for i, e in enumerate(events) if e.place.transaction == after.transaction]
             events = events[: last[-1] + 1]
-        return undelivered(agreement, events)
+        return undelivered(self._opened, events)
+
+    def collected(self, event: CreditWithdrawn) -> tuple[Undelivered, ...]:
+        """What of this agreement's payouts a withdrawal has delivered."""
+        before = undelivered(self._opened, self.events[: self.events.index(event)])
+        return tuple(one for one in before if one.account == event.account)
+
+    @property
+    def _opened(self) -> OpenedAgreement:
+        return OpenedAgreement(self.agreement_id, self.terms, self.milestones)
 
     def due_at(self, milestone: int) -> int:
         """When people expect it, 0 where no date but the deadline is known."""
