@@ -149,13 +149,7 @@ def test_wallets_are_buyer_supplier_and_arbiter(world: World) -> None:
         supplier=sign("supplier", deal.typed_data),
     )
     world.fund(deal, 1)
-    submission = world.submission(deal).typed_data(world.domain)
-    world.submit(deal, signature=sign("supplier", submission), by="stranger")
-    dispute = world.dispute_act(deal, sequence=1).typed_data(world.domain)
-    world.dispute(deal, signature=sign("buyer", dispute), by="stranger")
-    ruling = world.ruling(deal, 100, 50, sequence=2).typed_data(world.domain)
-    world.rule(deal, 100, 50, signature=sign("arbiter", ruling), by="stranger")
-    settlement = world.resolution(deal, 1, AMOUNT - 151, sequence=3).typed_data(world.domain)
+    settlement = world.resolution(deal, 1, AMOUNT - 151).typed_data(world.domain)
     world.resolve(
         deal,
         1,
@@ -164,6 +158,12 @@ def test_wallets_are_buyer_supplier_and_arbiter(world: World) -> None:
         payee=sign("supplier", settlement),
         by="stranger",
     )
+    submission = world.submission(deal, sequence=1).typed_data(world.domain)
+    world.submit(deal, signature=sign("supplier", submission), by="stranger")
+    dispute = world.dispute_act(deal, sequence=2).typed_data(world.domain)
+    world.dispute(deal, signature=sign("buyer", dispute), by="stranger")
+    ruling = world.ruling(deal, 100, 50, sequence=3).typed_data(world.domain)
+    world.rule(deal, 100, 50, signature=sign("arbiter", ruling), by="stranger")
     assert world.state(deal).status is Status.SETTLED
     assert world.balance(wallets["supplier"].address) == 101
 
@@ -203,8 +203,9 @@ def _dispute(world: World, deal: Deal, until: int, sign: Sign) -> None:
 
 
 def _rule(world: World, deal: Deal, until: int, sign: Sign) -> None:
-    act = world.ruling(deal, HALF, 7, sequence=1, valid_until=until).typed_data(world.domain)
-    world.rule(deal, HALF, 7, until=until, signature=sign("arbiter", act), by="stranger")
+    rest = AMOUNT - HALF
+    act = world.ruling(deal, HALF, rest, sequence=1, valid_until=until).typed_data(world.domain)
+    world.rule(deal, HALF, rest, until=until, signature=sign("arbiter", act), by="stranger")
 
 
 def _approve(world: World, deal: Deal, until: int, sign: Sign) -> None:
