@@ -81,4 +81,10 @@ def test_takes_milestones_from_a_spreadsheet(scene: Stage, visit: Visit, tmp_pat
     page.get_by_label("Take the milestones from a spreadsheet").set_input_files(
         tmp_path / "stages.xlsx"
     )
+    page.get_by_text("walls_stand: 40 %, due 2027-05-01").wait_for()
+    page.get_by_label("What column A means").select_option("not used")
+    page.get_by_text("has no column 'title'").wait_for()
+    assert page.get_by_role("button", name="Take these milestones").is_disabled()
+    page.get_by_label("What column A means").select_option("title")
+    page.get_by_role("button", name="Take these milestones").click()
     page.get_by_text("Walls stand: 4,000.00 USDC, due 1 May 2027").wait_for()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -86,14 +87,21 @@ def starting_draft(name: str, today: date) -> str:
 
 
 def write_starting_file(
-    name: str, today: date, file: Path, *, force: bool = False
+    name: str,
+    today: date,
+    file: Path,
+    *,
+    change: Callable[[str], str] = str,
+    force: bool = False,
 ) -> tuple[Path, ...]:
     """Write an example's starting file and its attachments beside it; returns what was written.
+
+    `change` makes the text that is written out of the example's.
 
     Raises:
         UsageError: a file is in the way, and without `force` nothing is overwritten.
     """
-    text = starting_file(name, today)
+    text = change(starting_file(name, today))
     source = path(name).parent
     attached = parse_source(text).tree.get("attachments", [])
     copies = {source / str(item): file.parent / str(item) for item in attached}

@@ -126,3 +126,45 @@ def test_lists_what_is_not_signed(escrow: Run, deal: Path, world: World):
     refused = escrow("agreement", "list", "--network", "nowhere")
     assert refused.status == 2
     assert "nowhere" in refused.err
+
+
+SHEET = (
+    "Milestone;Amount;Due\nFoundation;24.000;2031-04-01\nRoof;40.000;2031-06-01\nTotal;64.000;\n"
+)
+
+
+def test_new_takes_milestones_from_a_spreadsheet(escrow: Run):
+    Path("plan.csv").write_text(SHEET, "utf-8")
+    asked = escrow("agreement", "new", "--milestones", "plan.csv", "--yes")
+    assert asked.status == 2
+    said = " ".join(asked.err.split())
+    assert "24.000 may be read in two ways; answer with --decimal 'point'" in said
+    assert not Path("agreement.yaml").exists()
+    words = ("agreement", "new", "--milestones", "plan.csv", "--decimal", "comma", "--yes")
+    done = escrow(*words)
+    assert done.status == 0, done.err
+    assert "roof: 40,000.00 USDC" in done.words
+    assert "The price is their sum, 64,000.00 USDC." in done.words
+    written = Agreement.load(Path("agreement.yaml"))
+    assert written.amount(written.price) == "64,000.00 USDC"
+    assert [milestone.key for milestone in written.milestones] == ["foundation", "roof"]
+    again = escrow(*words)
+    assert again.status == 1
+    assert "exists already" in again.err
+
+
+def test_new_takes_corrections_of_columns_and_rows(escrow: Run):
+    Path("plan.csv").write_text("Was;Wert\nDach;10\nNotiz;5\n", "utf-8")
+    done = escrow("agreement", "new", "--milestones", "plan.csv", "--column", "title=Was",
+                  "--column", "amount=B", "--rows", "2", "--yes", "--json")  # fmt: skip
+    assert done.status == 0, done.err
+    assert [row["became"] for row in done.json["rows"]] == ["heading", "milestone", "left out"]
+    assert done.json["price"] == "10.00 USDC"
+    for wrong, says in (
+        (("--decimal", "comma"), "there is no spreadsheet to correct"),
+        (("--milestones", "plan.csv", "--column", "Wert"), "does not say what a column means"),
+        (("--milestones", "plan.csv", "--rows", "two"), "names no rows"),
+    ):
+        refused = escrow("agreement", "new", *wrong, "-o", "other.yaml", "--yes")
+        assert refused.status == 2
+        assert says in refused.err

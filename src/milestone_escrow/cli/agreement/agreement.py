@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,9 @@ from milestone_escrow.cli.shell.options import on_paper, reads, signs, speaks
 from milestone_escrow.cli.shell.saving import saves
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.errors import UsageError
+
+if TYPE_CHECKING:
+    from milestone_escrow.documents.tables.conventions import DateOrder, DecimalSign
 
 
 @click.group(short_help="Write, check, show and sign agreements.")
@@ -27,23 +31,72 @@ def agreement() -> None:
 @click.argument("example", default="carpets")
 @saves("Where to write it, by default agreement.yaml here")
 @click.option("--list", "list_them", is_flag=True, help="Show which examples there are.")
+@click.option(
+    "--milestones",
+    "milestone_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Take the milestones from a spreadsheet, XLSX or CSV.",
+)
+@click.option("--sheet", metavar="NAME", default="", help="Which sheet of it.")
+@click.option(
+    "--column",
+    "columns",
+    metavar="MEANING=COLUMN",
+    multiple=True,
+    help="What a column means, by its heading or letter: amount=Betrag, title=B.",
+)
+@click.option(
+    "--decimal",
+    type=click.Choice(["point", "comma"]),
+    help="What sets off decimals: with comma, 64.000 is sixty-four thousand.",
+)
+@click.option(
+    "--dates",
+    type=click.Choice(["day", "month"]),
+    help="What stands first in dates such as 04/03/2027.",
+)
+@click.option("--rows", metavar="ROWS", default="", help="Only these rows, as in 2-7,9.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @speaks
-def new(session: Session, example: str, list_them: bool) -> None:
+def new(
+    session: Session,
+    example: str,
+    list_them: bool,
+    milestone_file: Path | None,
+    sheet: str,
+    columns: tuple[str, ...],
+    decimal: DecimalSign | None,
+    dates: DateOrder | None,
+    rows: str,
+) -> None:
     """Write a commented starting file with dates from today.
 
     EXAMPLE is one of the agreements that ship with the package, by default carpets. What the
     agreement attaches is written beside it. Nothing is overwritten without --force.
 
+    With --milestones the milestones come from a spreadsheet: what was understood of every row is
+    shown and confirmed, what the sheet leaves open is asked, and nothing is guessed.
+
     \b
     Examples:
       escrow agreement new
       escrow agreement new software -o booking-app.yaml
+      escrow agreement new --milestones plan.xlsx --column amount=Betrag --decimal comma
       escrow agreement new --list
     """
     from milestone_escrow.cli.agreement.drafting import list_examples, write_example
+    from milestone_escrow.cli.agreement.milestone_sheet import write_from_sheet
+    from milestone_escrow.documents.tables.spreadsheet import Corrections, read_columns
 
+    said = sheet or columns or decimal or dates or rows
     if list_them:
         list_examples(session)
+    elif milestone_file:
+        corrections = Corrections(sheet, read_columns(columns), decimal, dates, rows)
+        write_from_sheet(session, example, milestone_file, corrections)
+    elif said:
+        raise UsageError("there is no spreadsheet to correct", hint="add --milestones FILE")
     else:
         write_example(session, example)
 

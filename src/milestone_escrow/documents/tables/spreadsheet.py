@@ -1,186 +1,510 @@
-"""Milestones out of a spreadsheet, CSV or XLSX: one row each, named columns, in any order.
+"""Milestones out of a spreadsheet: what was understood of each column and row, and what was not.
 
     Milestone | Amount | Due | Responsible | Verified by | Requires
     Foundation poured | 30 % | 2027-04-01 | supplier | inspector | photos from supplier; ...
 
-Only `Milestone` and `Amount` have to be there. What several people or requirements share a cell is
-divided by semicolons.
+Only a title and an amount have to be there. What several people or requirements share a cell is
+divided by semicolons. Whatever a sheet leaves open is a question, never a guess.
 """
 
 from __future__ import annotations
 
-import csv
-import datetime
-import io
 import re
-import zipfile
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Literal, TypeAlias
 
 import yaml
 
 from milestone_escrow.documents.edit import set_fields
+from milestone_escrow.documents.money import Sum, read_part
+from milestone_escrow.documents.tables.conventions import (
+    DateOrder,
+    DecimalSign,
+    as_date,
+    as_number,
+    date_order,
+    decimal_sign,
+)
+from milestone_escrow.documents.tables.grid import Cell, Grid, plain, read_grids
+from milestone_escrow.documents.values import RESERVED_KEYS
 from milestone_escrow.errors import UsageError
 
-MAX_ROWS = 60
-MAX_UNPACKED = 50_000_000
+MAX_MILESTONES = 60
+LONGEST_KEY = 24
 
-_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "title": ("milestone", "title", "stage", "name", "description of work", "item"),
-    "key": ("key", "id", "no", "number"),
-    "pays": ("amount", "pays", "payment", "price", "value", "share", "percent", "%"),
-    "due": ("due", "due date", "date", "deadline"),
+# What columns may mean, and what their headings are called then.
+MEANINGS: Mapping[str, tuple[str, ...]] = {
+    "title": ("milestone", "title", "stage", "name", "description", "description of work", "item",
+              "meilenstein", "bezeichnung", "leistung"),
+    "amount": ("amount", "pays", "payment", "price", "value", "betrag", "preis"),
+    "share": ("share", "percent", "percentage", "%", "anteil"),
+    "key": ("key", "id", "no", "no.", "number", "nr", "nr."),
+    "due": ("due", "due date", "date", "deadline", "fällig", "termin"),
     "responsible": ("responsible", "responsible party", "owner"),
-    "verified_by": ("verified by", "verifier", "verifiers", "approver"),
+    "verified by": ("verified by", "verifier", "verifiers", "approver"),
     "requires": ("requires", "requirements", "evidence", "documents"),
-}
+}  # fmt: skip
+_TOTAL = re.compile(
+    r"((grand|contract) |sub-?\s?)?(total|sum)( amount| price| sum)?"
+    r"|(gesamt|zwischen)?summe|gesamt|totale|montant total",
+    re.IGNORECASE,
+)
+
+Fate: TypeAlias = Literal["milestone", "heading", "blank", "total", "left out", "not understood"]
 
 
-def with_milestones(text: str, name: str, content: bytes, symbol: str) -> str:
-    """An agreement's text with the milestones of a spreadsheet instead of its own.
+@dataclass(frozen=True, slots=True)
+class Corrections:
+    """What a person says of a sheet. `columns`: by meaning, the heading or letter of its column,
+    "" where none has it."""
 
-    `symbol` is the currency of amounts that name none.
+    sheet: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    decimal: DecimalSign | None = None
+    dates: DateOrder | None = None
+    rows: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the sheet leaves open; `about` names the correction that answers it, with `answers`."""
+
+    about: Literal["sheet", "column", "decimal", "dates", "rows"]
+    text: str
+    answers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column and what it means, "" where it is not used."""
+
+    letter: str
+    heading: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What became of one row, and why; `milestone` as an agreement file writes it."""
+
+    number: int
+    cells: tuple[str, ...]
+    fate: Fate
+    why: str = ""
+    milestone: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """All that was made of a sheet. With questions left, nothing may be written out of it."""
+
+    name: str
+    sheet: str
+    sheets: tuple[str, ...]
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    decimal: DecimalSign | None
+    numbers: str
+    questions: tuple[Question, ...]
+
+    @property
+    def milestones(self) -> tuple[Mapping[str, object], ...]:
+        return tuple(row.milestone for row in self.rows if row.fate == "milestone")
+
+    @property
+    def total(self) -> str:
+        """What the milestones cost together, "" where they are shares of a price."""
+        sums = [read_part(str(milestone["pays"])) for milestone in self.milestones]
+        if self.questions or not all(isinstance(one, Sum) for one in sums):
+            return ""
+        symbols = {one.symbol for one in sums if isinstance(one, Sum)}
+        found = sum((one.value for one in sums if isinstance(one, Sum)), Decimal(0))
+        return f"{found:,.2f} {symbols.pop()}" if len(symbols) == 1 else ""
+
+    def written_into(self, text: str) -> str:
+        """An agreement's text with these milestones instead of its own.
+
+        Raises:
+            UsageError: something is still open, or there are too many milestones.
+        """
+        if self.questions:
+            raise UsageError(self.questions[0].text, hint=" or ".join(self.questions[0].answers))
+        found = [dict(milestone) for milestone in self.milestones]
+        if not 1 <= len(found) <= MAX_MILESTONES:
+            raise UsageError(
+                f"{self.name} has {len(found)} milestones, 1 to {MAX_MILESTONES} are possible",
+                hint="divide it into several agreements" if found else "add rows for milestones",
+            )
+        written = yaml.safe_dump(found, allow_unicode=True, sort_keys=False, width=92)
+        indented = "\n" + "".join(f"  {line}\n" for line in written.splitlines())
+        return set_fields(text, {"milestones": indented.rstrip("\n")}, after="rules")
+
+
+def understand(
+    name: str, content: bytes, symbol: str, corrections: Corrections | None = None
+) -> Understood:
+    """What a spreadsheet says; `symbol` is the token of amounts that name none.
 
     Raises:
-        UsageError: the file cannot be read, or a row lacks something; says which.
+        UsageError: the file cannot be read, or a correction names what is not there.
     """
-    rows = read_milestones(name, content, symbol)
-    written = yaml.safe_dump(rows, allow_unicode=True, sort_keys=False, width=92)
-    indented = "\n" + "".join(f"  {line}\n" for line in written.splitlines())
-    return set_fields(text, {"milestones": indented.rstrip("\n")}, after="rules")
-
-
-def read_milestones(name: str, content: bytes, symbol: str) -> list[dict[str, object]]:
-    """The milestones of a spreadsheet, as the agreement file writes them; see `with_milestones`."""
-    table = [row for row in _rows(name, content) if any(cell.strip() for cell in row)]
-    if not table:
-        raise UsageError(f"{name} has no rows", hint="give it a row for each milestone")
-    columns = _columns(name, table[0])
-    found = [_milestone(name, line, row, columns, symbol) for line, row in enumerate(table[1:], 2)]
-    if not 1 <= len(found) <= MAX_ROWS:
-        raise UsageError(
-            f"{name} has {len(found)} milestones, 1 to {MAX_ROWS} are possible",
-            hint="divide it into several agreements" if found else "add a row for each milestone",
-        )
-    return found
-
-
-def _rows(name: str, content: bytes) -> Iterator[Sequence[str]]:
-    if content[:2] == b"PK":
-        yield from _sheet(name, content)
-        return
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise UsageError(
-            f"{name} is neither XLSX nor CSV in UTF-8", hint="save it as one of these"
-        ) from None
-    # Some programs still end lines by a carriage return alone.
-    table = io.StringIO(text, newline=None)
-    divider = max(",;\t", key=table.readline().count)
-    table.seek(0)
-    try:
-        yield from csv.reader(table, delimiter=divider)
-    except csv.Error as error:
-        raise UsageError(
-            f"{name} is not CSV ({error})", hint="save it as XLSX or CSV again"
-        ) from None
-
-
-def _sheet(name: str, content: bytes) -> Iterator[Sequence[str]]:
-    import openpyxl
-
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            if sum(item.file_size for item in packed.infolist()) > MAX_UNPACKED:
-                raise UsageError(f"{name} is too large", hint="keep only the milestones in it")
-        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        sheet = book.worksheets[0]
-        for row in sheet.iter_rows(max_row=MAX_ROWS + 20, max_col=20):
-            yield [_cell(cell.value, str(cell.number_format or "")) for cell in row]
-    except UsageError:
-        raise
-    except Exception as error:
-        # Whatever is wrong inside a foreign file, the library says in its own ways.
-        raise UsageError(
-            f"{name} cannot be read as a spreadsheet ({type(error).__name__})",
-            hint="save it as XLSX or CSV again",
-        ) from None
-
-
-def _cell(value: object, shown_as: str) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, datetime.datetime):
-        return value.date().isoformat()
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        number = Decimal(str(value))
-        if "%" in shown_as:
-            return f"{_plain(number * 100)} %"
-        return _plain(number)
-    return str(value)
-
-
-def _plain(number: Decimal) -> str:
-    text = f"{number:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _columns(name: str, header: Sequence[str]) -> Mapping[str, int]:
-    wanted = {alias: field for field, aliases in _COLUMNS.items() for alias in aliases}
-    found: dict[str, int] = {}
-    for at, cell in enumerate(header):
-        field = wanted.get(" ".join(cell.lower().replace("_", " ").split()))
-        if field:
-            found.setdefault(field, at)
-    for field, column in (("title", "Milestone"), ("pays", "Amount")):
-        if field not in found:
+    said = corrections or Corrections()
+    grids = read_grids(name, content)
+    sheets = tuple(dict.fromkeys(grid.title for grid in grids))
+    if said.sheet:
+        chosen = [grid for grid in grids if grid.title == said.sheet]
+        if not chosen:
             raise UsageError(
-                f"{name} has no column '{column}'",
-                hint=f"its first row must name the columns; it has {', '.join(header)[:200]}",
+                f"{name} has no sheet '{said.sheet}'", hint=f"its sheets are {', '.join(sheets)}"
             )
-    return found
+    else:
+        chosen = [grid for grid in grids if _header(grid, said)] or list(grids)
+    reading = _Reading(name, chosen[0], symbol, said)
+    if len({grid.title for grid in chosen}) > 1:
+        titles = tuple(dict.fromkeys(grid.title for grid in chosen))
+        reading.ask("sheet", f"{name} has {len(titles)} sheets that may be meant", titles)
+    return reading.result(sheets)
 
 
-def _milestone(
-    name: str, line: int, row: Sequence[str], columns: Mapping[str, int], symbol: str
-) -> dict[str, object]:
-    def cell(field: str) -> str:
-        at = columns.get(field, len(row))
-        return " ".join(row[at].split()) if at < len(row) else ""
+def read_columns(texts: Sequence[str]) -> dict[str, str]:
+    """ "amount=Betrag", "title=B", "due=": by meaning the heading or letter of its column.
 
-    title, pays = cell("title"), cell("pays")
-    if not title or not pays:
-        lacks = "a title" if not title else "an amount"
-        raise UsageError(
-            f"row {line} of {name} has no {lacks[2:].strip()}", hint=f"give it {lacks}"
+    Raises:
+        UsageError: not written like this.
+    """
+    pairs = [text.partition("=") for text in texts]
+    for meaning, sign, column in pairs:
+        if not sign or meaning.strip().lower() not in MEANINGS:
+            raise UsageError(
+                f"'{meaning}{sign}{column}' does not say what a column means",
+                hint=f"write amount=Betrag or title=B; known are {', '.join(MEANINGS)}",
+            )
+    return {meaning.strip().lower(): column.strip() for meaning, _, column in pairs}
+
+
+def letter(index: int) -> str:
+    """ "A" for 0, "AA" for 26."""
+    before, last = divmod(index, 26)
+    return (letter(before - 1) if before else "") + chr(ord("A") + last)
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().replace("_", " ").split()).removesuffix(":")
+
+
+def _headings(row: Sequence[Cell]) -> dict[int, str]:
+    wanted = {alias: meaning for meaning, aliases in MEANINGS.items() for alias in aliases}
+    found = {at: wanted.get(_folded(cell.text), "") for at, cell in enumerate(row)}
+    return {at: meaning for at, meaning in found.items() if meaning}
+
+
+def _header(grid: Grid, said: Corrections) -> int:
+    """The number of the row that names the columns, 0 where none does."""
+    named = {_folded(column) for column in said.columns.values() if column}
+    for number, row in enumerate(grid.rows[:60], 1):
+        texts = {_folded(cell.text) for cell in row}
+        meanings = set(_headings(row).values())
+        if named & texts or (len(meanings) >= 2 and "title" in meanings):
+            return number
+    return 0
+
+
+class _Reading:
+    """One sheet while it is being read: questions are collected, so that all are asked at once."""
+
+    def __init__(self, name: str, grid: Grid, symbol: str, said: Corrections) -> None:
+        self.name, self.grid, self.symbol, self.said = name, grid, symbol, said
+        self.questions: list[Question] = []
+        self.header = _header(grid, said)
+        self.width = max(len(row) for row in grid.rows)
+        self.at = self._columns()
+        body = [row for number, row in self._numbered() if number > self.header]
+        amounts = [self._cell(row, self.pays).text for row in body if self._is_text(row)]
+        self.decimal, self.sample = said.decimal, ""
+        if said.decimal is None:
+            self.decimal, self.sample = decimal_sign(amounts)
+            if self.decimal is None:
+                self.ask("decimal", f"{self.sample} may be read in two ways", ("point", "comma"))
+        self.dates = said.dates
+        if said.dates is None:
+            self.dates, sample = date_order([self._cell(row, "due").text for row in body])
+            if self.dates is None:
+                self.ask("dates", f"{sample} may be read in two ways", ("day", "month"))
+        self.keys: set[str] = set()
+        self.sums: list[tuple[bool, Decimal]] = []
+        self.since_total = 0
+
+    def ask(
+        self,
+        about: Literal["sheet", "column", "decimal", "dates", "rows"],
+        text: str,
+        answers: tuple[str, ...],
+    ) -> None:
+        self.questions.append(Question(about, text, answers))
+
+    def result(self, sheets: tuple[str, ...]) -> Understood:
+        kept = self._kept()
+        rows = []
+        if "title" in self.at and self.pays in self.at:
+            self._decide_on_shares()
+            rows = [self._row(number, row, kept) for number, row in self._numbered()]
+        open_rows = [row for row in rows if row.fate == "not understood"]
+        for row in open_rows[:5]:
+            others = [one.number for one in rows if one.fate == "milestone"]
+            self.ask("rows", f"row {row.number} of {self.name} {row.why}", (_ranges(others),))
+        meanings = {at: meaning for meaning, at in self.at.items()}
+        heads = self.grid.rows[self.header - 1] if self.header else ()
+        columns = tuple(
+            Column(letter(at), heads[at].text if at < len(heads) else "", meanings.get(at, ""))
+            for at in range(self.width)
         )
-    found: dict[str, object] = {
-        "key": _key(cell("key") or title, line),
-        "title": title,
-        "pays": _pays(pays, symbol),
-    }
-    for field in ("due", "responsible"):
-        if cell(field):
-            found[field] = cell(field)
-    if cell("verified_by"):
-        found["verified_by"] = ", ".join(_parts(cell("verified_by")))
-    if cell("requires"):
-        found["requires"] = _parts(cell("requires"))
-    return found
+        return Understood(
+            self.name, self.grid.title, sheets, columns, tuple(rows), self.decimal,
+            self.sample, tuple(self.questions),
+        )  # fmt: skip
+
+    def _numbered(self) -> Iterator[tuple[int, tuple[Cell, ...]]]:
+        return iter(enumerate(self.grid.rows, 1))
+
+    @property
+    def pays(self) -> str:
+        return "amount" if "amount" in self.at else "share"
+
+    def _cell(self, row: Sequence[Cell], meaning: str) -> Cell:
+        at = self.at.get(meaning, len(row))
+        return row[at] if at < len(row) else Cell("")
+
+    def _is_text(self, row: Sequence[Cell]) -> bool:
+        return self._cell(row, self.pays).number is None
+
+    # Columns
+
+    def _columns(self) -> dict[str, int]:
+        found = {meaning: self._named(text) for meaning, text in self.said.columns.items() if text}
+        free = {
+            at: meaning
+            for at, meaning in (
+                _headings(self.grid.rows[self.header - 1]) if self.header else {}
+            ).items()
+            if at not in found.values() and meaning not in self.said.columns
+        }
+        if {"amount", "share"} & found.keys():
+            free = {at: one for at, one in free.items() if one not in ("amount", "share")}
+        self._item_is_a_number(free, found)
+        pays = [at for at, meaning in free.items() if meaning in ("amount", "share")]
+        groups = {"amount": pays} | {
+            meaning: [at for at, one in free.items() if one == meaning]
+            for meaning in MEANINGS
+            if meaning not in ("amount", "share")
+        }
+        for meaning, columns in groups.items():
+            if len(columns) > 1:
+                names = tuple(self._heading(at) for at in columns)
+                text = f"{' and '.join(names)} may both be the column '{meaning}'"
+                self.ask("column", text, tuple(f"{meaning}={one}" for one in names))
+            elif columns:
+                found[free[columns[0]]] = columns[0]
+        for meaning, ways in (("title", {"title"}), ("amount", {"amount", "share"})):
+            asked = any(one.about == "column" for one in self.questions)
+            if not asked and not ways & found.keys():
+                heads = [self._heading(at) for at in range(self.width)]
+                self.ask(
+                    "column",
+                    f"{self.name} has no column '{meaning}'; it has {', '.join(heads)[:200]}",
+                    tuple(f"{meaning}={one}" for one in heads[:8]),
+                )
+        return found
+
+    def _item_is_a_number(self, free: dict[int, str], found: Mapping[str, int]) -> None:
+        """`Item` beside a column of words counts the rows."""
+        titles = [at for at, meaning in free.items() if meaning == "title"]
+        counting = [at for at in titles if self._counts(at)]
+        if len(titles) > len(counting) or "title" in found:
+            for at in counting:
+                del free[at]
+                if "key" not in found and "key" not in free.values():
+                    free[at] = "key"
+
+    def _counts(self, at: int) -> bool:
+        texts = [row[at].text for row in self.grid.rows[self.header :] if at < len(row)]
+        return all(re.fullmatch(r"[A-Z]?[\d.]*", text) for text in texts if not _is_total(text))
+
+    def _heading(self, at: int) -> str:
+        row = self.grid.rows[self.header - 1] if self.header else ()
+        return (row[at].text if at < len(row) else "") or letter(at)
+
+    def _named(self, text: str) -> int:
+        heads = [_folded(self._heading(at)) for at in range(self.width)]
+        if _folded(text) in heads:
+            return heads.index(_folded(text))
+        letters = [letter(at) for at in range(self.width)]
+        if text.upper() in letters:
+            return letters.index(text.upper())
+        raise UsageError(
+            f"{self.name} has no column '{text}'",
+            hint=f"its columns are {', '.join(self._heading(at) for at in range(self.width))}",
+        )
+
+    # Rows
+
+    def _kept(self) -> frozenset[int]:
+        everything = frozenset(range(1, len(self.grid.rows) + 1))
+        if not self.said.rows:
+            return everything
+        kept: set[int] = set()
+        for part in self.said.rows.split(","):
+            match = re.fullmatch(r"\s*(\d{1,5})(?:\s*-\s*(\d{1,5}))?\s*", part, re.ASCII)
+            if not match:
+                raise UsageError(f"'{part}' names no rows", hint="write them as 2-7,9")
+            kept |= set(range(int(match[1]), int(match[2] or match[1]) + 1))
+        return everything & kept
+
+    def _decide_on_shares(self) -> None:
+        """Numbers of a column of shares are percents where they make 100, parts where they make
+        1."""
+        self.factor: Decimal | None = Decimal(1)
+        if self.pays != "share" or self.decimal is None:
+            return
+        cells = [
+            self._cell(row, "share")
+            for number, row in self._numbered()
+            if number > self.header and not any(_is_total(cell.text) for cell in row)
+        ]
+        bare = [cell.number or as_number(cell.text, self.decimal) for cell in cells]
+        found = sum((one for one in bare if one is not None), Decimal(0))
+        if all(one is None for one in bare) or any("%" in cell.text for cell in cells):
+            return
+        if abs(found - 1) < Decimal("0.001"):
+            self.factor = Decimal(100)
+        elif found != 100 and not any("rest" in cell.text.lower() for cell in cells):
+            text = f"the shares of {self.name} add up to {plain(found)}, neither to 100 % nor to 1"
+            heading = self._heading(self.at["share"])
+            self.ask("column", text, (f"amount={heading}",))
+
+    def _row(self, number: int, row: tuple[Cell, ...], kept: frozenset[int]) -> Row:
+        cells = tuple(cell.text for cell in row)
+        if number <= self.header:
+            why = "names the columns" if number == self.header else "stands above the columns"
+            return Row(number, cells, "heading" if any(cells) else "blank", why)
+        if not any(cells) and not any(cell.trouble for cell in row):
+            return Row(number, cells, "blank")
+        if number not in kept:
+            return Row(number, cells, "left out", "not among the rows that were named")
+        try:
+            return self._filled(number, row, cells)
+        except UsageError as error:
+            return Row(number, cells, "not understood", error.message)
+
+    def _filled(self, number: int, row: tuple[Cell, ...], cells: tuple[str, ...]) -> Row:
+        title, paid = self._cell(row, "title").text, self._cell(row, self.pays)
+        if any(_is_total(text) for text in cells):
+            return self._total(number, row, cells)
+        if trouble := next((cell.trouble for cell in row if cell.trouble), ""):
+            raise UsageError(trouble)
+        if not title:
+            raise UsageError("has no title")
+        if not paid.text:
+            raise UsageError("has no amount")
+        milestone: dict[str, object] = {"key": self._key(row, title), "title": title}
+        milestone["pays"], why = self._pays(paid)
+        if due := self._cell(row, "due").text:
+            milestone["due"] = as_date(due, self.dates or "day").isoformat()
+        if responsible := self._cell(row, "responsible").text:
+            milestone["responsible"] = responsible
+        if verified := self._cell(row, "verified by").text:
+            milestone["verified_by"] = ", ".join(_parts(verified))
+        if requires := self._cell(row, "requires").text:
+            milestone["requires"] = _parts(requires)
+        return Row(number, cells, "milestone", why, milestone)
+
+    def _total(self, number: int, row: Sequence[Cell], cells: tuple[str, ...]) -> Row:
+        found = self._number(self._cell(row, self.pays))
+        if found is not None and self.decimal and not any("%" in text for text in cells):
+            plain_ones = [value for is_share, value in self.sums if not is_share]
+            since = sum(plain_ones[self.since_total :], Decimal(0))
+            if found not in (since, sum(plain_ones, Decimal(0))) and self.pays == "amount":
+                raise UsageError(f"is a total of {found:,}, and the rows above add up to {since:,}")
+            self.since_total = len(plain_ones)
+        return Row(number, cells, "total", "a total of the rows above")
+
+    def _number(self, cell: Cell) -> Decimal | None:
+        if cell.number is not None:
+            return cell.number
+        return as_number(cell.text.split(" ")[0], self.decimal or "point")
+
+    def _pays(self, cell: Cell) -> tuple[str, str]:
+        """What a cell pays as an agreement file writes it, and what was done to it."""
+        bare, unit = (cell.text, "") if cell.number is not None else _divided(cell.text)
+        if cell.number is None and self.decimal is None:
+            return cell.text, "written in a way that is open"
+        number = cell.number
+        if number is None:
+            number = as_number(bare, self.decimal or "point")
+        if number is None:
+            read_part(cell.text)
+            self.sums.append((True, Decimal(0)))
+            return cell.text, ""
+        if self.pays == "share" or cell.is_share or unit == "%":
+            scaled = number if cell.is_share or unit == "%" else number * (self.factor or 1)
+            text = f"{plain(scaled)} %"
+            read_part(text)
+            self.sums.append((True, Decimal(0)))
+            return text, ""
+        rounded, why = number, ""
+        if cell.number is not None:
+            rounded = number.quantize(Decimal("0.01"), ROUND_HALF_UP)
+            why = f"{plain(number)} to the cent" if rounded != number else ""
+        self.sums.append((False, rounded))
+        digits = f"{rounded:,}" if rounded % 1 else f"{rounded:,.2f}"
+        written = f"{digits} {unit or self.symbol}"
+        read_part(written)
+        return written, why
+
+    def _key(self, row: Sequence[Cell], title: str) -> str:
+        """A short name of its own, however much the titles are alike."""
+        texts = (self._cell(row, "key").text, title, f"stage {len(self.keys) + 1}")
+        first = next(key for text in texts if (key := _word(text)))
+        key, count = first, 1
+        while key in self.keys:
+            count += 1
+            key = f"{first}_{count}"
+        self.keys.add(key)
+        return key
 
 
-def _pays(text: str, symbol: str) -> str:
-    """An amount without a currency is one of the agreement's; a percentage stays one."""
-    if re.fullmatch(r"[\d.,]+", text):
-        return f"{text} {symbol}"
-    return text
+def _word(text: str) -> str:
+    letters = "".join(
+        c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)
+    )
+    words = re.sub(r"[^a-z0-9]+", "_", letters.lower()).strip("_")
+    if len(words) > LONGEST_KEY:
+        words = words[: LONGEST_KEY + 1].rpartition("_")[0] or words[:LONGEST_KEY]
+    return words if words[:1].isalpha() and words not in RESERVED_KEYS else ""
+
+
+def _is_total(text: str) -> bool:
+    return bool(_TOTAL.fullmatch(text.strip(" :")))
+
+
+def _divided(text: str) -> tuple[str, str]:
+    """The number and the unit behind it, "24.000 USDC" or "30%"."""
+    match = re.fullmatch(r"(\d[\d.,'’ ]*?)\s*(%|[A-Za-z][A-Za-z0-9.]*)?", text, re.ASCII)
+    return (match[1].strip(), match[2] or "") if match else (text, "")
 
 
 def _parts(text: str) -> list[str]:
     return [part.strip() for part in text.split(";") if part.strip()]
 
 
-def _key(text: str, line: int) -> str:
-    words = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:24].strip("_")
-    return words if words and words[0].isalpha() else f"stage_{line - 1}"
+def _ranges(numbers: Sequence[int]) -> str:
+    """ "2-4,6" for the rows that are milestones beyond doubt."""
+    found: list[list[int]] = []
+    for number in numbers:
+        if found and number == found[-1][1] + 1:
+            found[-1][1] = number
+        else:
+            found.append([number, number])
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from functools import partial
 from typing import Annotated
 
@@ -16,7 +17,14 @@ from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.change_orders.difference import difference
 from milestone_escrow.documents.check.report import Finding
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
-from milestone_escrow.documents.tables.spreadsheet import with_milestones
+from milestone_escrow.documents.tables.conventions import DateOrder, DecimalSign
+from milestone_escrow.documents.tables.grid import MAX_BYTES
+from milestone_escrow.documents.tables.spreadsheet import (
+    MEANINGS,
+    Corrections,
+    read_columns,
+    understand,
+)
 from milestone_escrow.documents.when import UTC, format_date, format_time
 from milestone_escrow.errors import DocumentError, EscrowError, UsageError
 from milestone_escrow.oracle import drafts, viewing
@@ -33,7 +41,6 @@ from milestone_escrow.words.checked import ReportTeller
 
 router = APIRouter(route_class=CarefulRoute)
 
-MAX_SHEET = 2_000_000
 LIMITED = [limited("write")]
 
 
@@ -73,18 +80,24 @@ def check(body: DraftBody, web: Web) -> JSONResponse:
 
 @router.post("/web/spreadsheet", dependencies=LIMITED)
 async def spreadsheet(
-    text: Annotated[str, Form(max_length=MAX_TEXT)], file: UploadFile
+    text: Annotated[str, Form(max_length=MAX_TEXT)],
+    file: UploadFile,
+    sheet: Annotated[str, Form(max_length=200)] = "",
+    column: Annotated[list[str], Form(max_length=20)] = [],  # noqa: B006 (FastAPI copies it)
+    decimal: Annotated[DecimalSign | None, Form()] = None,
+    dates: Annotated[DateOrder | None, Form()] = None,
+    rows: Annotated[str, Form(max_length=200)] = "",
 ) -> JSONResponse:
-    content = await file.read(MAX_SHEET + 1)
-    if len(content) > MAX_SHEET:
-        raise UsageError("the spreadsheet is too large", hint="keep only the milestones in it")
+    """What was understood of a sheet, and the text with its milestones where nothing is open."""
+    content = await file.read(MAX_BYTES + 1)
     try:
         symbol = Agreement.drafted(text).token_symbol
     except EscrowError:
         symbol = "USDC"
-    return JSONResponse(
-        {"text": with_milestones(text, file.filename or "the spreadsheet", content, symbol)}
-    )
+    said = Corrections(sheet, read_columns(column), decimal, dates, rows)
+    found = understand(file.filename or "the spreadsheet", content, symbol, said)
+    taken = None if found.questions else found.written_into(text)
+    return JSONResponse({"read": asdict(found), "meanings": list(MEANINGS), "text": taken})
 
 
 @router.get("/new/{token}")

@@ -2,7 +2,8 @@
 
 import { element, list } from "./elements.js";
 import { ready, say, sentence } from "./notice.js";
-import { ask, Refused } from "./service.js";
+import { ask } from "./service.js";
+import { readSheet } from "./sheet.js";
 
 const area = document.querySelector("[data-draft]");
 const findings = document.querySelector("[data-findings]");
@@ -88,14 +89,12 @@ if (area) {
     say("The link is in your clipboard.", "good");
   }));
   document.querySelector("[data-sheet]").addEventListener("change", (event) => guarded(async () => {
-    const body = new FormData();
-    body.set("text", area.value);
-    body.set("file", event.target.files[0]);
-    const answer = await fetch("/web/spreadsheet", { method: "POST", body, headers: { "X-Escrow-Request": "1" } });
-    const found = await answer.json();
-    if (!answer.ok) throw new Refused(found.detail + (found.hint ? `; ${found.hint}` : ""));
-    area.value = found.text;
-    await check();
+    const [file] = event.target.files;
+    if (!file) return;
+    await readSheet(file, document.querySelector("[data-read]"), () => area.value, async (text) => {
+      area.value = text;
+      await check();
+    });
   }));
 }
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from datetime import datetime
+from pathlib import Path
 
 import openpyxl
 import pytest
 
 from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.tables import spreadsheet
-from milestone_escrow.documents.tables.spreadsheet import read_milestones, with_milestones
+from milestone_escrow.documents.tables import grid
+from milestone_escrow.documents.tables.spreadsheet import Corrections, Understood, understand
 from milestone_escrow.errors import UsageError
 from tests.unit.documents.conftest import PLAIN
 
@@ -32,6 +34,17 @@ ROWS: list[dict[str, object]] = [
     },
     {"key": "tables_delivered", "title": "Tables delivered", "pays": "4,000.00 USDC"},
 ]
+
+
+def taken(name: str, content: bytes, **said: object) -> list[dict[str, object]]:
+    """The milestones of a sheet that leaves nothing open."""
+    found = understand(name, content, "USDC", Corrections(**said))  # type: ignore[arg-type]
+    assert found.questions == ()
+    return [dict(milestone) for milestone in found.milestones]
+
+
+def asked(text: str, **said: object) -> Understood:
+    return understand("plan.csv", text.encode(), "USDC", Corrections(**said))  # type: ignore[arg-type]
 
 
 def book(*rows: tuple[object, ...], shares: str = "") -> bytes:
@@ -58,13 +71,13 @@ def book(*rows: tuple[object, ...], shares: str = "") -> bytes:
     ],
 )
 def test_reads_csv_whatever_wrote_it(text: str) -> None:
-    assert read_milestones("plan.csv", text.encode(), "USDC") == ROWS
+    assert taken("plan.csv", text.encode()) == ROWS
 
 
 @pytest.mark.parametrize("divider", [";", "\t"])
 def test_finds_out_how_columns_are_divided(divider: str) -> None:
     text = f"Title{divider}Price\nBuilt, and oiled{divider}70 %\n"
-    (found,) = read_milestones("plan.csv", text.encode(), "USDC")
+    (found,) = taken("plan.csv", text.encode())
     assert (found["title"], found["pays"]) == ("Built, and oiled", "70 %")
 
 
@@ -76,21 +89,21 @@ def test_reads_xlsx_with_its_dates_and_shares() -> None:
         (None, "Tables oiled", 99.5, None, None),
         shares="C2",
     )
-    assert read_milestones("plan.xlsx", content, "USDC") == [
+    assert taken("plan.xlsx", content) == [
         {"key": "b1", "title": "Tables built", "pays": "12.5 %", "due": "2027-03-15"},
         {
             "key": "tables_delivered",
             "title": "Tables delivered",
-            "pays": "4000 USDC",
+            "pays": "4,000.00 USDC",
             "responsible": "supplier",
         },
-        {"key": "tables_oiled", "title": "Tables oiled", "pays": "99.5 USDC"},
+        {"key": "tables_oiled", "title": "Tables oiled", "pays": "99.50 USDC"},
     ]
 
 
 def test_a_title_that_is_no_word_gets_a_key_by_its_place() -> None:
     content = "Milestone,Amount\n第一,10 %\n2nd floor,90 %\n".encode()
-    assert [row["key"] for row in read_milestones("plan.csv", content, "USDC")] == [
+    assert [row["key"] for row in taken("plan.csv", content)] == [
         "stage_1",
         "stage_2",
     ]
@@ -99,7 +112,7 @@ def test_a_title_that_is_no_word_gets_a_key_by_its_place() -> None:
 def test_an_agreement_takes_them_instead_of_its_own() -> None:
     rows = CSV.replace("after delivered", "").replace("inspector; bank", "all of inspector; bank")
     rows = rows.replace('"4,000.00",', '"4,000.00",2027-04-10')
-    text = with_milestones(PLAIN, "plan.csv", rows.encode(), "USDC")
+    text = asked(rows).written_into(PLAIN)
     agreement = Agreement.loads(text)
     assert [m.key for m in agreement.milestones] == ["tables_built", "tables_delivered"]
     assert agreement.milestones[0].quorum == 2
@@ -113,26 +126,120 @@ def test_an_agreement_takes_them_instead_of_its_own() -> None:
     ("content", "complaint"),
     [
         (b"", "plan has no rows"),
-        (b"Milestone,Amount\n", "0 milestones, 1 to 60 are possible; add a row"),
+        (b"Milestone,Amount\n", "0 milestones, 1 to 60 are possible; add rows"),
         (b"Milestone,Amount\n" + b"Built,1\n" * 61, "61 milestones.*; divide it"),
-        (b"Milestone,Due\nBuilt,2027-03-15\n", "no column 'Amount'.*it has Milestone, Due"),
-        (b"Amount\n1\n", "no column 'Milestone'"),
+        (b"Milestone,Due\nBuilt,2027-03-15\n", "no column 'amount'; it has Milestone, Due"),
         (b"Milestone,Amount\nBuilt,1\nOiled,\n", "row 3 of plan has no amount"),
         (b"Milestone,Amount\n,1\n", "row 2 of plan has no title"),
-        (b"Milestone,Amount\n\xff,1\n", "neither XLSX nor CSV in UTF-8"),
+        (b"Milestone,Amount\n\x81,1\n", "neither XLSX nor CSV in UTF-8"),
         (b"PK no archive", "cannot be read as a spreadsheet"),
         (b"Milestone,Amount\n" + b"x" * 200_000 + b",1\n", "is not CSV"),
     ],
 )
 def test_what_cannot_be_read_is_one_sentence(content: bytes, complaint: str) -> None:
     with pytest.raises(UsageError, match=complaint):
-        read_milestones("plan", content, "USDC")
+        understand("plan", content, "USDC").written_into(PLAIN)
 
 
 def test_a_sheet_that_unpacks_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spreadsheet, "MAX_UNPACKED", 10_000)
+    monkeypatch.setattr(grid, "MAX_UNPACKED", 10_000)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("xl/workbook.xml", "0" * 10_001)
     with pytest.raises(UsageError, match="is too large"):
-        read_milestones("plan.xlsx", out.getvalue(), "USDC")
+        understand("plan.xlsx", out.getvalue(), "USDC")
+
+
+FILES = Path(__file__).parent / "sheets"
+
+
+@pytest.mark.parametrize("name", ["blank-rows.xlsx", "blank-rows-rest.xlsx"])
+def test_blank_rows_lose_no_milestone(name: str) -> None:
+    found = understand(name, (FILES / name).read_bytes(), "USDC")
+    assert found.questions == ()
+    filled = [row for row in found.rows if any(row.cells) and row.fate != "heading"]
+    assert len(found.milestones) == len(filled)
+    assert len({milestone["key"] for milestone in found.milestones}) == len(filled)
+    assert sum(row.fate == "blank" for row in found.rows) > 0
+
+
+def test_a_share_is_a_share() -> None:
+    content = (FILES / "share-column.csv").read_bytes()
+    assert {str(row["pays"])[-1] for row in taken("share-column.csv", content)} == {"%"}
+
+
+def test_an_item_beside_a_description_is_its_number() -> None:
+    content = (FILES / "item-and-description.csv").read_bytes()
+    assert not any(str(row["title"]).isdecimal() for row in taken("plan.csv", content))
+
+
+def test_what_a_program_computed_is_exact_to_the_cent() -> None:
+    found = taken("computed-cells.xlsx", (FILES / "computed-cells.xlsx").read_bytes())
+    assert all(re.fullmatch(r"[\d,]+\.\d\d USDC", str(row["pays"])) for row in found)
+    assert "64,750.00 USDC" in {row["pays"] for row in found}
+
+
+def test_a_total_is_no_milestone_and_must_add_up() -> None:
+    content = (FILES / "total-row.csv").read_bytes()
+    found = understand("total-row.csv", content, "USDC")
+    assert [row.fate for row in found.rows].count("total") == 1
+    assert found.questions == ()
+    wrong = asked("Milestone,Amount\nBuilt,10.00\nOiled,20.00\nTotal,31.00\n")
+    assert "a total of 31.00, and the rows above add up to 30.00" in wrong.questions[0].text
+    with pytest.raises(UsageError, match="add up to"):
+        wrong.written_into(PLAIN)
+
+
+def test_a_point_before_three_digits_is_asked_about() -> None:
+    content = (FILES / "german-thousands.csv").read_bytes()
+    (question,) = understand("german-thousands.csv", content, "USDC").questions
+    assert (question.about, question.answers) == ("decimal", ("point", "comma"))
+    read = taken("german-thousands.csv", content, decimal="comma")
+    assert {row["pays"] for row in read} == {"24,000.00 USDC", "40,000.00 USDC"}
+
+
+def test_a_date_that_may_be_two_is_asked_about() -> None:
+    text = "Milestone,Amount,Due\nBuilt,10.00,04/03/2027\n"
+    (question,) = asked(text).questions
+    assert (question.about, question.answers) == ("dates", ("day", "month"))
+    assert taken("plan.csv", text.encode(), dates="month")[0]["due"] == "2027-04-03"
+
+
+def test_equal_beginnings_give_keys_of_their_own() -> None:
+    text = "Milestone,Amount\n" + "Installation of the second lift,10.00\n" * 3
+    assert len({row["key"] for row in taken("plan.csv", text.encode())}) == 3
+
+
+def test_a_row_without_an_amount_is_shown_and_may_be_left_out() -> None:
+    text = "Milestone,Amount\nBuilt,10.00\nNote: prices are net\nOiled,20.00\n"
+    (question,) = asked(text).questions
+    assert (question.about, question.answers) == ("rows", ("2,4",))
+    assert len(taken("plan.csv", text.encode(), rows="2,4")) == 2
+
+
+def test_columns_can_be_said() -> None:
+    text = "Was,Wieviel\nFundament,10.00\n"
+    assert asked(text).questions[0].about == "column"
+    found = taken("plan.csv", text.encode(), columns={"title": "Was", "amount": "B"})
+    assert (found[0]["title"], found[0]["pays"]) == ("Fundament", "10.00 USDC")
+    with pytest.raises(UsageError, match="has no column 'Betrag'"):
+        asked(text, columns={"amount": "Betrag"})
+
+
+def test_rows_above_the_headings_are_none_of_it() -> None:
+    text = "Plan of works,\nas of March,\nMilestone,Amount\nBuilt,10.00\n"
+    found = asked(text)
+    assert [row.fate for row in found.rows] == ["heading", "heading", "heading", "milestone"]
+
+
+def test_another_sheet_can_be_chosen() -> None:
+    made = openpyxl.Workbook()
+    for title in ("Offer", "Plan"):
+        sheet = made.create_sheet(title)
+        sheet.append(("Milestone", "Amount"))
+        sheet.append((f"{title} built", 10))
+    out = io.BytesIO()
+    made.save(out)
+    (question,) = understand("plan.xlsx", out.getvalue(), "USDC").questions
+    assert (question.about, question.answers) == ("sheet", ("Offer", "Plan"))
+    assert taken("plan.xlsx", out.getvalue(), sheet="Plan")[0]["title"] == "Plan built"
