@@ -88,13 +88,35 @@ class Shelf:
         """Everything on the shelf: what verifies, by reference, and what does not."""
         good: list[SignedAgreement] = []
         aside: list[SetAside] = []
-        for path in sorted(self.folder.glob("0x*.json")):
+        try:
+            paths, orders = _files(self.folder), _files(self._changes)
+        except DocumentError as error:
+            return (), (SetAside(self.folder, error.sentence),)
+        for path in paths:
             try:
                 good.append(self._load(path))
             except EscrowError as error:
                 aside.append(SetAside(path, error.sentence))
+        for path in orders:
+            try:
+                SignedChange.load(path, self.wallets)
+            except EscrowError as error:
+                aside.append(SetAside(path, error.sentence))
         good.sort(key=lambda signed: (signed.agreement.reference, signed.id))
         return tuple(good), tuple(aside)
+
+    def glance(self) -> frozenset[tuple[Path, int, int]]:
+        """What is another one whenever a file here is: each one's time of change and size.
+
+        Raises:
+            DocumentError: the folder cannot be read.
+        """
+        found = set()
+        for path in (*_files(self.folder), *_files(self._changes)):
+            with suppress(OSError):  # gone meanwhile
+                now = path.stat()
+                found.add((path, now.st_mtime_ns, now.st_size))
+        return frozenset(found)
 
     def find(
         self, name: str, bind: Callable[[Agreement], BoundAgreement] | None = None
@@ -146,7 +168,11 @@ class Shelf:
         """
         path = self._change_path(change.old.id, change.new.id)
         if path.is_file():
-            known = SignedChange.load(path, self.wallets)
+            try:
+                known = SignedChange.load(path, self.wallets)
+            except DocumentError:
+                path.replace(path.with_suffix(".json.damaged"))
+                known = change
             # Of two orders to the same version the later one is what people agree on now.
             change = change.merge(known) if known.amendment == change.amendment else change
         _make(path.parent)
@@ -154,10 +180,14 @@ class Shelf:
         return change
 
     def changes(self, agreement_id: bytes) -> tuple[SignedChange, ...]:
-        """The change orders kept here that would replace the agreement of that id, verified."""
-        folder = self._changes
-        paths = sorted(folder.glob(f"0x{agreement_id.hex()}-0x*.json")) if folder.is_dir() else ()
-        return tuple(SignedChange.load(path, self.wallets) for path in paths)
+        """The change orders kept here that would replace the agreement of that id, and verify;
+        `look_through` names the others."""
+        found = []
+        for path in _files(self._changes):
+            if path.name.startswith(f"0x{agreement_id.hex()}-"):
+                with suppress(DocumentError):
+                    found.append(SignedChange.load(path, self.wallets))
+        return tuple(found)
 
     def follow(
         self, signed: SignedAgreement, is_open: Callable[[SignedAgreement], bool]
@@ -223,7 +253,7 @@ class Shelf:
         return self._changes / f"0x{old.hex()}-0x{new.hex()}.json"
 
     def _cards(self) -> Iterator[Card]:
-        for path in sorted(self.folder.glob("0x*.json")):
+        for path in _files(self.folder):
             try:
                 document = json.loads(path.read_bytes())["document"]
                 reference, title = str(document["reference"]), str(document["title"])
@@ -244,6 +274,22 @@ def _newest(found: list[Card], cards: tuple[Card, ...]) -> list[Card]:
             yield from tips(other, (*seen, other))
 
     return list(dict.fromkeys(tip for card in found for tip in tips(card, (card,))))
+
+
+def _files(folder: Path) -> tuple[Path, ...]:
+    """What is kept in a folder; nothing where it was never made.
+
+    Raises:
+        DocumentError: it is there, and cannot be read.
+    """
+    try:
+        paths = sorted(folder.iterdir())
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        reason = error.strerror or "failed"
+        raise DocumentError(f"cannot be read ({reason})", file=str(folder)) from error
+    return tuple(path for path in paths if path.match("0x*.json"))
 
 
 def _make(folder: Path) -> None:

@@ -46,7 +46,7 @@ class Deciding:
         with self._store.reading() as connection:
             chosen = self._candidates(connection, wall)
         for agreement_id in chosen:
-            with aside.apart(aside.about(agreement_id)):
+            with aside.apart(aside.about(agreement_id, "verdicts")):
                 for decision in self._decide(agreement_id, now):
                     signed += self._sign(decision, now)
         return signed + self._join(now)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from milestone_escrow.cli.oracle import serving
 from milestone_escrow.documents.agreement import Agreement, BoundAgreement
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement, signed_path
 from milestone_escrow.documents.shelf import Shelf
 from milestone_escrow.errors import DocumentError, UsageError
 from milestone_escrow.keys import DevSigner
+from milestone_escrow.oracle.store import aside
 from milestone_escrow.protocol.devchain import SANDBOX_CHAIN_ID
 from milestone_escrow.protocol.eip712 import Domain
 from milestone_escrow.protocol.token import Token
+from tests.cli.conftest import Run
 from tests.cli.deal import DEAL
 
 CONTRACT = "0x00000000000000000000000000000000000000E5"
@@ -138,10 +143,46 @@ def test_a_damaged_file_is_set_aside_and_named(
     path.write_bytes(path.read_bytes()[:2_000] if damage == b"cut" else damage)
     assert [card.agreement_id for card in shelf.cards()] == [f"0x{unsigned.id.hex()}"]
     assert shelf.find("SHED-7").id == unsigned.id
-    good, aside = shelf.look_through()
+    good, strange = shelf.look_through()
     assert [signed.id for signed in good] == [unsigned.id]
-    assert [one.path for one in aside] == [path]
-    assert str(path) in aside[0].why
+    assert [one.path for one in strange] == [path]
+    assert str(path) in strange[0].why
+
+
+def test_a_folder_that_cannot_be_read_is_not_an_empty_one(escrow: Run, shelf: Shelf):
+    assert shelf.look_through() == ((), ())
+    shelf.folder.parent.mkdir(exist_ok=True)
+    shelf.folder.write_bytes(b"")
+    good, (found,) = shelf.look_through()
+    assert good == ()
+    assert found.path == shelf.folder
+    assert "cannot be read (Not a directory)" in found.why
+    with pytest.raises(DocumentError, match="cannot be read"):
+        shelf.find("SHED-7")
+    status = escrow("status")
+    assert "cannot be read (Not a directory)" in status.words + status.err
+    assert "Nothing needs you" not in status.words
+    assert "no agreement here yet" not in status.words
+
+
+def test_an_oracle_looks_again_when_a_file_changes_where_it_lies(
+    shelf: Shelf, unsigned: SignedAgreement
+):
+    shelf.put(unsigned)
+    (path,) = shelf.folder.iterdir()
+    whole, told = path.read_bytes(), shelf.glance()
+    session: Any = SimpleNamespace(shelf=shelf, say=print)
+    given: Any = None
+    oracle = serving.Shelf(session, store=given, domain=given)
+    oracle.look(0)
+    assert not aside.everything()
+    path.write_bytes(whole[:-9])
+    assert shelf.glance() != told
+    oracle.look(1)
+    assert [str(path) in name for name in aside.everything()] == [True]
+    path.write_bytes(whole)
+    oracle.look(2)
+    assert not aside.everything()
 
 
 @DAMAGES

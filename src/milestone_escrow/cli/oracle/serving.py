@@ -26,16 +26,18 @@ class Shelf:
     session: Session
     store: Store
     domain: Domain
-    seen: int = -1
+    seen: frozenset[tuple[Path, int, int]] | None = None
     aside: set[str] = field(default_factory=set)
 
     def look(self, now: int) -> None:
         """Register what is new. A file that cannot be read is named, and stops nothing."""
-        folder: Path = self.session.home.agreements
-        changed = folder.stat().st_mtime_ns if folder.is_dir() else 0
-        if changed == self.seen:
+        try:
+            there = self.session.shelf.glance()
+        except EscrowError:
+            there = None
+        if there == self.seen and there is not None:
             return
-        self.seen = changed
+        self.seen = there
         try:
             self.register(now)
         except EscrowError as error:

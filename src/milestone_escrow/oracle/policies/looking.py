@@ -69,7 +69,7 @@ class Looking:
         failpoint("policies.looked")
         with self._store.transaction() as connection:
             for question, (value, error) in zip(questions, results, strict=True):
-                with aside.apart(aside.about(question.agreement_id)):
+                with aside.apart(aside.about(question.agreement_id, "questions")):
                     note(connection, question, value, error, now, wall)
         return len(questions)
 
@@ -113,7 +113,7 @@ class Looking:
         for start in range(0, len(fresh), READ_AT_ONCE):
             for view in viewing.agreements(connection, fresh[start : start + READ_AT_ONCE]):
                 if view.signed is not None:
-                    with aside.apart(aside.about(view.id)):
+                    with aside.apart(aside.about(view.id, "questions")):
                         self._known[view.id] = tuple(_questions(view))
         return [place for place in places if self._known.get(place[0])]
 

@@ -146,7 +146,7 @@ class Planner:
             final = head.final_number if head else -1
             for agreement_id in ids:
                 self._again.add(agreement_id)
-                with aside.apart(aside.about(agreement_id)):
+                with aside.apart(aside.about(agreement_id, "reminders")):
                     seen = situation(connection, agreement_id, final)
                     planned = plan(seen, now, self.leads) if seen else ()
                     told = due(planned, now, since=since)
@@ -158,7 +158,10 @@ class Planner:
                         work.append((agreement_id, seen, wanted, wrong))
         new = 0
         for agreement_id, seen, wanted, wrong in work:
-            with aside.apart(aside.about(agreement_id)), self.store.transaction() as connection:
+            with (
+                aside.apart(aside.about(agreement_id, "reminders")),
+                self.store.transaction() as connection,
+            ):
                 # First, so that no two instances wait for each other's rows.
                 serialize(connection, "audit")
                 new += enqueue(connection, self.channels, wanted, seen, wall)

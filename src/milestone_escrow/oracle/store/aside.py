@@ -76,6 +76,7 @@ def reason(error: Exception | str) -> str:
     return f"what it holds does not fit ({type(error).__name__}: {str(error)[:120]})"
 
 
-def about(agreement_id: bytes) -> str:
-    """What everything else that is kept of one agreement is called."""
-    return f"what is kept of 0x{agreement_id.hex()}"
+def about(agreement_id: bytes, purpose: str) -> str:
+    """What everything else that is kept of one agreement is called, for one purpose: where another
+    one comes through, this one has not."""
+    return f"what is kept of 0x{agreement_id.hex()} for {purpose}"

@@ -247,6 +247,20 @@ def test_two_versions_of_one_agreement_are_ambiguous(
         shelf.find("T-40")
 
 
+def test_a_damaged_change_order_hides_no_other(
+    shelf: Shelf, change: SignedChange, old: SignedAgreement, write: Callable[..., SignedChange]
+) -> None:
+    shelf.put_change(change)
+    shelf.put_change(write("2027-05-01"))
+    damaged = shelf.folder / "changes" / f"0x{old.id.hex()}-0x{change.new.id.hex()}.json"
+    damaged.write_bytes(damaged.read_bytes()[:99])
+    assert len(shelf.changes(old.id)) == 1
+    assert [one.path for one in shelf.look_through()[1]] == [damaged]
+    assert shelf.put_change(change).new.id == change.new.id
+    assert len(shelf.changes(old.id)) == 2
+    assert shelf.look_through()[1] == ()
+
+
 def test_a_change_order_waits_until_its_version_is_open(
     shelf: Shelf, change: SignedChange, old: SignedAgreement, buyer: Signer, supplier: Signer
 ) -> None:
