@@ -21,6 +21,8 @@ MAX_COLUMNS = 60
 
 _DIVIDERS = ";\t,"
 _FINEST = Decimal("0.000001")
+# Marks of the Unicode algorithm for two directions of writing.
+_TURNS = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,5 +184,11 @@ def plain(number: Decimal) -> str:
 
 
 def _line(text: str) -> str:
-    """On one line, letters in the form that compares (NFC)."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    """On one line, letters in the form that compares (NFC); what would command a terminal, or turn
+    letters round unseen, shows as �."""
+    line = " ".join(unicodedata.normalize("NFC", text).split())
+    return "".join("�" if _commands(character) else character for character in line)
+
+
+def _commands(character: str) -> bool:
+    return unicodedata.category(character) == "Cc" or character in _TURNS

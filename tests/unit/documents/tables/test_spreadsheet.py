@@ -217,6 +217,11 @@ def test_a_row_without_an_amount_is_shown_and_may_be_left_out() -> None:
     assert len(taken("plan.csv", text.encode(), rows="2,4")) == 2
 
 
+def test_cells_command_no_terminal() -> None:
+    (row,) = taken("plan.csv", "Milestone,Amount\nBuilt\x1b[2J\u202e,1.00\n".encode())
+    assert row["title"] == "Built�[2J�"
+
+
 def test_columns_can_be_said() -> None:
     text = "Was,Wieviel\nFundament,10.00\n"
     assert asked(text).questions[0].about == "column"
