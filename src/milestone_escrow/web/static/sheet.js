@@ -36,7 +36,7 @@ function outcome(row) {
 function sheetTable({ read, meanings }, correct) {
   const made = element("table");
   const head = element("tr");
-  head.append(element("th", "Row"));
+  head.append(element("th", "Row"), element("th", "Understood as"));
   for (const column of read.columns) {
     const cell = element("th", `${column.letter} ${column.heading} `);
     const options = [["", "not used"], ...meanings.map((one) => [one, one])];
@@ -49,13 +49,11 @@ function sheetTable({ read, meanings }, correct) {
     }));
     head.append(cell);
   }
-  head.append(element("th", "Understood as"));
   made.append(head);
   for (const row of read.rows.filter((one) => one.fate !== "blank")) {
     const line = element("tr");
-    line.append(element("td", String(row.number)));
+    line.append(element("td", String(row.number)), element("td", outcome(row)));
     for (const [at] of read.columns.entries()) line.append(element("td", row.cells[at] ?? ""));
-    line.append(element("td", outcome(row)));
     made.append(line);
   }
   return made;
@@ -82,7 +80,7 @@ export async function readSheet(file, place, text, take) {
     for (const [name, label] of Object.entries(FIELDS)) {
       const asked = read.questions.find((one) => one.about === name);
       const options = OPTIONS[name] ?? (name === "sheet" ? read.sheets : asked?.answers) ?? [];
-      if (options.length < 2 && !asked) continue;
+      if (!asked && (options.length < 2 || (name === "dates" && !said.fields[name]))) continue;
       const current = said.fields[name] ?? (asked ? "" : (read[name] ?? ""));
       const choices = [["", "choose"], ...options.map((one) => [one, one])];
       const line = element("label", `${label} `);
