@@ -129,7 +129,7 @@ def test_a_state_folder_that_cannot_be_written(
     monkeypatch.setenv("ESCROW_HOME", str(blocked.resolve()))
     result = escrow("agreement", "sign", str(deal), "--as", "buyer", "--yes")
     assert result.status == 2
-    assert "cannot be created" in result.err
+    assert "blocked/agreements: cannot be read (Not a directory)" in result.err
 
 
 def test_errors_are_json_where_json_was_asked_for(escrow: Run, opened: Path):

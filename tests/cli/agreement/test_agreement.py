@@ -160,6 +160,17 @@ def test_new_takes_corrections_of_columns_and_rows(escrow: Run):
     assert done.status == 0, done.err
     assert [row["became"] for row in done.json["rows"]] == ["heading", "milestone", "left out"]
     assert done.json["price"] == "10.00 USDC"
+    assert "1 milestone from plan.csv" in escrow(
+        "agreement", "new", "--milestones", "plan.csv", "--column", "title=Was", "--column",
+        "amount=B", "--rows", "2", "-o", "one.yaml", "--yes",
+    ).words  # fmt: skip
+    Path("shares.csv").write_text("Milestone;Share\nWall;30\nRoof;70\n", "utf-8")
+    shares = escrow("agreement", "new", "--milestones", "shares.csv", "-o", "two.yaml", "--yes")
+    assert "does not say the price: 240,000.00 USDC is the example's" in shares.words
+    Path("shares.csv").write_text("Milestone;Share\nWall;30\nRoof;40\n", "utf-8")
+    short = escrow("agreement", "new", "--milestones", "shares.csv", "-o", "three.yaml")
+    assert "mend the sheet, or write 'rest' for one of them" in short.err
+    assert "answer with" not in short.err
     for wrong, says in (
         (("--decimal", "comma"), "there is no spreadsheet to correct"),
         (("--milestones", "plan.csv", "--column", "Wert"), "does not say what a column means"),

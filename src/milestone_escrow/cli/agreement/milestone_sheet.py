@@ -14,7 +14,6 @@ from milestone_escrow.cli.shell.saving import STDOUT, target
 from milestone_escrow.cli.shell.session import Session, has_terminal
 from milestone_escrow.documents import examples
 from milestone_escrow.documents.agreement import Agreement
-from milestone_escrow.documents.edit import replace_value
 from milestone_escrow.documents.tables.grid import MAX_BYTES
 from milestone_escrow.documents.tables.spreadsheet import (
     Corrections,
@@ -37,32 +36,32 @@ def write_from_sheet(session: Session, example: str, sheet: Path, said: Correcti
         raise UsageError(
             "what was understood is shown on standard output, too", hint="name a file with -o"
         )
-    symbol = Agreement.load(examples.path(example)).token_symbol
+    before = Agreement.load(examples.path(example))
     content = _content(sheet)
-    read = understand(sheet.name, content, symbol, said)
+    read = understand(sheet.name, content, before.currency, said)
     _show(session, read)
-    while read.questions and not session.yes and not session.as_json and has_terminal():
-        said = _answered(said, read.questions[0])
-        read = understand(sheet.name, content, symbol, said)
+    while _answerable(read) and not session.yes and not session.as_json and has_terminal():
+        said = _answered(said, _answerable(read)[0])
+        read = understand(sheet.name, content, before.currency, said)
         _show(session, read)
     if read.questions:
         raise UsageError(
             "; ".join(question.text for question in read.questions),
-            hint="answer with " + ", and ".join(map(_options, read.questions)),
+            hint=", and ".join(map(_options, _answerable(read))),
         )
-    session.confirm(f"Write {file} with these {len(read.milestones)} milestones?")
-
-    def change(text: str) -> str:
-        priced = (
-            replace_value(text, ("payment", "price"), f'"{read.total}"') if read.total else text
-        )
-        return read.written_into(priced)
-
+    session.confirm(f"Write {file} with {_counted(read)}?")
     today = datetime.fromtimestamp(session.now(), timezone.utc).date()
-    written = examples.write_starting_file(example, today, file, change=change, force=session.force)
-    session.say(f"{bold(str(file))}: {len(read.milestones)} milestones from {sheet.name}.")
+    written = examples.write_starting_file(
+        example, today, file, change=read.written_into, force=session.force
+    )
+    session.say(f"{bold(str(file))}: {_counted(read)} from {sheet.name}.")
     if read.total:
         session.say(f"The price is their sum, {read.total}.")
+    else:
+        session.say(
+            f"The sheet does not say the price: {before.amount(before.price)} is the example's. "
+            "Write in yours."
+        )
     session.say("\nWrite in who the parties are, then:")
     session.say(f"  {command(f'escrow agreement check {file}')}")
     session.emit(
@@ -113,10 +112,18 @@ def _show(session: Session, read: Understood) -> None:
     ]
     session.say(f"\n{table(rows, ('row', 'the sheet says', 'is', 'understood as'), right=(0,))}")
     blank = sum(row.fate == "blank" for row in read.rows)
-    counts = f"{len(read.milestones)} milestones"
-    if read.total:
-        counts += f", {read.total}"
-    session.say(f"\n{counts}; {blank} blank rows." if blank else f"\n{counts}.")
+    counts = [_counted(read), *([read.total] if read.total else [])]
+    left = [f"{blank} blank row{'s' if blank > 1 else ''}"] if blank else []
+    session.say("\n" + "; ".join([", ".join(counts), *left]) + ".")
+
+
+def _counted(read: Understood) -> str:
+    count = len(read.milestones)
+    return f"{count} milestone{'s' if count != 1 else ''}"
+
+
+def _answerable(read: Understood) -> list[Question]:
+    return [question for question in read.questions if question.answers]
 
 
 def _short(cells: Sequence[str]) -> str:
@@ -154,4 +161,5 @@ def _answered(said: Corrections, question: Question) -> Corrections:
 
 
 def _options(question: Question) -> str:
-    return " or ".join(f"--{question.about} '{answer}'" for answer in question.answers)
+    options = " or ".join(f"--{question.about} '{answer}'" for answer in question.answers)
+    return f"answer with {options}"

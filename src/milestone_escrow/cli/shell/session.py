@@ -129,9 +129,11 @@ class Session:
         if self.yes:
             return
         if not has_terminal():
+            context = click.get_current_context()
+            looks = any(option.name == "dry_run" for option in context.command.params)
             raise UsageError(
                 "this asks before it acts, and there is no terminal to answer on",
-                hint="add --yes, or --dry-run to only look",
+                hint="add --yes, or --dry-run to only look" if looks else "add --yes",
             )
         if not click.confirm(question, default=False, err=self.as_json):
             raise click.Abort

@@ -16,13 +16,13 @@ DateOrder: TypeAlias = Literal["day", "month"]
 _SIGNS: dict[str, DecimalSign] = {".": "point", ",": "comma"}
 _NUMBER = re.compile(r"\d[\d.,'’  ]*\d|\d")
 _THOUSANDS = re.compile(r"\d{1,3}(?:([.,'’  ])\d{3})(?:\1\d{3})*")
+_OPEN = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
 _NUMERIC_DATE = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})")
 
 
 def decimal_sign(texts: Sequence[str]) -> tuple[DecimalSign | None, str]:
     """What sets off decimals in these amounts, and the one that shows it; None where they
-    contradict each other or leave it open. A comma before three digits sets off thousands, as in
-    agreement files; a point before three digits may be either."""
+    contradict each other or leave it open: what stands before three digits alone may be either."""
     shown: dict[DecimalSign, str] = {}
     open_one = ""
     for text in texts:
@@ -30,7 +30,7 @@ def decimal_sign(texts: Sequence[str]) -> tuple[DecimalSign | None, str]:
             sign = _shown_by(number)
             if sign:
                 shown.setdefault(sign, text)
-            elif re.fullmatch(r"\d{1,3}\.\d{3}", number) and not number.startswith("0"):
+            elif _OPEN.fullmatch(number):
                 open_one = open_one or text
     if len(shown) > 1:
         return None, " and ".join(shown.values())
@@ -47,12 +47,9 @@ def _shown_by(number: str) -> DecimalSign | None:
         return "comma"
     if commas > 1:
         return "point"
-    if dots:
-        is_open = bool(re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", number))
-        return None if is_open else "point"
-    if commas:
-        return "point" if re.fullmatch(r"[1-9]\d{0,2},\d{3}", number) else "comma"
-    return None
+    if not dots + commas or _OPEN.fullmatch(number):
+        return None
+    return "point" if dots else "comma"
 
 
 def as_number(text: str, sign: DecimalSign) -> Decimal | None:

@@ -18,8 +18,8 @@ from typing import Literal, TypeAlias
 
 import yaml
 
-from milestone_escrow.documents.edit import set_fields
-from milestone_escrow.documents.money import Sum, read_part
+from milestone_escrow.documents.edit import replace_value, set_fields
+from milestone_escrow.documents.money import Currency, Sum, read_part
 from milestone_escrow.documents.tables.conventions import (
     DateOrder,
     DecimalSign,
@@ -70,7 +70,8 @@ class Corrections:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the sheet leaves open; `about` names the correction that answers it, with `answers`."""
+    """What the sheet leaves open; `about` names the correction that answers it, with `answers`:
+    none where only another sheet does."""
 
     about: Literal["sheet", "column", "decimal", "dates", "rows"]
     text: str
@@ -122,10 +123,11 @@ class Understood:
             return ""
         symbols = {one.symbol for one in sums if isinstance(one, Sum)}
         found = sum((one.value for one in sums if isinstance(one, Sum)), Decimal(0))
-        return f"{found:,.2f} {symbols.pop()}" if len(symbols) == 1 else ""
+        return f"{_digits(found)} {symbols.pop()}" if len(symbols) == 1 else ""
 
     def written_into(self, text: str) -> str:
-        """An agreement's text with these milestones instead of its own.
+        """An agreement's text with these milestones instead of its own, and the price that they add
+        up to; where they are shares of a price, that stays as it is.
 
         Raises:
             UsageError: something is still open, or there are too many milestones.
@@ -140,13 +142,15 @@ class Understood:
             )
         written = yaml.safe_dump(found, allow_unicode=True, sort_keys=False, width=92)
         indented = "\n" + "".join(f"  {line}\n" for line in written.splitlines())
+        if self.total:
+            text = replace_value(text, ("payment", "price"), f'"{self.total}"')
         return set_fields(text, {"milestones": indented.rstrip("\n")}, after="rules")
 
 
 def understand(
-    name: str, content: bytes, symbol: str, corrections: Corrections | None = None
+    name: str, content: bytes, currency: Currency, corrections: Corrections | None = None
 ) -> Understood:
-    """What a spreadsheet says; `symbol` is the token of amounts that name none.
+    """What a spreadsheet says; `currency` is the token of amounts that name none.
 
     Raises:
         UsageError: the file cannot be read, or a correction names what is not there.
@@ -162,7 +166,7 @@ def understand(
             )
     else:
         chosen = [grid for grid in grids if _header(grid, said)] or list(grids)
-    reading = _Reading(name, chosen[0], symbol, said)
+    reading = _Reading(name, chosen[0], currency, said)
     if len({grid.title for grid in chosen}) > 1:
         titles = tuple(dict.fromkeys(grid.title for grid in chosen))
         reading.ask("sheet", f"{name} has {len(titles)} sheets that may be meant", titles)
@@ -215,8 +219,8 @@ def _header(grid: Grid, said: Corrections) -> int:
 class _Reading:
     """One sheet while it is being read: questions are collected, so that all are asked at once."""
 
-    def __init__(self, name: str, grid: Grid, symbol: str, said: Corrections) -> None:
-        self.name, self.grid, self.symbol, self.said = name, grid, symbol, said
+    def __init__(self, name: str, grid: Grid, currency: Currency, said: Corrections) -> None:
+        self.name, self.grid, self.currency, self.said = name, grid, currency, said
         self.questions: list[Question] = []
         self.header = _header(grid, said)
         self.width = max(len(row) for row in grid.rows)
@@ -228,6 +232,7 @@ class _Reading:
             self.decimal, self.sample = decimal_sign(amounts)
             if self.decimal is None:
                 self.ask("decimal", f"{self.sample} may be read in two ways", ("point", "comma"))
+        self.symbol = ""
         self.dates = said.dates
         if said.dates is None:
             self.dates, sample = date_order([self._cell(row, "due").text for row in body])
@@ -251,8 +256,9 @@ class _Reading:
         if "title" in self.at and self.pays in self.at:
             self._decide_on_shares()
             rows = [self._row(number, row, kept) for number, row in self._numbered()]
+        columns_are_open = any(question.about == "column" for question in self.questions)
         open_rows = [row for row in rows if row.fate == "not understood"]
-        for row in open_rows[:5]:
+        for row in [] if columns_are_open else open_rows[:5]:
             others = [one.number for one in rows if one.fate == "milestone"]
             self.ask("rows", f"row {row.number} of {self.name} {row.why}", (_ranges(others),))
         meanings = {at: meaning for meaning, at in self.at.items()}
@@ -310,11 +316,14 @@ class _Reading:
         for meaning, ways in (("title", {"title"}), ("amount", {"amount", "share"})):
             asked = any(one.about == "column" for one in self.questions)
             if not asked and not ways & found.keys():
-                heads = [self._heading(at) for at in range(self.width)]
+                heads = ", ".join(self._heading(at) for at in range(self.width))
+                free_ones = [at for at in range(self.width) if at not in found.values()]
+                if meaning == "amount":
+                    free_ones = [at for at in free_ones if self._holds_numbers(at)]
                 self.ask(
                     "column",
-                    f"{self.name} has no column '{meaning}'; it has {', '.join(heads)[:200]}",
-                    tuple(f"{meaning}={one}" for one in heads[:8]),
+                    f"{self.name} has no column '{meaning}'; it has {heads[:200]}",
+                    tuple(f"{meaning}={self._heading(at)}" for at in free_ones[:8]),
                 )
         return found
 
@@ -331,6 +340,10 @@ class _Reading:
     def _counts(self, at: int) -> bool:
         texts = [row[at].text for row in self.grid.rows[self.header :] if at < len(row)]
         return all(re.fullmatch(r"[A-Z]?[\d.]*", text) for text in texts if not _is_total(text))
+
+    def _holds_numbers(self, at: int) -> bool:
+        cells = [row[at] for row in self.grid.rows[self.header :] if at < len(row)]
+        return any(cell.number is not None or re.match(r"\d", cell.text) for cell in cells)
 
     def _heading(self, at: int) -> str:
         row = self.grid.rows[self.header - 1] if self.header else ()
@@ -373,16 +386,23 @@ class _Reading:
             for number, row in self._numbered()
             if number > self.header and not any(_is_total(cell.text) for cell in row)
         ]
-        bare = [cell.number or as_number(cell.text, self.decimal) for cell in cells]
-        found = sum((one for one in bare if one is not None), Decimal(0))
-        if all(one is None for one in bare) or any("%" in cell.text for cell in cells):
+        if any("rest" in cell.text.lower() for cell in cells):
             return
-        if abs(found - 1) < Decimal("0.001"):
+        signed = any(cell.is_share or "%" in cell.text for cell in cells)
+        bare = [self._number(cell) for cell in cells]
+        found = [one for one in bare if one is not None]
+        total = sum(found, Decimal(0))
+        if not found or total == 100:
+            return
+        if not signed and abs(total - 1) < Decimal("0.001"):
             self.factor = Decimal(100)
-        elif found != 100 and not any("rest" in cell.text.lower() for cell in cells):
-            text = f"the shares of {self.name} add up to {plain(found)}, neither to 100 % nor to 1"
+        elif max(found) > 100:
             heading = self._heading(self.at["share"])
+            text = f"{plain(max(found))} is no share; the column {heading} may hold amounts"
             self.ask("column", text, (f"amount={heading}",))
+        else:
+            text = f"the shares of {self.name} add up to {plain(total)}, neither to 100 % nor to 1"
+            self.ask("rows", f"{text}; mend the sheet, or write 'rest' for one of them", ())
 
     def _row(self, number: int, row: tuple[Cell, ...], kept: frozenset[int]) -> Row:
         cells = tuple(cell.text for cell in row)
@@ -426,14 +446,16 @@ class _Reading:
             plain_ones = [value for is_share, value in self.sums if not is_share]
             since = sum(plain_ones[self.since_total :], Decimal(0))
             if found not in (since, sum(plain_ones, Decimal(0))) and self.pays == "amount":
-                raise UsageError(f"is a total of {found:,}, and the rows above add up to {since:,}")
+                raise UsageError(
+                    f"is a total of {_digits(found)}, and the rows above add up to {_digits(since)}"
+                )
             self.since_total = len(plain_ones)
         return Row(number, cells, "total", "a total of the rows above")
 
     def _number(self, cell: Cell) -> Decimal | None:
         if cell.number is not None:
             return cell.number
-        return as_number(cell.text.split(" ")[0], self.decimal or "point")
+        return as_number(_divided(cell.text)[0], self.decimal or "point")
 
     def _pays(self, cell: Cell) -> tuple[str, str]:
         """What a cell pays as an agreement file writes it, and what was done to it."""
@@ -457,11 +479,19 @@ class _Reading:
         if cell.number is not None:
             rounded = number.quantize(Decimal("0.01"), ROUND_HALF_UP)
             why = f"{plain(number)} to the cent" if rounded != number else ""
-        self.sums.append((False, rounded))
-        digits = f"{rounded:,}" if rounded % 1 else f"{rounded:,.2f}"
-        written = f"{digits} {unit or self.symbol}"
+        return self._summed(rounded, unit or self.currency.symbol), why
+
+    def _summed(self, value: Decimal, symbol: str) -> str:
+        """An amount as an agreement file writes it, once it goes with those above it."""
+        if (self.symbol or symbol).upper() != symbol.upper():
+            raise UsageError(f"is in {symbol}, and the rows above are in {self.symbol}")
+        self.symbol = symbol
+        if symbol.upper() == self.currency.symbol.upper():
+            Sum(value).units(self.currency)
+        written = f"{_digits(value)} {symbol}"
         read_part(written)
-        return written, why
+        self.sums.append((False, value))
+        return written
 
     def _key(self, row: Sequence[Cell], title: str) -> str:
         """A short name of its own, however much the titles are alike."""
@@ -487,6 +517,12 @@ def _word(text: str) -> str:
 
 def _is_total(text: str) -> bool:
     return bool(_TOTAL.fullmatch(text.strip(" :")))
+
+
+def _digits(value: Decimal) -> str:
+    """All digits that count, and at least two decimals."""
+    whole, _, decimals = f"{value:,f}".partition(".")
+    return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
 
 
 def _divided(text: str) -> tuple[str, str]:

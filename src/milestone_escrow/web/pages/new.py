@@ -17,6 +17,7 @@ from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.change_orders.difference import difference
 from milestone_escrow.documents.check.report import Finding
 from milestone_escrow.documents.files.signed_agreement import SignedAgreement
+from milestone_escrow.documents.money import DECIMALS, Denomination
 from milestone_escrow.documents.tables.conventions import DateOrder, DecimalSign
 from milestone_escrow.documents.tables.grid import MAX_BYTES
 from milestone_escrow.documents.tables.spreadsheet import (
@@ -91,13 +92,15 @@ async def spreadsheet(
     """What was understood of a sheet, and the text with its milestones where nothing is open."""
     content = await file.read(MAX_BYTES + 1)
     try:
-        symbol = Agreement.drafted(text).token_symbol
+        currency = Agreement.drafted(text).currency
     except EscrowError:
-        symbol = "USDC"
+        currency = Denomination("USDC", DECIMALS["USDC"])
     said = Corrections(sheet, read_columns(column), decimal, dates, rows)
-    found = understand(file.filename or "the spreadsheet", content, symbol, said)
+    found = understand(file.filename or "the spreadsheet", content, currency, said)
     taken = None if found.questions else found.written_into(text)
-    return JSONResponse({"read": asdict(found), "meanings": list(MEANINGS), "text": taken})
+    return JSONResponse(
+        {"read": asdict(found), "total": found.total, "meanings": list(MEANINGS), "text": taken}
+    )
 
 
 @router.get("/new/{token}")

@@ -27,6 +27,10 @@ async function understood(file, text, said) {
   return found;
 }
 
+function counted(count, name) {
+  return `${count} ${name}${count === 1 ? "" : "s"}`;
+}
+
 function outcome(row) {
   if (row.fate !== "milestone") return row.why ? `${row.fate}: ${row.why}` : row.fate;
   const { key, pays, due } = row.milestone;
@@ -71,10 +75,13 @@ export async function readSheet(file, place, text, take) {
     };
     const milestones = read.rows.filter((one) => one.fate === "milestone").length;
     const blank = read.rows.filter((one) => one.fate === "blank").length;
-    place.replaceChildren(element("h3", `${read.name}: ${milestones} milestones, ${blank} blank rows`));
+    const counts = `${counted(milestones, "milestone")}, ${counted(blank, "blank row")}`;
+    const price = found.total ? `The price becomes their sum, ${found.total}.` : "The sheet does not say the price: yours stays.";
+    place.replaceChildren(element("h3", `${read.name}: ${counts}`));
+    if (!read.questions.length) place.append(element("p", price));
     for (const question of read.questions) {
       const line = element("p", `${question.text}. `);
-      line.append(element("span", "please answer", "pill wait"));
+      line.append(element("span", question.answers.length ? "please answer" : "stops it", "pill wait"));
       place.append(line);
     }
     for (const [name, label] of Object.entries(FIELDS)) {

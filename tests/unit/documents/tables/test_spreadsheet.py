@@ -12,11 +12,13 @@ import openpyxl
 import pytest
 
 from milestone_escrow.documents.agreement import Agreement
+from milestone_escrow.documents.money import Denomination
 from milestone_escrow.documents.tables import grid
 from milestone_escrow.documents.tables.spreadsheet import Corrections, Understood, understand
 from milestone_escrow.errors import UsageError
 from tests.unit.documents.conftest import PLAIN
 
+USDC = Denomination("USDC", 6)
 CSV = """\
 Milestone,Amount,Due,Responsible,Verified by,Requires
 Tables built,60 %,2027-03-15,supplier,inspector; bank,photos from supplier; after delivered
@@ -38,13 +40,13 @@ ROWS: list[dict[str, object]] = [
 
 def taken(name: str, content: bytes, **said: object) -> list[dict[str, object]]:
     """The milestones of a sheet that leaves nothing open."""
-    found = understand(name, content, "USDC", Corrections(**said))  # type: ignore[arg-type]
+    found = understand(name, content, USDC, Corrections(**said))  # type: ignore[arg-type]
     assert found.questions == ()
     return [dict(milestone) for milestone in found.milestones]
 
 
 def asked(text: str, **said: object) -> Understood:
-    return understand("plan.csv", text.encode(), "USDC", Corrections(**said))  # type: ignore[arg-type]
+    return understand("plan.csv", text.encode(), USDC, Corrections(**said))  # type: ignore[arg-type]
 
 
 def book(*rows: tuple[object, ...], shares: str = "") -> bytes:
@@ -138,7 +140,7 @@ def test_an_agreement_takes_them_instead_of_its_own() -> None:
 )
 def test_what_cannot_be_read_is_one_sentence(content: bytes, complaint: str) -> None:
     with pytest.raises(UsageError, match=complaint):
-        understand("plan", content, "USDC").written_into(PLAIN)
+        understand("plan", content, USDC).written_into(PLAIN)
 
 
 def test_a_sheet_that_unpacks_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +149,7 @@ def test_a_sheet_that_unpacks_without_end_is_refused(monkeypatch: pytest.MonkeyP
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("xl/workbook.xml", "0" * 10_001)
     with pytest.raises(UsageError, match="is too large"):
-        understand("plan.xlsx", out.getvalue(), "USDC")
+        understand("plan.xlsx", out.getvalue(), USDC)
 
 
 FILES = Path(__file__).parent / "sheets"
@@ -155,7 +157,7 @@ FILES = Path(__file__).parent / "sheets"
 
 @pytest.mark.parametrize("name", ["blank-rows.xlsx", "blank-rows-rest.xlsx"])
 def test_blank_rows_lose_no_milestone(name: str) -> None:
-    found = understand(name, (FILES / name).read_bytes(), "USDC")
+    found = understand(name, (FILES / name).read_bytes(), USDC)
     assert found.questions == ()
     filled = [row for row in found.rows if any(row.cells) and row.fate != "heading"]
     assert len(found.milestones) == len(filled)
@@ -181,7 +183,7 @@ def test_what_a_program_computed_is_exact_to_the_cent() -> None:
 
 def test_a_total_is_no_milestone_and_must_add_up() -> None:
     content = (FILES / "total-row.csv").read_bytes()
-    found = understand("total-row.csv", content, "USDC")
+    found = understand("total-row.csv", content, USDC)
     assert [row.fate for row in found.rows].count("total") == 1
     assert found.questions == ()
     wrong = asked("Milestone,Amount\nBuilt,10.00\nOiled,20.00\nTotal,31.00\n")
@@ -190,12 +192,52 @@ def test_a_total_is_no_milestone_and_must_add_up() -> None:
         wrong.written_into(PLAIN)
 
 
-def test_a_point_before_three_digits_is_asked_about() -> None:
+def test_what_stands_before_three_digits_is_asked_about() -> None:
     content = (FILES / "german-thousands.csv").read_bytes()
-    (question,) = understand("german-thousands.csv", content, "USDC").questions
+    (question,) = understand("german-thousands.csv", content, USDC).questions
     assert (question.about, question.answers) == ("decimal", ("point", "comma"))
     read = taken("german-thousands.csv", content, decimal="comma")
     assert {row["pays"] for row in read} == {"24,000.00 USDC", "40,000.00 USDC"}
+    text = 'Milestone,Amount\nBuilt,"1,280"\n'
+    (question,) = asked(text).questions
+    assert question.text == "1,280 may be read in two ways"
+    assert taken("plan.csv", text.encode(), decimal="point")[0]["pays"] == "1,280.00 USDC"
+    assert taken("plan.csv", text.encode(), decimal="comma")[0]["pays"] == "1.28 USDC"
+    assert asked(text + 'Oiled,"2,000.50"\n').total == "3,280.50 USDC"
+
+
+def test_the_price_is_the_exact_sum_of_what_the_token_can_carry() -> None:
+    rows = "Milestone,Amount,Due\nBuilt,34000.129,2027-03-15\nOiled,0.5,2027-04-10\n"
+    found = asked(rows, decimal="point")
+    assert [row["pays"] for row in found.milestones] == ["34,000.129 USDC", "0.50 USDC"]
+    assert found.total == "34,000.629 USDC"
+    written = Agreement.loads(found.written_into(PLAIN))
+    assert written.amount(written.price) == "34,000.629 USDC"
+    (question,) = asked("Milestone,Amount\nBuilt,34000.1234567\nOiled,0.5\n").questions
+    assert "row 2 of plan.csv the amount has 7 decimals, USDC has 6" in question.text
+    (question,) = asked("Milestone,Amount\nBuilt,10.00 USDC\nOiled,5.00 EURC\n").questions
+    assert "is in EURC, and the rows above are in USDC" in question.text
+
+
+def test_shares_are_shares_of_a_price_that_stays() -> None:
+    text = "Milestone,Share,Due\nBuilt,30,2027-03-15\nOiled,70,2027-04-10\n"
+    found = asked(text)
+    assert found.total == ""
+    before, after = Agreement.loads(PLAIN), Agreement.loads(found.written_into(PLAIN))
+    assert after.price == before.price
+    for rows in ("Oiled,40\n", "Oiled,40 %\n"):
+        (question,) = asked("Milestone,Share\nBuilt,30\n" + rows).questions
+        assert "add up to 70, neither to 100 % nor to 1; mend the sheet" in question.text
+        assert question.answers == ()
+    assert asked("Milestone,Share\nBuilt,0.3\nOiled,0.7\n").milestones[0]["pays"] == "30 %"
+    assert asked("Milestone,Share\nBuilt,30\nOiled,rest\n").questions == ()
+    (question,) = asked("Milestone,Share\nBuilt,3000\nOiled,4000\n").questions
+    assert question.answers == ("amount=Share",)
+
+
+def test_only_columns_that_may_be_it_are_offered() -> None:
+    (question,) = asked("Milestone,Amount EUR,Due,Note\nBuilt,10.00,2027-04-01,-\n").questions
+    assert question.answers == ("amount=Amount EUR",)
 
 
 def test_a_date_that_may_be_two_is_asked_about() -> None:
@@ -245,6 +287,6 @@ def test_another_sheet_can_be_chosen() -> None:
         sheet.append((f"{title} built", 10))
     out = io.BytesIO()
     made.save(out)
-    (question,) = understand("plan.xlsx", out.getvalue(), "USDC").questions
+    (question,) = understand("plan.xlsx", out.getvalue(), USDC).questions
     assert (question.about, question.answers) == ("sheet", ("Offer", "Plan"))
     assert taken("plan.xlsx", out.getvalue(), sheet="Plan")[0]["title"] == "Plan built"
