@@ -278,18 +278,18 @@ abstract contract EscrowLedger is IMilestoneEscrow, EIP712, ReentrancyGuardTrans
         uint256 validUntil,
         bytes calldata signature
     ) internal view {
-        if (signature.length == 0 || position.sequence == type(uint24).max) {
-            revert NotAuthorized(msg.sender, account);
-        }
-        _requireValid(validUntil);
+        if (position.sequence == type(uint24).max) revert NotAuthorized(msg.sender, account);
         _requireSignature(account, _hashTypedDataV4(structHash), signature);
+        _requireValid(validUntil);
     }
 
     function _requireValid(uint256 validUntil) internal view {
         if (block.timestamp > validUntil) revert SignatureExpired(validUntil, block.timestamp);
     }
 
+    /// @dev An empty signature is asked of contracts, some of which know by themselves what they signed.
     function _requireSignature(address account, bytes32 digest, bytes calldata signature) internal view {
+        if (signature.length == 0 && account.code.length == 0) revert NotAuthorized(msg.sender, account);
         if (!SignatureLib.isValid(account, digest, signature)) revert InvalidSignature(account, digest);
     }
 

@@ -352,12 +352,14 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
     }
 
     /// @inheritdoc IMilestoneEscrow
-    function withdraw(address token, address account) external nonReentrant returns (uint256 amount) {
-        amount = _credits[token][account];
-        if (amount == 0) revert NothingCredited(token, account);
-        _credits[token][account] = 0;
-        emit CreditWithdrawn(token, account, amount);
-        if (!TokenLib.tryPush(token, account, amount)) revert WithdrawalFailed(token, account, amount);
+    function withdraw(address token, address account, uint256 atMost) external nonReentrant returns (uint256 amount) {
+        uint256 credit = _credits[token][account];
+        if (credit == 0) revert NothingCredited(token, account);
+        if (atMost == 0) revert AmountOutOfBounds(0, 1, credit);
+        amount = atMost < credit ? atMost : credit;
+        _credits[token][account] = credit - amount;
+        emit CreditWithdrawn(token, account, amount, credit - amount);
+        if (!TokenLib.transfer(token, account, amount, gasleft())) revert WithdrawalFailed(token, account, amount);
     }
 
     /// @inheritdoc IMilestoneEscrow
@@ -525,7 +527,7 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
     /// @dev The account calls, or its signature is the one at `index`.
     function _requireConsent(address account, bytes32 digest, bytes[] calldata signatures, uint256 index) private view {
         if (msg.sender == account) return;
-        if (index >= signatures.length || signatures[index].length == 0) revert NotAuthorized(msg.sender, account);
+        if (index >= signatures.length) revert NotAuthorized(msg.sender, account);
         _requireSignature(account, digest, signatures[index]);
     }
 }

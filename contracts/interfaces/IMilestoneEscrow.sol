@@ -140,7 +140,7 @@ struct MilestoneState {
 /// and time (`finalize`). `submit` and `dispute` only start a clock. Quorum, parties and arbiter act
 /// while now < end, `finalize` when now >= end, consent until the end; `end` is the deadline while
 /// Funded, the clock elsewhere. An act (`submit`, `dispute`, `rule`, `resolve`) is either sent by whom
-/// it belongs to, with an empty signature, or by anyone with that account's EIP-712 signature.
+/// it belongs to, or by anyone with that account's EIP-712 signature; an empty one is asked of contracts.
 interface IMilestoneEscrow {
     /// @notice Buyer and supplier agreed on these terms; everything about the agreement is in here.
     event AgreementOpened(
@@ -202,8 +202,8 @@ interface IMilestoneEscrow {
     event AgreementAmended(bytes32 indexed replaces, bytes32 indexed agreementId, uint256 closes, uint256 carried);
     /// @notice `account` could not receive; the amount waits for `withdraw`.
     event PayoutCredited(address indexed token, address indexed account, uint256 amount);
-    /// @notice What had been credited was paid.
-    event CreditWithdrawn(address indexed token, address indexed account, uint256 amount);
+    /// @notice `amount` of what had been credited was paid; `remaining` goes on waiting.
+    event CreditWithdrawn(address indexed token, address indexed account, uint256 amount, uint256 remaining);
 
     /// @notice No agreement with these terms is open: they differ from what was signed, or were never opened.
     error AgreementNotOpen(bytes32 agreementId);
@@ -398,8 +398,10 @@ interface IMilestoneEscrow {
     ) external returns (bytes32 agreementId);
 
     /// @notice Pays what was credited to `account` when it could not receive. Anyone may call.
+    /// @dev With all the gas that the call has, unlike a payout.
+    /// @param atMost Token units, at least 1; more than is credited takes all of it.
     /// @return amount Token units paid.
-    function withdraw(address token, address account) external returns (uint256 amount);
+    function withdraw(address token, address account, uint256 atMost) external returns (uint256 amount);
 
     /// @notice The id that these terms and milestones have here, open or not.
     function agreementIdOf(Terms calldata terms, Milestone[] calldata milestones) external view returns (bytes32);

@@ -6,9 +6,6 @@ import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 
 /// @dev One question: did `signer` sign `digest`? By key first, so that an EIP-7702 account still signs by key.
 library SignatureLib {
-    /// @dev Bounds what a contract wallet may burn; enough for several owners or an on-chain P-256 check.
-    uint256 internal constant WALLET_GAS = 500_000;
-
     function isValid(address signer, bytes32 digest, bytes calldata signature) internal view returns (bool) {
         address recovered;
         // A failed recovery answers zero, which no signer can be: every role that signs was checked at opening.
@@ -21,7 +18,8 @@ library SignatureLib {
         return signer.code.length != 0 && _isValidForWallet(signer, digest, signature);
     }
 
-    /// @dev ERC-1271, reading 32 bytes of the answer however long it is.
+    /// @dev ERC-1271, reading 32 bytes of the answer however long it is. The wallet gets all gas but the 64th
+    /// that EIP-150 keeps back: one that burns it fails whoever asked it, and nobody else.
     function _isValidForWallet(
         address wallet,
         bytes32 digest,
@@ -29,9 +27,8 @@ library SignatureLib {
     ) private view returns (bool valid) {
         bytes memory data = abi.encodeCall(IERC1271.isValidSignature, (digest, signature));
         bytes32 magic = bytes32(IERC1271.isValidSignature.selector);
-        uint256 gasLimit = WALLET_GAS;
         assembly ("memory-safe") {
-            let ok := staticcall(gasLimit, wallet, add(data, 0x20), mload(data), 0x00, 0x20)
+            let ok := staticcall(gas(), wallet, add(data, 0x20), mload(data), 0x00, 0x20)
             valid := and(ok, and(gt(returndatasize(), 0x1f), eq(mload(0x00), magic)))
         }
     }

@@ -10,7 +10,8 @@ import {Authorization, IMilestoneEscrow} from "../interfaces/IMilestoneEscrow.so
 library TokenLib {
     using SafeERC20 for IERC20;
 
-    /// @dev Enough for every stablecoin in use; bounds what a hostile one may burn.
+    /// @dev Enough for every stablecoin in use; bounds what a hostile one may burn of a payout to others. A
+    /// withdrawal knows no such bound: money in a token that costs more waits there.
     uint256 internal constant PUSH_GAS = 300_000;
 
     /// @dev Pulls exactly `amount`, or reverts. The caller holds the reentrancy lock, so nothing else of
@@ -66,22 +67,26 @@ library TokenLib {
         IERC20(token).safeTransferFrom(from, to, amount);
     }
 
-    /// @dev Whether `to` was paid. Fails when the token reverts or answers anything but true; an empty
-    /// answer from an address with code is a yes. A failure for want of gas reverts, so that no caller can
-    /// turn a payout into a credit.
+    /// @dev Whether `to` was paid. A failure for want of gas reverts, so that no caller can turn a payout
+    /// into a credit.
     function tryPush(address token, address to, uint256 amount) internal returns (bool paid) {
-        bytes memory data = abi.encodeCall(IERC20.transfer, (to, amount));
         uint256 available = gasleft();
-        uint256 gasLimit = PUSH_GAS;
+        paid = transfer(token, to, amount, PUSH_GAS);
+        // A call gets at most 63/64 of what is left; 10,000 more cover reaching it.
+        uint256 needed = PUSH_GAS * 64 / 63 + 10_000;
+        if (!paid && available < needed) revert IMilestoneEscrow.GasTooLow(available, needed);
+    }
+
+    /// @dev Whether `to` was paid. Fails when the token reverts or answers anything but true; an empty
+    /// answer from an address with code is a yes.
+    function transfer(address token, address to, uint256 amount, uint256 gasLimit) internal returns (bool paid) {
+        bytes memory data = abi.encodeCall(IERC20.transfer, (to, amount));
         assembly ("memory-safe") {
             let ok := call(gasLimit, token, 0, add(data, 0x20), mload(data), 0x00, 0x20)
             switch returndatasize()
             case 0 { paid := and(ok, gt(extcodesize(token), 0)) }
             default { paid := and(ok, and(gt(returndatasize(), 0x1f), eq(mload(0x00), 1))) }
         }
-        // A call gets at most 63/64 of what is left; 10,000 more cover reaching it.
-        uint256 needed = PUSH_GAS * 64 / 63 + 10_000;
-        if (!paid && available < needed) revert IMilestoneEscrow.GasTooLow(available, needed);
     }
 
     function _balance(address token) private view returns (uint256) {

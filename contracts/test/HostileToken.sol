@@ -28,7 +28,9 @@ contract HostileToken is ERC20 {
         /// @dev Calls `target` with `payload` before it moves the money.
         Reenter,
         /// @dev Moves the money, having used most of the gas that a payout gets.
-        Expensive
+        Expensive,
+        /// @dev Moves the money for more gas than a payout gets.
+        TooExpensive
     }
 
     Mode public onTransfer;
@@ -80,6 +82,7 @@ contract HostileToken is ERC20 {
         if (mode == Mode.RevertHuge) _revertHuge();
         if (mode == Mode.BurnGas) _burn(gasleft());
         if (mode == Mode.Expensive) _burn(220_000);
+        if (mode == Mode.TooExpensive) _burn(320_000);
         if (mode == Mode.Tax) {
             uint256 tax = amount / 100;
             _transfer(from, address(0xdead), tax);

@@ -240,7 +240,7 @@ def test_another_account_is_advised_only_where_it_helps(
     assert "no other account helps" in told.value.hint
     call(escrow, fiat, "unBlacklist(address)", escrow.contract)
     call(escrow, fiat, "blacklist(address)", buyer.address)
-    refusal = push_refusal(escrow.node, fiat, escrow.contract, buyer.address, 1)
+    refusal = push_refusal(escrow.node, fiat, escrow.contract, buyer.address, 1, withdraws=False)
     assert refusal == "Blacklistable: account is blacklisted"
     with pytest.raises(ContractError, match=r"denylisted (the buyer, )?0x7E5F") as told:
         acting.fund(ours, [1], how=how)

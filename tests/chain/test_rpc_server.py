@@ -87,7 +87,7 @@ def test_web3_reads_pays_and_finds_events(web3: Web3) -> None:
 def test_web3_sees_custom_errors(web3: Web3) -> None:
     escrow = web3.eth.contract(address=address(""), abi=list(load("MilestoneEscrow").abi))
     with pytest.raises(ContractCustomError):
-        escrow.functions.withdraw(address("USDC"), address("USDC")).call()
+        escrow.functions.withdraw(address("USDC"), address("USDC"), 1).call()
     with pytest.raises(Web3RPCError, match="nonce too low"):
         web3.eth.send_raw_transaction(
             DevSigner(20).sign_transaction(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from milestone_escrow.deals.action import Action
 from milestone_escrow.deals.arrival import pays, undeliverable
 from milestone_escrow.deals.table import Table
-from milestone_escrow.errors import ContractError, EscrowError
+from milestone_escrow.errors import ContractError, EscrowError, UsageError
 from milestone_escrow.protocol import lifecycle
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.words.standing import Standing, silence_words
@@ -74,36 +74,61 @@ def waiting_for(table: Table, account: Address | None = None) -> dict[Address, i
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What waits for an account, and why it cannot be paid now; "" where it can."""
+    """What is to be paid of what waits for an account, and why it cannot be now; "" where it can.
+    `rest` goes on waiting."""
 
     account: Address
     units: int
     refusal: str = ""
+    rest: int = 0
 
 
-def try_each(table: Table, waiting: Mapping[Address, int]) -> list[Collected]:
-    """Every account's withdrawal by itself, simulated, so that none stands in another's way."""
+def part_of(table: Table, waiting: Mapping[Address, int], units: int) -> dict[Address, int]:
+    """So much of what waits for one account.
+
+    Raises:
+        UsageError: it waits for several accounts, or less waits.
+    """
+    if len(waiting) != 1:
+        raise UsageError("an amount is for one account", hint="say whose with --for")
+    (account, there), *_ = waiting.items()
+    if not 0 < units <= there:
+        raise UsageError(
+            f"{table.amount(units)} was asked for, {table.amount(there)} wait for "
+            f"{table.person(account)}",
+            hint="leave the amount out to collect all",
+        )
+    return {account: units}
+
+
+def try_each(
+    table: Table, waiting: Mapping[Address, int], asked: Mapping[Address, int] | None = None
+) -> list[Collected]:
+    """Every account's withdrawal by itself, simulated, so that none stands in another's way: what
+    was asked for, else all that waits."""
     found = []
-    for account, units in waiting.items():
+    for account, units in (asked or waiting).items():
+        rest = waiting[account] - units
         try:
-            table.verbs.withdraw(table.bound.token, account)
+            table.verbs.withdraw(table.bound.token, account, units)
             refusal = ""
         except ContractError as error:
-            reason = table.escrow.push_refusal(table.bound.token, account, units)
+            token = table.bound.token
+            reason = table.escrow.push_refusal(token, account, units, withdraws=True)
             refusal = str(error) if reason is None else refuses(reason)
-        found.append(Collected(account, units, refusal))
+        found.append(Collected(account, units, refusal, rest))
     return found
 
 
 def withdrawal(table: Table, found: Sequence[Collected]) -> Action:
     """The credit of everybody who can be paid, to their own account, in one transaction."""
     token = table.bound.token
-    payable = [one.account for one in found if not one.refusal]
+    payable = [one for one in found if not one.refusal]
     return Action(
         doing=table.doing("withdraw"),
         will=[_collects(table, one) for one in found],
         prepare=lambda: table.verbs.together(
-            [table.verbs.withdraw(token, account) for account in payable]
+            [table.verbs.withdraw(token, one.account, one.units) for one in payable]
         ),
         facts={
             "accounts": [
@@ -113,6 +138,7 @@ def withdrawal(table: Table, found: Sequence[Collected]) -> Action:
                     "units": str(one.units),
                     "text": table.amount(one.units),
                     "refusal": one.refusal or None,
+                    "rest": str(one.rest),
                 }
                 for one in found
             ]
@@ -124,4 +150,5 @@ def _collects(table: Table, one: Collected) -> str:
     amount, whom = table.amount(one.units), table.person(one.account)
     if one.refusal:
         return f"{whom} cannot receive {amount}: {one.refusal}"
-    return f"pays {amount} to {whom}"
+    goes_on = f"; {table.amount(one.rest)} go on waiting" if one.rest else ""
+    return f"pays {amount} to {whom}{goes_on}"

@@ -278,8 +278,7 @@ def events(connection: Connection, view: AgreementView) -> list[Event]:
 
 
 def waiting_credits(connection: Connection) -> dict[tuple[Address, Address], int]:
-    """What waits for each account by token and account, as far as this store follows payouts; a
-    withdrawal takes all of it."""
+    """What waits for each account by token and account, as far as this store follows payouts."""
     e = t.events.c
     names = (PayoutCredited.__name__, CreditWithdrawn.__name__)
     found: dict[tuple[Address, Address], int] = {}
@@ -288,8 +287,9 @@ def waiting_credits(connection: Connection) -> dict[tuple[Address, Address], int
             place = one.token, one.account
             found[place] = found.get(place, 0) + one.amount
         elif isinstance(one, CreditWithdrawn):
-            found.pop((one.token, one.account), None)
-    return found
+            place = one.token, one.account
+            found[place] = min(found.get(place, 0), one.remaining)
+    return {place: units for place, units in found.items() if units}
 
 
 def _events(connection: Connection, where: ColumnElement[bool]) -> list[Event]:

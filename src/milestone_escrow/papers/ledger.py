@@ -22,7 +22,7 @@ from milestone_escrow.chain.contract.events import (
     PayoutCredited,
     Place,
 )
-from milestone_escrow.chain.contract.replay import Undelivered, replay, undelivered
+from milestone_escrow.chain.contract.replay import Undelivered, collected, replay, undelivered
 from milestone_escrow.chain.node.network import Network
 from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.resolve import PlannedMilestone
@@ -114,8 +114,7 @@ class Ledger:
 
     def collected(self, event: CreditWithdrawn) -> tuple[Undelivered, ...]:
         """What of this version's payouts a withdrawal has delivered."""
-        before = undelivered(self.bound, self.events[: self.events.index(event)])
-        return tuple(one for one in before if one.account == event.account)
+        return collected(self.bound, self.events, event)
 
     def payee(self, index: int) -> Address:
         """Whom a milestone pays now, or paid last."""
@@ -231,9 +230,14 @@ class Ledger:
         return min(found, paid.to_payee)
 
     def _collected(self, paid: MilestonePaid) -> Place | None:
-        for event in self.events[self.events.index(paid) :]:
+        for at in range(self.events.index(paid), len(self.events)):
+            event = self.events[at]
             if isinstance(event, CreditWithdrawn) and event.account == paid.payee:
-                return event.place
+                left = undelivered(self.bound, self.events[: at + 1])
+                if not any(
+                    one.milestone == paid.milestone and one.account == paid.payee for one in left
+                ):
+                    return event.place
         return None
 
 

@@ -114,7 +114,7 @@ class Teller:
         return self.key(event) == key
 
     def _undelivered(self, events: Sequence[Event]) -> Mapping[Place, set[int]]:
-        """Of which milestones each credit is, and each withdrawal, which takes all that waits."""
+        """Of which milestones each credit is, and of which each withdrawal may be."""
         paid: dict[tuple[str, Address], set[int]] = {}
         waiting: dict[Address, set[int]] = {}
         found: dict[Place, set[int]] = {}
@@ -129,7 +129,9 @@ class Teller:
                 found[event.place] = paid.get(sent, set())
                 waiting.setdefault(event.account, set()).update(found[event.place])
             elif isinstance(event, happened.CreditWithdrawn):
-                found[event.place] = waiting.pop(event.account, set())
+                found[event.place] = set(waiting.get(event.account, ()))
+                if not event.remaining:
+                    waiting.pop(event.account, None)
         return found
 
     def _paid_to(self, event: happened.MilestonePaid) -> tuple[tuple[Address, int], ...]:

@@ -279,3 +279,20 @@ def test_a_bundle_proves_credits_and_their_withdrawals(escrow: Run, undelivered:
     deny(SUPPLIER, FEES, denied=False)
     assert escrow("withdraw", "SHED-7", "--yes").status == 0
     assert "could not be delivered" not in claims("after.json")
+
+
+def test_a_part_is_collected_and_the_rest_stays_in_sight(
+    escrow: Run, undelivered: None, deny: Deny
+):
+    deny(SUPPLIER, denied=False)
+    part = ("withdraw", "SHED-7", "--for", "supplier", "--amount")
+    more = escrow(*part, "5,000.00", "--yes")
+    assert more.status == 2
+    assert "5,000.00 USDC was asked for, 3,960.00 USDC wait for Holz & Söhne" in more.err
+    assert escrow("withdraw", "SHED-7", "--amount", "1.00", "--yes").status == 2
+    result = escrow(*part, "1,000.00", "--yes")
+    assert "pays 1,000.00 USDC to Holz & Söhne; 2,960.00 USDC go on waiting" in result.words
+    assert "Paid 1,000.00 USDC to Holz & Söhne. Still waiting: 2,960.00 USDC" in result.words
+    assert "2,960.00 USDC wait for Holz & Söhne" in escrow("status", "SHED-7").words
+    assert escrow("withdraw", "SHED-7", "--for", "supplier", "--yes").status == 0
+    assert "wait for Holz" not in escrow("status", "SHED-7").words

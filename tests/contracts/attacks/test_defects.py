@@ -100,7 +100,7 @@ def test_3_no_term_can_be_swapped_after_one_side_has_agreed(
 def test_4_a_stranger_cannot_occupy_an_id_with_other_terms(world: World) -> None:
     """The id commits to the terms, and opening them needs both signatures."""
     deal = world.deal()
-    with refuses("InvalidSignature", signer=account("buyer"), digest=deal.id):
+    with refuses("NotAuthorized", caller=account("stranger"), allowed=account("buyer")):
         world.open(deal, by="stranger")
     other = world.opened(salt=2)
     assert other.id != deal.id

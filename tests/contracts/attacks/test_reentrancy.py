@@ -72,7 +72,7 @@ CALLS: dict[str, Callable[[World, Deal], bytes]] = {
         [b"", b""],
     ),
     "multicall": lambda w, d: w.escrow.data("multicall", [CALLS["finalize"](w, d)]),
-    "withdraw": lambda w, d: w.escrow.data("withdraw", d.terms.token, account("supplier")),
+    "withdraw": lambda w, d: w.escrow.data("withdraw", d.terms.token, account("supplier"), 1),
 }
 VIEWS: dict[str, Callable[[World, Deal], bytes]] = {
     "isOpen": lambda w, d: w.escrow.data("isOpen", d.id),

@@ -19,6 +19,7 @@ MODES = (
     "Tax",
     "Reenter",
     "Expensive",
+    "TooExpensive",
 )
 
 

@@ -203,10 +203,16 @@ class World:
         return self._send(deal, index, "finalize", (), by, gas)
 
     def withdraw(
-        self, who: str, *, token: str = "", by: str = "stranger", gas: int = GAS
+        self,
+        who: str,
+        *,
+        at_most: int = 2**256 - 1,
+        token: str = "",
+        by: str = "stranger",
+        gas: int = GAS,
     ) -> Outcome:
         token = token or self.token.address
-        return self.escrow.send("withdraw", token, account(who), by=account(by), gas=gas)
+        return self.escrow.send("withdraw", token, account(who), at_most, by=account(by), gas=gas)
 
     def state(self, deal: Deal, index: int = 0) -> State:
         """What the contract remembers of a milestone."""

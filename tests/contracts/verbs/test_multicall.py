@@ -102,7 +102,7 @@ def test_a_credit_is_withdrawn_once(world: World) -> None:
     world.token.send("setDenylisted", account("supplier"), True)
     world.attest(deal, deal.attestation())
     world.token.send("setDenylisted", account("supplier"), False)
-    call = world.escrow.data("withdraw", world.token.address, account("supplier"))
+    call = world.escrow.data("withdraw", world.token.address, account("supplier"), AMOUNT)
     with refuses("NothingCredited", token=world.token.address, account=account("supplier")):
         multicall(world, call, call)
     multicall(world, call)

@@ -7,6 +7,7 @@ import pytest
 from milestone_escrow.protocol.lifecycle import Status
 from tests.contracts.support.contract import refuses
 from tests.contracts.support.deal import AMOUNT
+from tests.contracts.support.tokens import behave, hostile_token
 from tests.contracts.support.world import World, account
 
 
@@ -42,6 +43,7 @@ def test_anyone_withdraws_to_the_account_itself(world: World, caller: str) -> No
         "token": world.token.address,
         "account": account("supplier"),
         "amount": AMOUNT,
+        "remaining": 0,
     }
     assert world.balance("supplier") == AMOUNT
     assert world.balance(caller) - before == (AMOUNT if caller == "supplier" else 0)
@@ -96,3 +98,32 @@ def test_a_credit_is_per_token(world: World) -> None:
     other = world.add_token(world.deploy("PlainToken"))
     with refuses("NothingCredited", token=other.address, account=account("supplier")):
         world.withdraw("supplier", token=other.address)
+
+
+def test_a_part_is_paid_and_the_rest_goes_on_waiting(world: World) -> None:
+    deal = world.funded()
+    _deny(world, "supplier")
+    world.attest(deal, deal.attestation())
+    _deny(world, "supplier", denied=False)
+    with refuses("AmountOutOfBounds", asked=0, atLeast=1, atMost=AMOUNT):
+        world.withdraw("supplier", at_most=0)
+    outcome = world.withdraw("supplier", at_most=40)
+    assert outcome.answer == 40
+    paid = outcome.event("CreditWithdrawn")
+    assert (paid["amount"], paid["remaining"]) == (40, AMOUNT - 40)
+    assert world.credit("supplier") == AMOUNT - 40
+    # Somebody who withdraws a unit for it makes nobody's call fail.
+    assert world.withdraw("supplier", at_most=1).answer == 1
+    assert world.withdraw("supplier", at_most=AMOUNT).answer == AMOUNT - 41
+    assert world.balance("supplier") == AMOUNT
+
+
+def test_a_token_dearer_than_a_payout_comes_out_all_the_same(world: World) -> None:
+    """Funding knows no bound of gas, so a withdrawal must not either."""
+    token = hostile_token(world)
+    deal = world.funded(token=token.address)
+    behave(token, transfer="TooExpensive")
+    world.attest(deal, deal.attestation())
+    assert world.credit("supplier", token.address) == AMOUNT
+    world.withdraw("supplier", token=token.address)
+    assert world.balance("supplier", token) == AMOUNT

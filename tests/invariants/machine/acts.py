@@ -159,6 +159,7 @@ class Amend:
 class Withdraw:
     token: Address
     account: Address
+    at_most: int = 2**256 - 1
 
 
 @dataclass(frozen=True)
@@ -234,8 +235,8 @@ def arguments(act: Act) -> tuple[Any, ...]:
             order = (amendment.closes, amendment.funds, amendment.valid_until)
             changed = (*order, new.abi_terms, new.abi_milestones)
             return deal.abi_terms, deal.abi_milestones, changed, list(signatures)
-        case Withdraw(token, account):
-            return token, account
+        case Withdraw(token, account, at_most):
+            return token, account, at_most
         case Multicall(acts):
             return (acts,)
 

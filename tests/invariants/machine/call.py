@@ -80,16 +80,16 @@ class Call:
         """The account calls, or its signature is given, in time, and its own."""
         if self.by == account:
             return
-        if not signature:
-            raise refusal("NotAuthorized", f"{self.by} is not {account}")
-        self._require_valid(until)
         self._require_signature(account, data, signature)
+        self._require_valid(until)
 
     def _require_valid(self, until: int) -> None:
         if self.now > until:
             raise refusal("SignatureExpired", f"valid until {until}, it is {self.now}")
 
     def _require_signature(self, account: Address, data: TypedData, signature: bytes) -> None:
+        if not signature and account not in self.twin.book.wallets:
+            raise refusal("NotAuthorized", f"{self.by} is not {account}")
         digest = data.digest()
         if account == ZERO_ADDRESS or not self.twin.book.is_valid(account, digest, signature):
             raise refusal("InvalidSignature", account)

@@ -27,10 +27,8 @@ class Handing(Call):
         done = receivables.buy(
             deal.terms, milestone, state, fresh, self.by, self.now, contract=self.twin.escrow
         )
-        if not act.signature:
-            raise refusal("NotAuthorized", f"{self.by} has no offer of {owner}")
-        self._require_valid(sold.valid_until)
         self._require_signature(owner, sold.typed_data(deal.domain), act.signature)
+        self._require_valid(sold.valid_until)
         self._apply(act.ref, done)
         self._token(deal).move(self.by, owner, sold.price)
 
@@ -84,7 +82,7 @@ class Handing(Call):
         for slot, party in enumerate(parties):
             if party == self.by:
                 continue
-            if slot >= len(signatures) or not signatures[slot]:
+            if slot >= len(signatures):
                 raise refusal("NotAuthorized", f"{self.by} lacks the consent of {party}")
             self._require_signature(party, data, signatures[slot])
         if conflict:

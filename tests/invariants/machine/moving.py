@@ -172,7 +172,8 @@ class Moving(Machine):
         """What is credited, to whom it is credited; what is not, to nobody."""
         credited = [key for key, credit in self.twin.credits.items() if credit]
         nothing = (self.choose(data, list(self.stage.contracts)), account("broker"))
-        self.send(acts.Withdraw(*self.choose(data, credited, [nothing])), STRANGER)
+        asked = data.draw(st.sampled_from((2**256 - 1, 1, 1_000_000, 0)))
+        self.send(acts.Withdraw(*self.choose(data, credited, [nothing]), asked), STRANGER)
         if not data.draw(st.integers(0, 3)):
             self.send(acts.Withdraw(*nothing), STRANGER)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import Status
 from milestone_escrow.protocol.transitions import refusal
 from tests.contracts.support.deal import Deal
@@ -66,10 +65,14 @@ class Paying(Call):
             token.nonces[self.by] += 1
             token.allowances[self.by] = act.amount
 
-    def _withdraw(self, token: Address, account: Address) -> None:
-        amount = self.twin.credits.get((token, account), 0)
-        if not amount:
+    def _withdraw(self, act: acts.Withdraw) -> None:
+        token, account = act.token, act.account
+        credit = self.twin.credits.get((token, account), 0)
+        if not credit:
             raise refusal("NothingCredited", account)
-        self.twin.credits[token, account] = 0
+        if not act.at_most:
+            raise refusal("AmountOutOfBounds", f"0 of {credit}")
+        amount = min(act.at_most, credit)
+        self.twin.credits[token, account] = credit - amount
         if not self.twin.tokens[token].push(account, amount):
-            raise refusal("GasTooLow" if self.scarce else "WithdrawalFailed", account)
+            raise refusal("WithdrawalFailed", account)

@@ -74,8 +74,8 @@ class _Call(Paying, Certifying, Handing):
                 self._attest_batch(act)
             case acts.Amend():
                 self._amend(act)
-            case acts.Withdraw(token, account):
-                self._withdraw(token, account)
+            case acts.Withdraw():
+                self._withdraw(act)
             case acts.BuyReceivable():
                 self._buy(act)
             case acts.Multicall():

@@ -231,7 +231,8 @@ def test_what_could_not_be_delivered_is_told_until_it_is_withdrawn(world: World)
     with world.store.transaction() as connection:
         # It takes what other agreements had left there, too.
         happened(
-            connection, CreditWithdrawn(Place(12, NOW, other, 0), USDC.address, account, 7_000_000)
+            connection,
+            CreditWithdrawn(Place(12, NOW, other, 0), USDC.address, account, 7_000_000, 0),
         )
     assert world.get(world.url).json()["undelivered"] == []
     assert gauge not in world.get("/metrics").text

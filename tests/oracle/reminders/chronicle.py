@@ -158,7 +158,7 @@ class Chronicle:
 
     def withdrawn(self, account: str, amount: int) -> None:
         token = self.bound.terms.token
-        self._mine(lambda at: happened.CreditWithdrawn(at, token, account, amount))
+        self._mine(lambda at: happened.CreditWithdrawn(at, token, account, amount, 0))
 
     def assigned(self, index: int, assignee: str, price: int) -> None:
         owner = payee(self.bound.terms, self.states()[index])

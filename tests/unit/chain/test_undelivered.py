@@ -12,7 +12,7 @@ from milestone_escrow.chain.contract.events import (
     PayoutCredited,
     Place,
 )
-from milestone_escrow.chain.contract.replay import undelivered
+from milestone_escrow.chain.contract.replay import collected, undelivered
 from milestone_escrow.chain.contract.structs import OpenedAgreement
 from milestone_escrow.protocol.terms import Terms
 
@@ -55,8 +55,8 @@ def credited(account: str, amount: int, token: str = TOKEN) -> Event:
     return PayoutCredited(AT, token, account, amount)
 
 
-def withdrawn(account: str, amount: int, token: str = TOKEN) -> Event:
-    return CreditWithdrawn(AT, token, account, amount)
+def withdrawn(account: str, amount: int, token: str = TOKEN, remaining: int = 0) -> Event:
+    return CreditWithdrawn(AT, token, account, amount, remaining)
 
 
 def test_each_account_that_could_not_receive_waits_for_its_part() -> None:
@@ -73,6 +73,16 @@ def test_a_withdrawal_takes_all_of_its_account_and_nothing_of_others() -> None:
     log.send(withdrawn(SUPPLIER, 5_000), withdrawn(FEES, 3, token=OTHER))
     log.send(paid(1, 4), credited(SUPPLIER, 4))
     assert log.waiting() == [(0, FEES, 10), (1, SUPPLIER, 4)]
+
+
+def test_a_withdrawal_of_a_part_takes_what_waits_longest() -> None:
+    log = Log()
+    log.send(paid(0, 50), credited(SUPPLIER, 50))
+    log.send(paid(1, 30), credited(SUPPLIER, 30))
+    log.send(withdrawn(SUPPLIER, 60, remaining=20))
+    assert log.waiting() == [(1, SUPPLIER, 20)]
+    taken = collected(DEAL, log.events, log.events[-1])  # type: ignore[arg-type]
+    assert [(one.milestone, one.units) for one in taken] == [(0, 50), (1, 10)]
 
 
 def test_of_a_credit_for_several_agreements_only_what_this_one_paid_counts() -> None:

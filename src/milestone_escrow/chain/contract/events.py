@@ -189,12 +189,13 @@ class PayoutCredited:
 
 @dataclass(frozen=True, slots=True)
 class CreditWithdrawn:
-    """What had been credited was paid."""
+    """`amount` of what had been credited was paid; `remaining` goes on waiting."""
 
     place: Place
     token: Address
     account: Address
     amount: int
+    remaining: int
 
 
 Event: TypeAlias = (

@@ -115,10 +115,11 @@ class FundingVerbs(Preparer):
         with self._transactor.unsimulated():
             return first, self.allow(token, amount)
 
-    def withdraw(self, token: Token, account: Address) -> Prepared:
-        """Collect a payout that could not be delivered; it goes to `account`, whoever sends."""
+    def withdraw(self, token: Token, account: Address, units: int) -> Prepared:
+        """Collect at most so many token units of what could not be delivered; they go to `account`,
+        whoever sends."""
         attempt = self._about("withdraw", token)
-        data = call("withdraw", token.address, account)
+        data = call("withdraw", token.address, account, units)
         return self._transactor.prepare(self._reader.contract, data, attempt)
 
     def mint(self, token: Token, account: Address, amount: int) -> Prepared:

@@ -64,7 +64,7 @@ class EventReader:
 
     def _read(self, agreement_id: bytes, token: Address | None, last: int) -> tuple[Event, ...]:
         # Credits belong to accounts, not agreements: ours are those of the same transactions, and
-        # a withdrawal takes all that waits for an account.
+        # any withdrawal of an account may be of them.
         own = hexed(agreement_id)
         found, opening = self._since_opening(
             agreement_id, [None, [own, _word(token)] if token else own], last

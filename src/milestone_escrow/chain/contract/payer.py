@@ -172,9 +172,12 @@ class Payer(Reader):
         wants it, what was allowed before is set to 0 first, by a transaction of its own."""
         return self._allow(self.token(symbol), amount)
 
-    def withdraw(self, symbol: str, account: Address) -> Receipt:
-        """Collect a payout that could not be delivered, for `account`."""
-        return self.send(self.prepare.withdraw(self.token(symbol), account))
+    def withdraw(self, symbol: str, account: Address, units: int | None = None) -> Receipt:
+        """Collect a payout that could not be delivered, for `account`: at most so many token units,
+        by default all that waits."""
+        token = self.token(symbol)
+        asked = self.credit(token, account) if units is None else units
+        return self.send(self.prepare.withdraw(token, account, asked))
 
     def mint(self, symbol: str, account: Address, amount: int) -> Receipt:
         """Create test tokens; real ones refuse."""

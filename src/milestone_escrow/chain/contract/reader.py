@@ -117,10 +117,14 @@ class Reader(EventReader):
         """Token units that could not be delivered and wait for `withdraw`."""
         return int(self._ask("creditOf", token.address, account))
 
-    def push_refusal(self, token: Token, account: Address, units: int) -> str | None:
-        """Why a payout would not arrive at an account now, as the token says it, "" where it says
-        nothing; None where it would arrive."""
-        return push_refusal(self.node, token.address, self.contract, account, units)
+    def push_refusal(
+        self, token: Token, account: Address, units: int, *, withdraws: bool = False
+    ) -> str | None:
+        """Why a payout or a withdrawal would not arrive at an account now, as the token says it, ""
+        where it says nothing; None where it would arrive."""
+        return push_refusal(
+            self.node, token.address, self.contract, account, units, withdraws=withdraws
+        )
 
     def token_support(self, token: Address) -> TokenSupport:
         """Whether the token takes permits and authorizations, by what it says of itself."""

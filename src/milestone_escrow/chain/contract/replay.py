@@ -63,8 +63,9 @@ def undelivered(agreement: OpenAgreement, events: Iterable[Event]) -> tuple[Unde
     """What an agreement paid and the contract still keeps for its accounts.
 
     `events` are its own in order, with the credits of their transactions and every later withdrawal
-    by the credited accounts, which takes all that waits for one, whatever it came from. One credit
-    may stand for payouts of several agreements: only what this one paid counts.
+    by the credited accounts, which take what waits longest, whatever it came from: no more of it
+    waits than is left of all. One credit may stand for payouts of several agreements: only what
+    this one paid counts.
     """
     terms = agreement.terms
     paid: list[Undelivered] = []
@@ -79,8 +80,34 @@ def undelivered(agreement: OpenAgreement, events: Iterable[Event]) -> tuple[Unde
         elif isinstance(event, PayoutCredited) and event.token == terms.token:
             waiting += _credited(paid, event)
         elif isinstance(event, CreditWithdrawn) and event.token == terms.token:
-            waiting = [one for one in waiting if one.account != event.account]
+            waiting = _left(waiting, event)
     return tuple(waiting)
+
+
+def _left(waiting: list[Undelivered], event: CreditWithdrawn) -> list[Undelivered]:
+    """What is waiting still after a withdrawal: the newest of its account, as far as it goes."""
+    found: list[Undelivered] = []
+    rest = event.remaining
+    for one in reversed(waiting):
+        units = min(rest, one.units) if one.account == event.account else one.units
+        if one.account == event.account:
+            rest -= units
+        found += [replace(one, units=units)] if units else []
+    return found[::-1]
+
+
+def collected(
+    agreement: OpenAgreement, events: Sequence[Event], withdrawal: CreditWithdrawn
+) -> tuple[Undelivered, ...]:
+    """What of an agreement's payouts one of its `events`, a withdrawal, has delivered."""
+    at = events.index(withdrawal)
+    before, after = undelivered(agreement, events[:at]), undelivered(agreement, events[: at + 1])
+    still = {(one.milestone, one.account, one.place): one.units for one in after}
+    taken = (
+        replace(one, units=one.units - still.get((one.milestone, one.account, one.place), 0))
+        for one in before
+    )
+    return tuple(one for one in taken if one.units)
 
 
 def _credited(paid: list[Undelivered], event: PayoutCredited) -> list[Undelivered]:

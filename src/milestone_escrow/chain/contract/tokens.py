@@ -124,13 +124,14 @@ def read_refusal(node: Node, token: Address, account: Address) -> str:
 
 
 def push_refusal(
-    node: Node, token: Address, contract: Address, account: Address, units: int
+    node: Node, token: Address, contract: Address, account: Address, units: int, *, withdraws: bool
 ) -> str | None:
     """Why a payout from the contract would not arrive at an account now, in the token's words, ""
     where it has none; None where it would arrive.
 
-    It is asked as the contract asks: with as much gas, and anything but true is a no. What is not
-    in the contract yet, as of a deposit, cannot be moved: then as much as there is.
+    It is asked as the contract asks: a payout with as much gas, a withdrawal with all there is, and
+    anything but true is a no. What is not in the contract yet, as of a deposit, cannot be moved:
+    then as much as there is.
     """
     with suppress(ChainError):
         units = min(units, balance_of(node, token, contract))
@@ -138,8 +139,9 @@ def push_refusal(
         "from": contract,
         "to": token,
         "data": hexed(transfer_call(account, units)),
-        "gas": hex(PUSH_GAS + CALL_GAS),
     }
+    if not withdraws:
+        call["gas"] = hex(PUSH_GAS + CALL_GAS)
     try:
         output = bytes.fromhex(node.request("eth_call", [call, "latest"])[2:])
     except RpcError as error:

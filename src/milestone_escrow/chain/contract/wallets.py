@@ -8,9 +8,6 @@ from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.hexes import hexed
 
 MAGIC = bytes.fromhex("1626ba7e") + bytes(28)
-# As the contract bounds it; a wallet that needs more would be refused there.
-WALLET_GAS = 500_000
-_TRANSACTION_GAS, _BYTE_GAS = 21_000, 40
 
 
 class ContractWallets:
@@ -35,8 +32,7 @@ class ContractWallets:
         if code in ("0x", ""):
             return False
         data = _call(digest, signature)
-        gas = _TRANSACTION_GAS + _BYTE_GAS * len(data) + WALLET_GAS
-        call = {"to": account, "data": hexed(data), "gas": hex(gas)}
+        call = {"to": account, "data": hexed(data)}
         try:
             answer = str(self._node.request("eth_call", [call, "latest"]))
         except RpcError:

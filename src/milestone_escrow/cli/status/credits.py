@@ -91,5 +91,5 @@ def credits_of(desk: Desk, only: Container[Address] | None = None) -> Iterator[C
             for found in one.undelivered():
                 own[found.account] += found.units
     for account, units in totals.items():
-        refusal = desk.escrow.push_refusal(desk.bound.token, account, units)
+        refusal = desk.escrow.push_refusal(desk.bound.token, account, units, withdraws=True)
         yield Credit(desk, account, units, own[account], refusal)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from milestone_escrow.chain.contract.events import CreditWithdrawn, Event, Place
-from milestone_escrow.chain.contract.replay import Undelivered, undelivered
+from milestone_escrow.chain.contract.replay import Undelivered, collected, undelivered
 from milestone_escrow.chain.contract.structs import OpenedAgreement
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.protocol.eip712 import Address
@@ -119,8 +119,7 @@ class Situation:
 
     def collected(self, event: CreditWithdrawn) -> tuple[Undelivered, ...]:
         """What of this agreement's payouts a withdrawal has delivered."""
-        before = undelivered(self._opened, self.events[: self.events.index(event)])
-        return tuple(one for one in before if one.account == event.account)
+        return collected(self._opened, self.events, event)
 
     @property
     def _opened(self) -> OpenedAgreement:

@@ -236,7 +236,7 @@ def _receipts(told: ToldBundle) -> str:
     credited: set[tuple[Address, Address]] = set()
     for sent, events in told.by_transaction:
         own = any(version_of(event) in told.bounds for event in events)
-        # A withdrawal takes all that waits for an account, also what this agreement paid.
+        # Any withdrawal of an account may be of what this agreement paid.
         withdraws = any(
             isinstance(event, CreditWithdrawn) and (event.token, event.account) in credited
             for event in events
