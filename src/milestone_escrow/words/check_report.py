@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from milestone_escrow.documents.check.report import Actor, Finding, Outcome, Power, Report, Silent
+from milestone_escrow.documents.check.report import (
+    Actor,
+    Finding,
+    Outcome,
+    Play,
+    Plays,
+    Power,
+    Report,
+    Silent,
+)
 from milestone_escrow.documents.money import Denomination, format_amount
 from milestone_escrow.words.checked import ReportTeller
 from milestone_escrow.words.listing import follows, ranged
@@ -21,9 +30,15 @@ T = TypeVar("T")
 
 
 def render_report(report: Report) -> str:
-    """The report as text: findings first, then who alone can do what, silence, exposure."""
+    """The report as text: findings, who alone can do what, silence, plays, exposure."""
     teller = ReportTeller(report)
-    parts = (_findings(teller), _powers(teller), _silences(teller), _exposure(teller))
+    parts = (
+        _findings(teller),
+        _powers(teller),
+        _silences(teller),
+        _plays(teller),
+        _exposure(teller),
+    )
     return "\n".join(line.rstrip() for part in parts for line in part) + "\n"
 
 
@@ -59,6 +74,18 @@ def report_json(report: Report) -> dict[str, Any]:
             }
             for silence in report.silence
         ],
+        "plays": [
+            {
+                "milestone": one.milestone,
+                "plays": [_play(teller, play) for play in one.plays],
+                "latest": one.latest,
+            }
+            for one in report.plays
+        ],
+        "caveats": [
+            {"milestones": list(one.milestones), "text": teller.caveat(one)}
+            for one in report.caveats
+        ],
         "settled_by": report.settled_by,
     }
 
@@ -76,6 +103,15 @@ def _actor(teller: ReportTeller, actor: Actor) -> dict[str, object]:
 def _outcome(teller: ReportTeller, one: Outcome) -> dict[str, object]:
     amounts = _amounts(one, "to_payee", "to_buyer")
     return {"milestone": one.milestone, "at": one.at, **amounts, "text": teller.outcome(one)}
+
+
+def _play(teller: ReportTeller, play: Play) -> dict[str, object]:
+    payments = [
+        {"at": due.at, "wait": due.wait, **_amounts(due, "to_payee", "to_buyer")}
+        for due in play.due
+    ]
+    move = play.move.name.lower().replace("_", "-")
+    return {"move": move, "text": teller.play(play), "payments": payments}
 
 
 def _amounts(thing: object, *names: str) -> dict[str, str]:
@@ -171,6 +207,31 @@ def _silences(teller: ReportTeller) -> Iterator[str]:
             "If nobody ever acts, all funded money has found its owner after {when}.", when=when
         )
         yield f"  {told}"
+
+
+def _plays(teller: ReportTeller) -> Iterator[str]:
+    report = teller.report
+    if not report.plays:
+        return
+    day = teller.day(report.at)
+    yield from ("", say("What follows from what, if it were funded and done on {day}", day=day))
+    for run in _series(list(report.plays), lambda one: (one.milestone, _timeless(one))):
+        for one in run[:1] if len(run) >= SERIES else run:
+            yield f"  {one.milestone}"
+            for text in (*map(teller.play, one.plays), teller.latest(one)):
+                yield from _wrapped(text, 4, 6)
+        if len(run) >= SERIES:
+            yield f"  {_likewise([one.milestone for one in run[1:]])}"
+    if report.caveats:
+        yield from ("", say("Easily overlooked"))
+    for caveat in report.caveats:
+        yield from _wrapped(teller.caveat(caveat), 2, 4)
+
+
+def _timeless(plays: Plays) -> object:
+    return tuple(
+        replace(play, due=tuple(replace(due, at=0) for due in play.due)) for play in plays.plays
+    )
 
 
 def _exposure(teller: ReportTeller) -> Iterator[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
-from datetime import date
+from dataclasses import dataclass, field, fields, replace
+from datetime import date, datetime
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -12,14 +12,20 @@ from milestone_escrow.documents.check import finding_kinds as kinds
 from milestone_escrow.documents.check.finding_kinds import FindingKind, Lack
 from milestone_escrow.documents.check.report import (
     Actor,
+    Caveat,
     Course,
     ExposurePoint,
     Finding,
+    Leaving,
     Means,
+    Move,
     Outcome,
+    Play,
+    Plays,
     Report,
     SilenceOf,
     Silent,
+    Warned,
 )
 from milestone_escrow.documents.money import Denomination, format_amount, format_percent
 from milestone_escrow.documents.when import format_date, format_duration, format_time, read_zone
@@ -43,6 +49,9 @@ class ReportTeller:
 
     def time(self, moment: int) -> str:
         return format_time(moment, read_zone(self.report.timezone))
+
+    def day(self, moment: int) -> str:
+        return format_date(datetime.fromtimestamp(moment, read_zone(self.report.timezone)).date())
 
     def duration(self, seconds: int) -> str:
         return format_duration(seconds)
@@ -87,6 +96,25 @@ class ReportTeller:
         """What a milestone comes to."""
         payee, buyer = self.report.supplier, self.report.buyer
         return _outcome(_Said(outcome, self, {"payee": payee, "buyer": buyer}), outcome)
+
+    def play(self, play: Play) -> str:
+        """What an act leads to if everybody is silent after it."""
+        due = (_leaving(_Said(one, self), one) for one in play.due)
+        return say(
+            "{move}: {payments}", move=_move(_Said(play, self), play), payments="; ".join(due)
+        )
+
+    def latest(self, plays: Plays) -> str:
+        return _Said(plays, self).one(
+            "whatever anybody does without the other's consent: all has left after {latest:day}"
+        )
+
+    def caveat(self, caveat: Caveat) -> str:
+        return say(
+            "{milestones}: {text}",
+            milestones=ranged(caveat.milestones),
+            text=_caveat(_Said(caveat, self), caveat),
+        )
 
     def event(self, point: ExposurePoint) -> str:
         if point.is_payment:
@@ -209,6 +237,82 @@ def _split(s: _Said, outcome: Outcome) -> str:
     if outcome.to_payee:
         return s.one("pays {to_payee:amount} to {payee} after {at:time}")
     return s.one("returns {to_buyer:amount} to {buyer} after {at:time}")
+
+
+def _move(s: _Said, play: Play) -> str:
+    match play.move:
+        case Move.CERTIFIED:
+            return s.one("{part} % certified by {verified_by}, nobody objects")
+        case Move.REJECTED:
+            return s.one("rejected by {verified_by}, nobody objects")
+        case Move.SUBMITTED:
+            return say("submitted, nobody objects")
+        case Move.NOTHING:
+            return say("nobody does anything")
+        case Move.CERTIFIED_DISPUTED:
+            return s.one("{part} % certified, the {objector} disputes it, the arbiter is silent")
+        case Move.REJECTED_DISPUTED:
+            return s.one("rejected, the {objector} disputes it, the arbiter is silent")
+        case Move.SUBMITTED_DISPUTED:
+            return s.one("submitted, the {objector} disputes it, nobody decides")
+        case Move.DISPUTED:
+            return s.one("the {objector} disputes before any decision, nobody decides")
+    assert_never(play.move)
+
+
+def _leaving(s: _Said, due: Leaving) -> str:
+    if due.at:
+        when = s.one("after {at:day}")
+    elif due.wait:
+        when = s.one("{wait:duration} later")
+    else:
+        when = say("at once")
+    s = replace(s, more={"when": when})
+    if due.to_payee and due.to_buyer:
+        return s.one("{to_payee:amount} paid and {to_buyer:amount} back {when}")
+    if due.to_payee:
+        return s.one("{to_payee:amount} paid {when}")
+    return s.one("{to_buyer:amount} back {when}")
+
+
+def _caveat(s: _Said, caveat: Caveat) -> str:
+    match caveat.what:
+        case Warned.REST_WAITS:
+            return s.one(
+                "what a certificate leaves open waits {period:duration} at least, even where "
+                "nobody can object to it"
+            )
+        case Warned.NO_CORRECTION:
+            return say(
+                "after the deadline verifiers cannot correct what they decided; only a first "
+                "decision on a submission or in a dispute still counts"
+            )
+        case Warned.REFUNDS_COUNT:
+            return say(
+                "a certificate states the sum so far, and what was given back to the buyer counts "
+                "in it"
+            )
+        case Warned.ONLY_UNSPOKEN:
+            return say(
+                "silence pays only if verifiers never decided; after that only what they certify, "
+                "so they should sign for days, not for years"
+            )
+        case Warned.HELD_UP:
+            return say(
+                "by disputing a submission the buyer can hold up its money until the deadline and "
+                "the time for a ruling have passed"
+            )
+        case Warned.REST_TO_BUYER:
+            return say(
+                "without an arbiter, a submission that the buyer disputes after a part was "
+                "certified sends the rest to the buyer"
+            )
+        case Warned.LATE_FUNDING:
+            return s.one(
+                "whoever funds it less than {period:duration} before its date leaves less time "
+                "to object to that date"
+            )
+    assert_never(caveat.what)
 
 
 def _advice(s: _Said, kind: FindingKind) -> Advice:

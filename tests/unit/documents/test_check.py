@@ -10,7 +10,7 @@ import pytest
 
 from milestone_escrow.documents.agreement import Agreement
 from milestone_escrow.documents.check.finding_kinds import Level
-from milestone_escrow.documents.check.report import Finding, Report, SilenceOf
+from milestone_escrow.documents.check.report import Finding, Report, SilenceOf, Warned
 from milestone_escrow.documents.when import DAY, end_of_day
 from milestone_escrow.words.check_report import render_report, report_json
 from milestone_escrow.words.checked import ReportTeller
@@ -21,6 +21,7 @@ SUPPLIER = "0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF"
 INSPECTOR = "0x6813Eb9362372EEF6200f3b1dbC3f819671cBA69"
 ARBITER = "  arbiter: {name: Dr. A. Brandt, account: 0xE57bFE9F44b819898F47BF37E5AF72a0783e1141}\n"
 PAYS = "    pays: 50 %\n"
+REVIEW = "review_period: 5 days"
 
 
 def found(report: Report, code: str) -> Finding:
@@ -308,3 +309,66 @@ def test_the_report_reads_as_text_without_control_codes(agreement: Agreement) ->
     assert "as if nobody acts: built, delivered" in text
     assert all(c.isprintable() or c == "\n" for c in text)
     assert max(map(len, text.splitlines())) <= 100
+
+
+FUNDED = 1_800_000_000  # 15 January 2027
+
+
+def plays_of(agreement: Agreement, milestone: str) -> dict[str, str]:
+    report = agreement.check(FUNDED)
+    (one,) = (one for one in report.plays if one.milestone == milestone)
+    return {play.move.name: ReportTeller(report).play(play) for play in one.plays}
+
+
+def test_says_of_each_milestone_what_follows_from_what(agreement: Agreement) -> None:
+    assert plays_of(agreement, "built") == {
+        "CERTIFIED": "40 % certified by inspector, nobody objects: 2,000.00 USDC paid 2 days "
+        "later; 3,000.00 USDC back after 14 Apr 2027",
+        "REJECTED": "rejected by inspector, nobody objects: 5,000.00 USDC back 3 days later",
+        "NOTHING": "nobody does anything: 5,000.00 USDC back after 14 Apr 2027",
+        "CERTIFIED_DISPUTED": "40 % certified, the buyer disputes it, the arbiter is silent: "
+        "2,000.00 USDC paid 30 days later; 3,000.00 USDC back after 14 Apr 2027",
+        "REJECTED_DISPUTED": "rejected, the supplier disputes it, the arbiter is silent: "
+        "5,000.00 USDC back 30 days later",
+        "DISPUTED": "the supplier disputes before any decision, nobody decides: "
+        "2,500.00 USDC paid and 2,500.00 USDC back after 14 May 2027",
+    }
+
+
+def test_a_certificate_without_objection_is_paid_at_once_and_not_disputed(load: Load) -> None:
+    told = plays_of(load(("objection_period: 2 days", "objection_period: off")), "built")
+    assert told["CERTIFIED"].partition(": ")[2].startswith("2,000.00 USDC paid at once; ")
+    assert "CERTIFIED_DISPUTED" not in told
+
+
+def test_without_an_arbiter_only_a_submission_can_be_disputed(load: Load) -> None:
+    edits = (ARBITER, ""), ("review_period: off", REVIEW)
+    told = plays_of(load(*edits), "built")
+    assert told["SUBMITTED"] == "submitted, nobody objects: 5,000.00 USDC paid 5 days later"
+    assert "back after 14 May 2027" in told["SUBMITTED_DISPUTED"]
+    assert not {"CERTIFIED_DISPUTED", "REJECTED_DISPUTED", "DISPUTED"} & told.keys()
+
+
+def test_nothing_leaves_later_than_the_latest_that_is_told(agreement: Agreement) -> None:
+    report = agreement.check(FUNDED)
+    assert [one.milestone for one in report.plays] == ["built", "delivered"]
+    for one in report.plays:
+        told = [due.at or FUNDED + due.wait for play in one.plays for due in play.due]
+        assert max(told) <= one.latest
+        assert sum(due.to_payee + due.to_buyer for due in one.plays[0].due) in (
+            5 * 10**9,
+            4 * 10**9,
+        )
+
+
+def test_warns_only_where_it_is_so(agreement: Agreement, load: Load) -> None:
+    def warned(agreement: Agreement) -> dict[Warned, tuple[str, ...]]:
+        return {one.what: one.milestones for one in agreement.check(FUNDED).caveats}
+
+    always = {Warned.REST_WAITS, Warned.NO_CORRECTION, Warned.REFUNDS_COUNT}
+    assert warned(agreement).keys() == always | {Warned.LATE_FUNDING}
+    assert warned(agreement)[Warned.REST_WAITS] == ("built", "delivered")
+    submitted = warned(load(("review_period: off", REVIEW)))
+    assert submitted.keys() == always | {Warned.LATE_FUNDING, Warned.HELD_UP}
+    alone = warned(load((ARBITER, ""), ("review_period: off", REVIEW)))
+    assert alone.keys() == always | {Warned.HELD_UP, Warned.REST_TO_BUYER}

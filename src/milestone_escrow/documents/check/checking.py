@@ -5,6 +5,7 @@ from __future__ import annotations
 from milestone_escrow.documents.agreement_data import AgreementData
 from milestone_escrow.documents.check.exposure import exposure
 from milestone_escrow.documents.check.findings import findings
+from milestone_escrow.documents.check.plays import caveats, plays
 from milestone_escrow.documents.check.power import powers
 from milestone_escrow.documents.check.report import Report
 from milestone_escrow.documents.check.silence import settled_by, silences
@@ -25,5 +26,7 @@ def check(agreement: AgreementData, now: int) -> Report:
         who_alone=powers(agreement),
         exposure=exposure(agreement, now),
         silence=silences(agreement, now),
+        plays=plays(agreement, now),
+        caveats=caveats(agreement),
         settled_by=settled_by(agreement),
     )

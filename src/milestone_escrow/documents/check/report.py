@@ -142,6 +142,79 @@ class SilenceOf:
     others: tuple[str, ...] = ()
 
 
+class Move(Enum):
+    """What somebody does to a funded milestone before everybody is silent."""
+
+    CERTIFIED = "a part is certified"
+    REJECTED = "it is rejected"
+    SUBMITTED = "it is submitted"
+    NOTHING = "nobody does anything"
+    CERTIFIED_DISPUTED = "a part is certified, and disputed"
+    REJECTED_DISPUTED = "it is rejected, and disputed"
+    SUBMITTED_DISPUTED = "it is submitted, and disputed"
+    DISPUTED = "it is disputed before anybody decides"
+
+    @property
+    def is_disputed(self) -> bool:
+        return self.name.endswith("DISPUTED")
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What leaves a milestone, in token units: at Unix seconds, or where `at` is 0 `wait` seconds
+    after the act."""
+
+    at: int
+    wait: int
+    to_payee: int
+    to_buyer: int
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """An act, who objects to it, "" where nobody does, and what time alone pays from there.
+
+    `part` is how much of the milestone a certificate accepts, in per cent.
+    """
+
+    move: Move
+    part: int
+    verified_by: str
+    objector: str
+    has_arbiter: bool
+    due: tuple[Leaving, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plays:
+    """A milestone's plays, and by when its money has left whatever anybody does, Unix seconds."""
+
+    milestone: str
+    plays: tuple[Play, ...]
+    latest: int
+
+
+class Warned(Enum):
+    """What surprises people about a milestone; in brackets, which field tells more."""
+
+    REST_WAITS = "a rest waits even where nobody can object (period)"
+    NO_CORRECTION = "verifiers cannot correct themselves after the deadline"
+    REFUNDS_COUNT = "what was given back counts as certified"
+    ONLY_UNSPOKEN = "silence pays only where verifiers never decided"
+    HELD_UP = "the buyer can hold up a submission"
+    REST_TO_BUYER = "a disputed submission after a certificate goes to the buyer"
+    LATE_FUNDING = "funding late leaves less time to object (period)"
+
+
+@dataclass(frozen=True, slots=True)
+class Caveat:
+    """Something that surprises people, and the milestones of which it is so; seconds."""
+
+    what: Warned
+    milestones: tuple[str, ...]
+    period: int
+
+
 @dataclass(frozen=True, slots=True)
 class ExposurePoint:
     """Where both sides stand at a moment, if all goes to plan. Amounts are token units.
@@ -185,6 +258,8 @@ class Report:
     who_alone: tuple[Power, ...]
     exposure: tuple[ExposurePoint, ...]
     silence: tuple[SilenceOf, ...]
+    plays: tuple[Plays, ...]
+    caveats: tuple[Caveat, ...]
     settled_by: int
 
     @property
