@@ -215,22 +215,34 @@ def _plays(teller: ReportTeller) -> Iterator[str]:
         return
     day = teller.day(report.at)
     yield from ("", say("What follows from what, if it were funded and done on {day}", day=day))
-    for run in _series(list(report.plays), lambda one: (one.milestone, _timeless(one))):
+    alike: dict[object, list[Plays]] = {}
+    for one in report.plays:
+        alike.setdefault(_shape(one), []).append(one)
+    for run in alike.values():
         for one in run[:1] if len(run) >= SERIES else run:
             yield f"  {one.milestone}"
             for text in (*map(teller.play, one.plays), teller.latest(one)):
                 yield from _wrapped(text, 4, 6)
         if len(run) >= SERIES:
-            yield f"  {_likewise([one.milestone for one in run[1:]])}"
+            keys = ranged([one.milestone for one in run[1:]])
+            told = say(
+                "{milestones}: likewise, each with its own amounts and dates", milestones=keys
+            )
+            yield from _wrapped(told, 2, 4)
     if report.caveats:
         yield from ("", say("Easily overlooked"))
     for caveat in report.caveats:
         yield from _wrapped(teller.caveat(caveat), 2, 4)
 
 
-def _timeless(plays: Plays) -> object:
+def _shape(plays: Plays) -> object:
+    """What is the same of milestones that differ in nothing but amounts and dates."""
     return tuple(
-        replace(play, due=tuple(replace(due, at=0) for due in play.due)) for play in plays.plays
+        (
+            replace(play, due=()),
+            tuple((due.wait, not due.to_payee, not due.to_buyer) for due in play.due),
+        )
+        for play in plays.plays
     )
 
 

@@ -308,9 +308,8 @@ def _caveat(s: _Said, caveat: Caveat) -> str:
                 "certified sends the rest to the buyer"
             )
         case Warned.LATE_FUNDING:
-            return s.one(
-                "whoever funds it less than {period:duration} before its date leaves less time "
-                "to object to that date"
+            return say(
+                "whoever can object to its date has only the time between its funding and that date"
             )
     assert_never(caveat.what)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -372,3 +373,12 @@ def test_warns_only_where_it_is_so(agreement: Agreement, load: Load) -> None:
     assert submitted.keys() == always | {Warned.LATE_FUNDING, Warned.HELD_UP}
     alone = warned(load((ARBITER, ""), ("review_period: off", REVIEW)))
     assert alone.keys() == always | {Warned.HELD_UP, Warned.REST_TO_BUYER}
+
+
+def test_milestones_that_differ_in_amounts_and_dates_only_are_played_once(load: Load) -> None:
+    report = load().check(FUNDED)
+    built = report.plays[0]
+    many = tuple(replace(built, milestone=f"m-{n}", latest=built.latest + n) for n in range(1, 61))
+    text = render_report(replace(report, plays=many))
+    assert text.count("nobody does anything:") == 1
+    assert "m-2 … m-60: likewise, each with its own amounts and dates" in text

@@ -203,7 +203,7 @@ class Warned(Enum):
     ONLY_UNSPOKEN = "silence pays only where verifiers never decided"
     HELD_UP = "the buyer can hold up a submission"
     REST_TO_BUYER = "a disputed submission after a certificate goes to the buyer"
-    LATE_FUNDING = "funding late leaves less time to object (period)"
+    LATE_FUNDING = "funding late leaves less time to object"
 
 
 @dataclass(frozen=True, slots=True)

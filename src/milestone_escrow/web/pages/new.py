@@ -207,6 +207,7 @@ def checked(web: WebDeps, text: str) -> dict[str, object]:
         ],
         "silence": [f"{teller.name(one)}: {teller.silence(one)}" for one in report.silence],
         "alone": list(_alone(agreement, report.who_alone)),
+        "caveats": [teller.caveat(one) for one in report.caveats],
     }
 
 

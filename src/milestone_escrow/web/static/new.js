@@ -53,6 +53,7 @@ function show(found) {
   findings.append(...list("Milestones", rows));
   findings.append(...list("If somebody goes silent", found.silence));
   findings.append(...list("Who alone can move the money", found.alone));
+  findings.append(...list("Easily overlooked", found.caveats));
 }
 
 let waiting;
