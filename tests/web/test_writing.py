@@ -61,7 +61,9 @@ def test_starts_from_an_example(scene: Stage, visit: Visit) -> None:
     page, _ = visit(None, scene.url + "/new")
     page.get_by_role("listitem").filter(has_text="carpets").get_by_role("button").click()
     page.get_by_text("It may be signed").wait_for()
-    assert "240,000.00 USDC" in page.locator("[data-findings]").inner_text()
+    findings = page.locator("[data-findings]").inner_text()
+    assert "240,000.00 USDC" in findings
+    assert "verifiers cannot correct what they decided" in findings
 
 
 def test_takes_milestones_from_a_spreadsheet(scene: Stage, visit: Visit, tmp_path: Path) -> None:
