@@ -80,3 +80,20 @@ def test_refuses_main_networks_unless_they_are_asked_for(escrow: Run, deal: Path
     result = escrow("agreement", "sign", str(deal), "--network", "base", "--as", "buyer", "--yes")
     assert result.status == 2
     assert "--mainnet" in result.err
+
+
+@pytest.mark.parametrize("place", ["shed.yaml", "other.txt"])
+def test_signatures_never_take_the_place_of_the_words(escrow: Run, deal: Path, place: str):
+    before, sign = deal.read_bytes(), ("agreement", "sign", str(deal), "--as", "buyer", "--yes")
+    done = escrow(*sign, "-o", place, "--force")
+    assert done.status == 2
+    assert f"{place} would not be read as signatures" in done.err
+    assert deal.read_bytes() == before
+    assert not Path("other.txt").exists()
+
+
+def test_what_was_printed_is_not_told_as_a_file(escrow: Run, deal: Path):
+    done = escrow("agreement", "sign", str(deal), "--as", "buyer", "--yes", "-o", "-")
+    assert done.status == 0
+    assert "signatures are in" not in done.out + done.err
+    assert "agreement sign -" not in done.out + done.err

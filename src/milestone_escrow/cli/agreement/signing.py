@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from milestone_escrow.cli.shell.output import bold, command, good, paragraph, table
-from milestone_escrow.cli.shell.saving import STDOUT, save, target
+from milestone_escrow.cli.shell.saving import STDOUT, is_stream, save, target
 from milestone_escrow.cli.shell.session import Session
 from milestone_escrow.cli.shell.signers import choose
 from milestone_escrow.documents.agreement import Agreement
@@ -50,9 +50,9 @@ def sign_agreement(session: Session, name: str) -> None:
         signed.save(file)
     signed = session.shelf.put(signed)
     session.say(f"{good('Signed')} by {person(signed.bound, signer.address)}.")
-    if file:
+    if file and file != STDOUT:
         session.say(f"The signatures are in {bold(str(file))}; send that file to the others.")
-    _say_next(session, signed, str(file or name))
+    _say_next(session, signed, name if file in (None, STDOUT) else str(file))
     session.emit(
         {
             "agreement": "0x" + signed.id.hex(),
@@ -150,6 +150,12 @@ def _place(session: Session, name: str, signed: SignedAgreement) -> Path | None:
     file = session.output or (beside if path.is_file() else None)
     if file is None or _same(session, file, signed):
         return file
+    # Every command reads signatures from .json, and any other name as the agreement's own words.
+    if file != STDOUT and file.suffix.lower() != ".json" and not is_stream(file):
+        raise UsageError(
+            f"{file} would not be read as signatures",
+            hint=f"give -o a name that ends in .json, as {signed_path(file)}",
+        )
     return target(session, file)
 
 
