@@ -128,6 +128,8 @@ def test_says_when_verifiers_disagree(escrow: Run, opened: Path):
     escrow(*line, "--reject", "It leans", "--as", "surveyor", "--yes")
     result = escrow(*line, "--accept", "--as", "carpenter", "--yes")
     assert "Vera Grün signed otherwise: rejected, “It leans”" in result.words
+    assert "Vera Grün signed otherwise; to agree with this: escrow attest" in result.words
+    assert "Vera Grün signs too" not in result.words
     assert milestone(escrow, "walls")["status"] == "funded"
 
 

@@ -245,8 +245,11 @@ def _say_who_is_next(
     session: Session, desk: Desk, standing: Standing, collected: CollectedAttestation
 ) -> None:
     names = names_at_hand(session, desk.bound, desk.network)
+    others = kept(session, standing.bound, standing.key)
+    decided = {a for o in others if o.attestation != collected.attestation for a in o.signatures}
     session.say("\nNext")
     for account in collected.waiting_for:
         line = f"escrow attest {desk.name} {standing.key} {options_again(collected)}"
         line += f" --as {names[account]}" if account in names else ""
-        session.say(f"  {person(desk.bound, account)} signs too:\n    {command(line)}")
+        signs = "signed otherwise; to agree with this" if account in decided else "signs too"
+        session.say(f"  {person(desk.bound, account)} {signs}:\n    {command(line)}")
