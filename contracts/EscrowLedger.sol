@@ -22,6 +22,9 @@ abstract contract EscrowLedger is IMilestoneEscrow, EIP712, ReentrancyGuardTrans
     uint8 internal constant ACCEPTED = 1;
     uint8 internal constant REJECTED = 2;
 
+    uint16 internal constant EPOCH_SPENT = type(uint16).max;
+    uint8 internal constant HANDOVER_SPENT = type(uint8).max;
+
     /// @dev Whoever a rejection or a rest goes against has this long at least to object, however short the
     /// objection period.
     uint256 internal constant MIN_TIME_TO_OBJECT = 3 days;
@@ -31,8 +34,11 @@ abstract contract EscrowLedger is IMilestoneEscrow, EIP712, ReentrancyGuardTrans
         address assignee;
         uint32 clock;
         uint32 issuedAt;
-        /// @dev Stays at its highest once there, so that nobody can wear a milestone out; see `_requireActSignature`.
-        uint24 sequence;
+        /// @dev Advanced by each change of status and each verdict. It stays at its highest once there, so that
+        /// nobody can wear a milestone out; see `_requireActSignature`.
+        uint16 epoch;
+        /// @dev Advanced by each assignment, and stays at its highest likewise.
+        uint8 handover;
         /// @dev Whether the second slot was ever written: elsewhere it is neither read nor written.
         bool hasAmounts;
         uint128 pending;
@@ -48,7 +54,8 @@ abstract contract EscrowLedger is IMilestoneEscrow, EIP712, ReentrancyGuardTrans
         address assignee;
         uint32 clock;
         uint32 issuedAt;
-        uint24 sequence;
+        uint16 epoch;
+        uint8 handover;
         bool hasAmounts;
         uint128 pending;
         uint128 paid;
@@ -93,7 +100,8 @@ abstract contract EscrowLedger is IMilestoneEscrow, EIP712, ReentrancyGuardTrans
         position.assignee = stored.assignee;
         position.clock = stored.clock;
         position.issuedAt = stored.issuedAt;
-        position.sequence = stored.sequence;
+        position.epoch = stored.epoch;
+        position.handover = stored.handover;
         position.hasAmounts = stored.hasAmounts;
         if (!position.hasAmounts) return;
         position.pending = stored.pending;
@@ -269,16 +277,16 @@ abstract contract EscrowLedger is IMilestoneEscrow, EIP712, ReentrancyGuardTrans
         }
     }
 
-    /// @dev An act that someone else sends: its signature must be given, in time, and the account's own. After
-    /// 16 million changes the sequence tells signatures apart no longer, and accounts act by themselves only.
+    /// @dev An act that someone else sends: its signature must be given, in time, and the account's own. A
+    /// counter at its highest tells signatures apart no longer, and accounts act by themselves only.
     function _requireActSignature(
-        Position memory position,
         address account,
         bytes32 structHash,
+        bool counterIsSpent,
         uint256 validUntil,
         bytes calldata signature
     ) internal view {
-        if (position.sequence == type(uint24).max) revert NotAuthorized(msg.sender, account);
+        if (counterIsSpent) revert NotAuthorized(msg.sender, account);
         _requireSignature(account, _hashTypedDataV4(structHash), signature);
         _requireValid(validUntil);
     }
@@ -311,7 +319,7 @@ abstract contract EscrowLedger is IMilestoneEscrow, EIP712, ReentrancyGuardTrans
         uint256 chosen,
         address funder
     ) internal returns (uint256 total, uint256 deposits) {
-        if (chosen >> milestones.length != 0) revert UnknownMilestones(chosen, milestones.length);
+        _requireSome(chosen, milestones.length);
         uint256 word = _agreements[id];
         for (uint256 i; i < milestones.length; ++i) {
             if (chosen & (1 << i) == 0) continue;
@@ -329,6 +337,11 @@ abstract contract EscrowLedger is IMilestoneEscrow, EIP712, ReentrancyGuardTrans
         }
         _agreements[id] = word;
         emit MilestonesFunded(id, funder, chosen, total);
+    }
+
+    /// @dev A bitmap names at least one milestone, and none beyond those that there are.
+    function _requireSome(uint256 chosen, uint256 count) internal pure {
+        if (chosen == 0 || chosen >> count != 0) revert UnknownMilestones(chosen, count);
     }
 
     function _payDeposits(
@@ -349,7 +362,13 @@ abstract contract EscrowLedger is IMilestoneEscrow, EIP712, ReentrancyGuardTrans
     function _startClock(Position memory position, Status status, uint256 clock) internal {
         // At most 21 years past the opening, which TermsLib keeps within 32 bits: the cast is safe until 2085.
         position.clock = uint32(clock);
+        _advance(position);
         _store(position, status);
+    }
+
+    /// @dev From now on nothing counts that was signed about the milestone as it was.
+    function _advance(Position memory position) internal pure {
+        if (position.epoch != EPOCH_SPENT) ++position.epoch;
     }
 
     /// @dev Takes `toPayee` and `toBuyer`, together at most what is held, out of the milestone.
@@ -372,16 +391,16 @@ abstract contract EscrowLedger is IMilestoneEscrow, EIP712, ReentrancyGuardTrans
         _book(position, terms, payee, toPayee, toBuyer);
     }
 
-    /// @dev Writes a status that is not final, and its details; what was signed before no longer counts.
+    /// @dev Writes a status that is not final, and its details.
     function _store(Position memory position, Status status) internal {
-        if (position.sequence != type(uint24).max) ++position.sequence;
         _agreements[position.id] = position.word.withStatus(position.index, status).withDetails(position.index);
         Details storage stored = _details[position.id][position.index];
         bool writesAmounts = position.hasAmounts || position.pending != 0 || position.paid != 0;
         stored.assignee = position.assignee;
         stored.clock = position.clock;
         stored.issuedAt = position.issuedAt;
-        stored.sequence = position.sequence;
+        stored.epoch = position.epoch;
+        stored.handover = position.handover;
         stored.hasAmounts = writesAmounts;
         if (!writesAmounts) return;
         stored.pending = position.pending;

@@ -60,7 +60,6 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
     function fund(Terms calldata terms, Milestone[] calldata milestones, uint256 chosen) external nonReentrant {
         bytes32 id = _idOf(terms.hash(milestones));
         _openWord(id);
-        if (chosen == 0) revert UnknownMilestones(0, milestones.length);
         _fund(id, terms, milestones, chosen);
     }
 
@@ -73,7 +72,6 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
     ) external nonReentrant {
         bytes32 id = _idOf(terms.hash(milestones));
         _openWord(id);
-        if (chosen == 0) revert UnknownMilestones(0, milestones.length);
         (uint256 total, uint256 deposits) = _markFunded(id, milestones, chosen, authorization.from);
         TokenLib.pullAuthorized(terms.token, total, keccak256(abi.encode(id, chosen)), authorization);
         _payDeposits(id, terms, milestones, deposits);
@@ -158,8 +156,8 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         address payee = _payeeOf(position, terms);
         if (msg.sender != payee) {
             bytes32 structHash =
-                ActsLib.submission(position.id, position.index, evidenceHash, position.sequence, validUntil);
-            _requireActSignature(position, payee, structHash, validUntil, signature);
+                ActsLib.submission(position.id, position.index, evidenceHash, position.epoch, validUntil);
+            _requireEpochSignature(position, payee, structHash, validUntil, signature);
         }
         // Effect. Emit.
         uint256 clock = block.timestamp + terms.reviewPeriod;
@@ -181,8 +179,8 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         (address party, bool needsArbiter) = _mayDispute(position, terms, ref.milestone);
         if (needsArbiter && terms.arbiter == address(0)) revert NoArbiter();
         if (msg.sender != party) {
-            bytes32 structHash = ActsLib.dispute(position.id, position.index, reasonHash, position.sequence, validUntil);
-            _requireActSignature(position, party, structHash, validUntil, signature);
+            bytes32 structHash = ActsLib.dispute(position.id, position.index, reasonHash, position.epoch, validUntil);
+            _requireEpochSignature(position, party, structHash, validUntil, signature);
         }
         // Effect. Emit.
         bool overVerdict = _isIn(position, StatusLib.RELEASE_PENDING | StatusLib.REFUND_PENDING);
@@ -210,10 +208,9 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         uint256 held = ref.milestone.amount - position.paid;
         _requireSplit(uint256(toPayee) + toBuyer, held, held);
         if (msg.sender != terms.arbiter) {
-            bytes32 structHash = ActsLib.ruling(
-                position.id, position.index, toPayee, toBuyer, reasonHash, position.sequence, validUntil
-            );
-            _requireActSignature(position, terms.arbiter, structHash, validUntil, signature);
+            bytes32 structHash =
+                ActsLib.ruling(position.id, position.index, toPayee, toBuyer, reasonHash, position.epoch, validUntil);
+            _requireEpochSignature(position, terms.arbiter, structHash, validUntil, signature);
         }
         // Effect. Emit. Move money.
         emit MilestoneRuled(position.id, position.index, toPayee, toBuyer, reasonHash);
@@ -241,9 +238,9 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         bool payeeSigns = toBuyer != 0 && msg.sender != payee;
         if (buyerSigns || payeeSigns) {
             bytes32 structHash =
-                ActsLib.resolution(position.id, position.index, toPayee, toBuyer, position.sequence, validUntil);
-            if (buyerSigns) _requireActSignature(position, terms.buyer, structHash, validUntil, buyerSignature);
-            if (payeeSigns) _requireActSignature(position, payee, structHash, validUntil, payeeSignature);
+                ActsLib.resolution(position.id, position.index, toPayee, toBuyer, held, position.epoch, validUntil);
+            if (buyerSigns) _requireEpochSignature(position, terms.buyer, structHash, validUntil, buyerSignature);
+            if (payeeSigns) _requireEpochSignature(position, payee, structHash, validUntil, payeeSignature);
         }
         // Effect. Emit. Move money.
         emit MilestoneResolved(position.id, position.index, toPayee, toBuyer);
@@ -261,6 +258,7 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         // Effect. Emit. Move money.
         (uint256 toPayee, uint256 toBuyer) = _silence(position, terms, ref.milestone);
         position.clock = _restUntil(terms, ref.milestone);
+        _advance(position);
         emit MilestoneFinalized(position.id, position.index, position.status);
         _distribute(position, terms, ref.milestone, toPayee, toBuyer);
         _push(terms, position);
@@ -280,8 +278,8 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         address payee = _payeeOf(position, terms);
         if (msg.sender != payee) {
             bytes32 structHash =
-                ActsLib.assignment(position.id, position.index, assignee, position.sequence, validUntil);
-            _requireActSignature(position, payee, structHash, validUntil, signature);
+                ActsLib.assignment(position.id, position.index, assignee, position.handover, validUntil);
+            _requireActSignature(payee, structHash, position.handover == HANDOVER_SPENT, validUntil, signature);
         }
         // Effect. Emit.
         _assign(position, payee, assignee, 0);
@@ -298,19 +296,24 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         Position memory position = _locate(terms, ref);
         _requireAssignable(position, terms, ref.milestone, msg.sender);
         uint256 held = ref.milestone.amount - position.paid;
-        if (offer.held != held || offer.sequence != position.sequence) {
-            revert OfferOutdated(offer.held, offer.sequence, held, position.sequence);
+        _requireUnchanged("epoch", offer.epoch, position.epoch);
+        _requireUnchanged("handover", offer.handover, position.handover);
+        if (offer.held < held) revert ChangedSince("held", offer.held, held);
+        uint256 left = offer.held - held;
+        if (offer.price <= left || offer.price > offer.held) {
+            revert AmountOutOfBounds(offer.price, left + 1, offer.held);
         }
-        if (offer.price == 0 || offer.price > held) revert AmountOutOfBounds(offer.price, 1, held);
         if (offer.financier != address(0) && msg.sender != offer.financier) {
             revert NotAuthorized(msg.sender, offer.financier);
         }
         address payee = _payeeOf(position, terms);
         bytes32 structHash = ActsLib.offer(position.id, position.index, offer);
-        _requireActSignature(position, payee, structHash, offer.validUntil, signature);
-        // Effect. Emit. Move money.
-        _assign(position, payee, msg.sender, offer.price);
-        TokenLib.move(terms.token, msg.sender, payee, offer.price);
+        bool isSpent = offer.epoch == EPOCH_SPENT || offer.handover == HANDOVER_SPENT;
+        _requireActSignature(payee, structHash, isSpent, offer.validUntil, signature);
+        // Effect. Emit. Move money: the price, less what left the milestone since the offer.
+        uint256 price = offer.price - left;
+        _assign(position, payee, msg.sender, price);
+        TokenLib.move(terms.token, msg.sender, payee, price);
     }
 
     /// @inheritdoc IMilestoneEscrow
@@ -324,13 +327,13 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         bytes32 replaces = _idOf(terms.hash(milestones));
         bytes32 structHash = amendment.terms.hash(amendment.milestones);
         id = _idOf(structHash);
-        _requireSameDeal(terms, amendment.terms);
+        if (amendment.terms.token != terms.token) revert RoleNotAllowed("token", amendment.terms.token);
         _requireValid(amendment.validUntil);
         uint256 carried = _close(
             replaces,
             terms,
             milestones,
-            amendment.closes,
+            amendment,
             signatures,
             _hashTypedDataV4(ActsLib.amendment(replaces, amendment, structHash))
         );
@@ -387,7 +390,8 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
             states[i].assignee = position.assignee;
             states[i].clock = position.clock;
             states[i].issuedAt = position.issuedAt;
-            states[i].sequence = position.sequence;
+            states[i].epoch = position.epoch;
+            states[i].handover = position.handover;
             states[i].pending = position.pending;
             states[i].paid = position.paid;
         }
@@ -425,7 +429,10 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
         uint256 clock = block.timestamp;
         position.issuedAt = uint32(attestation.issuedAt); // at most now
         if (atOnce) {
-            if (amount != milestone.amount) position.clock = _restUntil(terms, milestone);
+            if (amount != milestone.amount) {
+                _advance(position);
+                position.clock = _restUntil(terms, milestone);
+            }
         } else {
             clock += accepted && !disputed ? terms.objectionPeriod : _timeToObject(terms);
             position.pending = amount;
@@ -485,43 +492,69 @@ contract MilestoneEscrow is EscrowLedger, Multicall {
 
     function _assign(Position memory position, address payee, address assignee, uint256 price) private {
         position.assignee = assignee;
+        if (position.handover != HANDOVER_SPENT) ++position.handover;
         _store(position, position.status);
         emit MilestoneAssigned(position.id, position.index, assignee, payee, price);
     }
 
-    /// @dev A change order changes terms, not parties or money.
-    function _requireSameDeal(Terms calldata terms, Terms calldata amended) private pure {
-        if (amended.buyer != terms.buyer) revert RoleNotAllowed("buyer", amended.buyer);
-        if (amended.supplier != terms.supplier) revert RoleNotAllowed("supplier", amended.supplier);
-        if (amended.token != terms.token) revert RoleNotAllowed("token", amended.token);
-    }
-
-    /// @dev Settles the chosen milestones with the consent of buyer, supplier and each assignee, in this order.
+    /// @dev Settles the chosen milestones, as they were when the order was signed, with the consent of everybody
+    /// whom it concerns.
     function _close(
         bytes32 id,
         Terms calldata terms,
         Milestone[] calldata milestones,
-        uint256 closes,
+        Amendment calldata amendment,
         bytes[] calldata signatures,
         bytes32 digest
     ) private returns (uint256 carried) {
         uint256 word = _openWord(id);
-        if (closes == 0 || closes >> milestones.length != 0) revert UnknownMilestones(closes, milestones.length);
-        _requireConsent(terms.buyer, digest, signatures, 0);
-        _requireConsent(terms.supplier, digest, signatures, 1);
-        uint256 used = 2;
+        uint256 closes = amendment.closes;
+        _requireSome(closes, milestones.length);
+        uint256 used = _requireParties(terms, amendment.terms, digest, signatures);
+        uint256 epochs;
         for (uint256 i; closes >> i != 0; ++i) {
             if (closes & (1 << i) == 0) continue;
             Position memory position;
             _place(position, id, word, i);
             _requireStatus(position, StatusLib.HOLDING | StatusLib.UNFUNDED);
+            // Epochs only ever rise: their sum is the same as long as each of them is.
+            epochs += position.epoch == EPOCH_SPENT ? type(uint32).max : position.epoch;
             address assignee = position.assignee;
             if (assignee != address(0)) _requireConsent(assignee, digest, signatures, used++);
             if (position.status != Status.Unfunded) carried += milestones[i].amount - position.paid;
             word = word.withStatus(i, Status.Settled);
         }
+        _requireUnchanged("carried", amendment.carried, carried);
+        _requireUnchanged("epochs", amendment.epochs, epochs);
         if (signatures.length != used) revert SignatureCountMismatch(signatures.length, used);
         _agreements[id] = word;
+    }
+
+    /// @dev The sides that there are, and who takes the place of one. Returns how many have signed.
+    function _requireParties(
+        Terms calldata terms,
+        Terms calldata amended,
+        bytes32 digest,
+        bytes[] calldata signatures
+    ) private view returns (uint256 used) {
+        _requireConsent(terms.buyer, digest, signatures, used++);
+        _requireConsent(terms.supplier, digest, signatures, used++);
+        if (amended.buyer != terms.buyer) _requireConsent(amended.buyer, digest, signatures, used++);
+        if (amended.supplier != terms.supplier) _requireConsent(amended.supplier, digest, signatures, used++);
+    }
+
+    function _requireUnchanged(bytes32 what, uint256 signed, uint256 present) private pure {
+        if (signed != present) revert ChangedSince(what, signed, present);
+    }
+
+    function _requireEpochSignature(
+        Position memory position,
+        address account,
+        bytes32 structHash,
+        uint256 validUntil,
+        bytes calldata signature
+    ) private view {
+        _requireActSignature(account, structHash, position.epoch == EPOCH_SPENT, validUntil, signature);
     }
 
     /// @dev The account calls, or its signature is the one at `index`.

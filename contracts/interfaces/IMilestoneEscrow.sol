@@ -96,11 +96,12 @@ struct Authorization {
 struct Offer {
     /// @dev Zero: anyone may buy.
     address financier;
-    /// @dev Token units, straight from financier to payee.
+    /// @dev Token units, straight from financier to payee; less what has left the milestone since.
     uint128 price;
     /// @dev What the milestone held when the offer was signed.
     uint128 held;
-    uint32 sequence;
+    uint16 epoch;
+    uint8 handover;
     uint64 validUntil;
 }
 
@@ -110,6 +111,10 @@ struct Amendment {
     uint64 closes;
     /// @dev Bitmap of new milestones to fund.
     uint64 funds;
+    /// @dev What the closed milestones hold together, token units.
+    uint256 carried;
+    /// @dev The sum of the closed milestones' epochs.
+    uint32 epochs;
     uint64 validUntil;
     Terms terms;
     Milestone[] milestones;
@@ -124,9 +129,11 @@ struct MilestoneState {
     uint32 clock;
     /// @dev When the last attestation was issued.
     uint32 issuedAt;
-    /// @dev Advanced by each change, so that what was signed before it no longer counts. At 2^24 - 1 it stays,
-    /// and signed acts count no more: their accounts must call.
-    uint32 sequence;
+    /// @dev Advanced by each change of status and each verdict, so that what was signed about the milestone as it
+    /// was no longer counts. At 2^16 - 1 it stays, and signed acts count no more: their accounts must call.
+    uint16 epoch;
+    /// @dev Advanced by each assignment. At 2^8 - 1 it stays, and offers and signed assignments count no more.
+    uint8 handover;
     /// @dev Cumulative amount that an accepting attestation will have paid; 0 otherwise.
     uint128 pending;
     /// @dev What has left the milestone so far, to either side.
@@ -255,8 +262,8 @@ interface IMilestoneEscrow {
     error GasTooLow(uint256 available, uint256 needed);
     /// @notice All agreements of a batch must have the verifiers of the first; `item` has others.
     error VerifiersDiffer(uint256 item);
-    /// @notice The milestone changed since the offer was signed.
-    error OfferOutdated(uint256 held, uint256 sequence, uint256 heldNow, uint256 sequenceNow);
+    /// @notice What was signed counts on `what` ("epoch", "epochs", "handover", "held", "carried") as it was then.
+    error ChangedSince(bytes32 what, uint256 signed, uint256 present);
     /// @notice Nothing is credited to the account.
     error NothingCredited(address token, address account);
     /// @notice The account still cannot receive the token.
@@ -311,7 +318,7 @@ interface IMilestoneEscrow {
         bytes[] calldata signatures
     ) external;
 
-    /// @notice Decides many milestones by one signature per verifier, of the EIP-712 `AttestationBatch`. Items
+    /// @notice Decides many milestones by one signature per verifier, of the EIP-712 `AttestBatch`. Items
     /// that can no longer be decided are skipped; transfers of one token to one account are joined.
     /// @param items Of agreements with the same verifiers.
     function attestBatch(BatchItem[] calldata items, uint256 signers, bytes[] calldata signatures) external;
@@ -385,10 +392,11 @@ interface IMilestoneEscrow {
     ) external;
 
     /// @notice A change order: settles milestones of one agreement and moves what they hold to a new one
-    /// between the same parties in the same token. The caller pays what is missing, the buyer gets what is
-    /// left over. It carries money, never state.
-    /// @param signatures Of the EIP-712 `Amendment`, in this order: buyer, supplier, and the assignee of each
-    /// closed milestone that has one; empty where the account is the caller.
+    /// in the same token. The caller pays what is missing, the buyer so far gets what is left over. It carries
+    /// money, never state, and only while the closed milestones are as they were when it was signed.
+    /// @param signatures Of the EIP-712 `AgreedAmendment`, in this order: buyer, supplier, the new buyer and
+    /// the new supplier where others take their place, and the assignee of each closed milestone that has
+    /// one; empty where the account is the caller.
     /// @return agreementId The id of the new agreement.
     function amend(
         Terms calldata terms,

@@ -40,20 +40,20 @@ contract Harness {
         bytes32 id,
         uint256 milestone,
         bytes32 evidence,
-        uint32 sequence,
+        uint16 epoch,
         uint64 validUntil
     ) external pure returns (bytes32) {
-        return ActsLib.submission(id, milestone, evidence, sequence, validUntil);
+        return ActsLib.submission(id, milestone, evidence, epoch, validUntil);
     }
 
     function disputeHash(
         bytes32 id,
         uint256 milestone,
         bytes32 reason,
-        uint32 sequence,
+        uint16 epoch,
         uint64 validUntil
     ) external pure returns (bytes32) {
-        return ActsLib.dispute(id, milestone, reason, sequence, validUntil);
+        return ActsLib.dispute(id, milestone, reason, epoch, validUntil);
     }
 
     function rulingHash(
@@ -62,10 +62,10 @@ contract Harness {
         uint128 toPayee,
         uint128 toBuyer,
         bytes32 reason,
-        uint32 sequence,
+        uint16 epoch,
         uint64 validUntil
     ) external pure returns (bytes32) {
-        return ActsLib.ruling(id, milestone, toPayee, toBuyer, reason, sequence, validUntil);
+        return ActsLib.ruling(id, milestone, toPayee, toBuyer, reason, epoch, validUntil);
     }
 
     function resolutionHash(
@@ -73,20 +73,21 @@ contract Harness {
         uint256 milestone,
         uint128 toPayee,
         uint128 toBuyer,
-        uint32 sequence,
+        uint128 held,
+        uint16 epoch,
         uint64 validUntil
     ) external pure returns (bytes32) {
-        return ActsLib.resolution(id, milestone, toPayee, toBuyer, sequence, validUntil);
+        return ActsLib.resolution(id, milestone, toPayee, toBuyer, held, epoch, validUntil);
     }
 
     function assignmentHash(
         bytes32 id,
         uint256 milestone,
         address assignee,
-        uint32 sequence,
+        uint8 handover,
         uint64 validUntil
     ) external pure returns (bytes32) {
-        return ActsLib.assignment(id, milestone, assignee, sequence, validUntil);
+        return ActsLib.assignment(id, milestone, assignee, handover, validUntil);
     }
 
     function offerHash(bytes32 id, uint256 milestone, Offer calldata offered) external pure returns (bytes32) {

@@ -207,7 +207,7 @@ def test_a_settlement_needs_the_other_sides_signature(
     with pytest.raises(ContractError, match="needs the consent of the supplier"):
         acting.settle(funded, 2, half, half)
     until = escrow.now() + DAY
-    what = Resolution(funded.id, 2, half, half, escrow.states(funded)[2].sequence, until)
+    what = Resolution(funded.id, 2, half, half, AMOUNT, escrow.states(funded)[2].epoch, until)
     signed = {supplier.address: supplier.sign_typed_data(what.typed_data(escrow.domain))}
     acting.settle(funded, 2, half, half, signatures=signed, valid_until=until)
     assert escrow.states(funded)[2].status is Status.SETTLED

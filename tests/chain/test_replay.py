@@ -59,9 +59,9 @@ def test_a_change_order_shows_in_both_agreements(
     terms, milestones = replace(funded.terms, salt=2), (later,)
     new = OpenedAgreement(agreement_id(escrow.domain, terms, milestones), terms, milestones)
     until = escrow.now() + DAY
-    order = Amendment(funded.id, 0b10, 0b1, until, terms, milestones)
+    order = Amendment(funded.id, 0b10, 0b1, AMOUNT, 0, until, terms, milestones)
     consent = supplier.sign_typed_data(order.typed_data(escrow.domain))
-    changed = (0b10, 0b1, until, terms_tuple(terms), milestone_tuples(milestones))
+    changed = (0b10, 0b1, AMOUNT, 0, until, terms_tuple(terms), milestone_tuples(milestones))
     old = (terms_tuple(funded.terms), milestone_tuples(funded.milestones))
     send(escrow, buyer, "amend", *old, changed, [b"", consent])
     for agreement, settled in ((funded, True), (new, False)):

@@ -67,11 +67,11 @@ def store(open_store: Callable[..., Store], template: Path, tmp_path: Path) -> S
 
 
 def split(deal: SignedAgreement, **changed: int) -> Resolution:
-    return replace(Resolution(deal.id, FOUNDATION, HELD - 1, 1, 1, UNTIL), **changed)
+    return replace(Resolution(deal.id, FOUNDATION, HELD - 1, 1, HELD, 1, UNTIL), **changed)
 
 
 def offer(deal: SignedAgreement, **changed: int) -> Offer:
-    return replace(Offer(deal.id, FOUNDATION, ZERO_ADDRESS, HELD - 5, HELD, 1, UNTIL), **changed)
+    return replace(Offer(deal.id, FOUNDATION, ZERO_ADDRESS, HELD - 5, HELD, 1, 0, UNTIL), **changed)
 
 
 def keep(store: Store, deal: SignedAgreement, act: Act, signs: DevSigner, at: int = NOW) -> None:
@@ -134,11 +134,12 @@ FUNDED = STATES[FOUNDATION]
 @pytest.mark.parametrize(
     ("state", "splits", "offers"),
     [
-        pytest.param(replace(FUNDED, sequence=2), 0, 0, id="an act has been sent"),
-        pytest.param(replace(FUNDED, paid=1), 0, 0, id="a part was paid"),
-        pytest.param(State(Status.RELEASE_PENDING, clock=UNTIL, sequence=1), 1, 1, id="accepted"),
-        pytest.param(State(Status.REFUND_PENDING, clock=UNTIL, sequence=1), 1, 0, id="rejected"),
-        pytest.param(State(Status.SETTLED, sequence=1), 0, 0, id="settled"),
+        pytest.param(replace(FUNDED, epoch=2), 0, 0, id="an act has been sent"),
+        pytest.param(replace(FUNDED, paid=1), 0, 1, id="a part was paid"),
+        pytest.param(replace(FUNDED, handover=1), 1, 0, id="taken back"),
+        pytest.param(State(Status.RELEASE_PENDING, clock=UNTIL, epoch=1), 1, 1, id="accepted"),
+        pytest.param(State(Status.REFUND_PENDING, clock=UNTIL, epoch=1), 1, 0, id="rejected"),
+        pytest.param(State(Status.SETTLED, epoch=1), 0, 0, id="settled"),
         pytest.param(replace(FUNDED, assignee=STRANGER.address), 1, 0, id="sold to somebody"),
     ],
 )

@@ -32,27 +32,28 @@ ATOMS = {
     "uint256 salt,Milestone[] milestones",
     "Attestation": "bytes32 agreementId,uint256 milestone,uint8 verdict,uint128 amount,"
     "bytes32 evidenceHash,uint64 issuedAt,uint64 validUntil",
-    "Submission": "bytes32 agreementId,uint256 milestone,bytes32 evidenceHash,uint32 sequence,"
+    "Submission": "bytes32 agreementId,uint256 milestone,bytes32 evidenceHash,uint16 epoch,"
     "uint64 validUntil",
-    "Dispute": "bytes32 agreementId,uint256 milestone,bytes32 reasonHash,uint32 sequence,"
+    "Dispute": "bytes32 agreementId,uint256 milestone,bytes32 reasonHash,uint16 epoch,"
     "uint64 validUntil",
     "Ruling": "bytes32 agreementId,uint256 milestone,uint128 toPayee,uint128 toBuyer,"
-    "bytes32 reasonHash,uint32 sequence,uint64 validUntil",
+    "bytes32 reasonHash,uint16 epoch,uint64 validUntil",
     "Resolution": "bytes32 agreementId,uint256 milestone,uint128 toPayee,uint128 toBuyer,"
-    "uint32 sequence,uint64 validUntil",
-    "Assignment": "bytes32 agreementId,uint256 milestone,address assignee,uint32 sequence,"
+    "uint128 held,uint16 epoch,uint64 validUntil",
+    "Assignment": "bytes32 agreementId,uint256 milestone,address assignee,uint8 handover,"
     "uint64 validUntil",
     "Offer": "bytes32 agreementId,uint256 milestone,address financier,uint128 price,"
-    "uint128 held,uint32 sequence,uint64 validUntil",
-    "AttestationBatch": "Attestation[] attestations",
-    "Amendment": "bytes32 replaces,uint64 closes,uint64 funds,uint64 validUntil,Agreement terms",
+    "uint128 held,uint16 epoch,uint8 handover,uint64 validUntil",
+    "AttestBatch": "Attestation[] attestations",
+    "AgreedAmendment": "bytes32 replaces,uint64 closes,uint64 funds,uint256 carried,"
+    "uint32 epochs,uint64 validUntil,Agreement terms",
 }
 """The structs, written out once more."""
 
 MEMBERS = {
     "Agreement": ("Milestone",),
-    "AttestationBatch": ("Attestation",),
-    "Amendment": ("Agreement", "Milestone"),
+    "AttestBatch": ("Attestation",),
+    "AgreedAmendment": ("Agreement", "Milestone"),
 }
 """The structs that a struct refers to."""
 
@@ -160,13 +161,13 @@ def orders() -> list[dict[str, Any]]:
     """Batches and change orders: structs within structs."""
     attestations = [{**_typical("Attestation"), "milestone": i} for i in range(20)]
     cases: list[tuple[str, str, dict[str, Any]]] = [
-        (f"{count} attestations", "AttestationBatch", {"attestations": attestations[:count]})
+        (f"{count} attestations", "AttestBatch", {"attestations": attestations[:count]})
         for count in (0, 1, 2, 20)
     ]
-    for name, order in extremes("Amendment"):
-        cases.append((name, "Amendment", {**order, "terms": agreement(3, 2)}))
-    large = {**_typical("Amendment"), "terms": agreement(32, 60)}
-    cases.append(("32 verifiers, 60 milestones", "Amendment", large))
+    for name, order in extremes("AgreedAmendment"):
+        cases.append((name, "AgreedAmendment", {**order, "terms": agreement(3, 2)}))
+    large = {**_typical("AgreedAmendment"), "terms": agreement(32, 60)}
+    cases.append(("32 verifiers, 60 milestones", "AgreedAmendment", large))
     return [vector(name, struct, message, CHAINS[1]) for name, struct, message in cases]
 
 

@@ -96,9 +96,9 @@ def attestations(case: Mapping[str, Any]) -> list[Attestation]:
 
 def amendment(case: Mapping[str, Any]) -> Amendment:
     """A change order, its new agreement included."""
-    replaces, closes, funds, valid_until, _ = message(case).values()
+    *order, _ = message(case).values()
     terms, milestones = agreement({"struct": "Agreement", "message": case["message"]["terms"]})
-    return Amendment(replaces, closes, funds, valid_until, terms, milestones)
+    return Amendment(*order, terms, milestones)
 
 
 def _values(struct: Struct, given: Mapping[str, Any]) -> dict[str, Any]:

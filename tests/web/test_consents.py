@@ -76,7 +76,7 @@ def test_one_side_proposes_a_split_and_the_other_settles_it(scene: Stage, visit:
         (kept,) = proposals.splits(connection, view, HANDOVER, 0)
     act = kept.act
     assert act == Resolution(
-        signed.id, HANDOVER, 1_500 * USDC, 500 * USDC, act.sequence, act.valid_until
+        signed.id, HANDOVER, 1_500 * USDC, 500 * USDC, 2_000 * USDC, act.epoch, act.valid_until
     )
     # What the wallet was given, field by field and byte by byte, is what Python signs.
     assert wallet.signed == [act.typed_data(signed.domain).to_json()]

@@ -108,13 +108,14 @@ def settlement(standing: Standing, act: Resolution, signatures: Mapping[Address,
 def assignment(standing: Standing, assignee: Address, until: int = 0) -> Deed:
     """The payee hands a milestone's payout on."""
     bound, index = standing.bound, standing.planned.index
-    act = Assignment(*_about(standing), assignee, *_once(standing, until))
+    act = Assignment(*_about(standing), assignee, standing.state.handover, until)
     return Deed(standing, act, lambda verbs: verbs.assign(bound, index, assignee))
 
 
 def resolution(standing: Standing, result: Split, until: int) -> Resolution:
     """A split as its sides sign it."""
-    return Resolution(*_about(standing), result.to_payee, result.to_buyer, *_once(standing, until))
+    split = (result.to_payee, result.to_buyer, standing.held)
+    return Resolution(*_about(standing), *split, *_once(standing, until))
 
 
 def _about(standing: Standing) -> tuple[bytes, int]:
@@ -123,7 +124,7 @@ def _about(standing: Standing) -> tuple[bytes, int]:
 
 def _once(standing: Standing, until: int) -> tuple[int, int]:
     """What makes a signature count once, and not for ever."""
-    return standing.state.sequence, until
+    return standing.state.epoch, until
 
 
 # Explain

@@ -6,15 +6,16 @@ from milestone_escrow.deals.rights import require_assignable
 from milestone_escrow.documents.files.signed_act import SignedAct
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
-from milestone_escrow.protocol.receivables import Offer
+from milestone_escrow.protocol.receivables import Offer, price, stands
 from milestone_escrow.words.standing import Standing, amount, person, when
 
 
-def offer(standing: Standing, financier: Address, price: int, until: int) -> Offer:
-    """What the payee signs: all that is held now for `price`, to one account or, with the zero
+def offer(standing: Standing, financier: Address, asked: int, until: int) -> Offer:
+    """What the payee signs: all that is held now for `asked`, to one account or, with the zero
     address, to anyone."""
     about = (standing.bound.id, standing.planned.index)
-    return Offer(*about, financier, price, standing.held, standing.state.sequence, until)
+    counters = (standing.state.epoch, standing.state.handover)
+    return Offer(*about, financier, asked, standing.held, *counters, until)
 
 
 def require_may_own(standing: Standing, account: Address) -> None:
@@ -52,13 +53,18 @@ def require_stands(standing: Standing, signed: SignedAct) -> None:
             f"is the payee of '{standing.key}' now",
             hint="only the payee can sell it",
         )
-    if (offered.sequence, offered.held) != (standing.state.sequence, standing.held):
+    if not stands(offered, standing.held, standing.state):
         then, now = amount(standing, offered.held), amount(standing, standing.held)
         amounts = f": it held {then}, now {now}" if then != now else ""
         raise EscrowError(
             f"'{standing.key}' has changed since the offer was signed{amounts}",
             hint="ask the payee for a new one",
         )
+
+
+def price_now(standing: Standing, offered: Offer) -> int:
+    """What the offer costs now, token units: less what has left the milestone since."""
+    return price(offered, standing.held)
 
 
 def require_buyer(standing: Standing, offered: Offer, account: Address) -> None:

@@ -20,7 +20,7 @@ from milestone_escrow.documents.files.signed_act import SignedAct
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.protocol.acts import Dispute, Resolution, Submission
 from milestone_escrow.protocol.lifecycle import Role
-from milestone_escrow.protocol.receivables import Assignment, Offer
+from milestone_escrow.protocol.receivables import Assignment, Offer, stands
 from milestone_escrow.words.effects import effect
 from milestone_escrow.words.standing import Standing, person, when
 
@@ -71,7 +71,7 @@ def require_current(standing: Standing, signed: SignedAct, where: str) -> None:
     Raises:
         EscrowError: it was.
     """
-    if signed.act.sequence != standing.state.sequence:
+    if not stands(signed.act, standing.held, standing.state):
         raise EscrowError(
             f"{where} was signed before '{standing.key}' last changed",
             hint="ask for a new signature",

@@ -20,7 +20,7 @@ from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.acts import Resolution
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import end, held
-from milestone_escrow.protocol.receivables import ASSIGNABLE, Offer
+from milestone_escrow.protocol.receivables import ASSIGNABLE, Offer, stands
 from milestone_escrow.protocol.signatures import Wallets
 
 CHANGE = "amendment"
@@ -250,10 +250,11 @@ def _overtaken(view: AgreementView, signed: SignedAct) -> str:
             return f"{payee}, whom the milestone pays, did not sign it"
         if stage.state.status not in ASSIGNABLE:
             return "what the milestone pays cannot change hands now"
-        fits = act.held == left
+        fits = stands(act, left, stage.state)
     else:
         assert isinstance(act, Resolution)
-        fits = stage.state.status.holds and act.to_payee + act.to_buyer == left
-    if act.sequence != stage.state.sequence or not fits:
+        whole = act.to_payee + act.to_buyer == left
+        fits = stage.state.status.holds and whole and stands(act, left, stage.state)
+    if not fits:
         return "something has happened to the milestone since it was signed"
     return ""

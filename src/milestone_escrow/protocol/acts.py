@@ -1,7 +1,8 @@
 """What people sign about an open agreement: attestations, acts, and consents to a role.
 
-Amounts are token units, times Unix seconds. `sequence` is the milestone's counter, which every
-change advances, so that a stale signature dies by itself.
+Amounts are token units, times Unix seconds. `epoch` counts a milestone's changes of status and its
+verdicts, so that what was signed about it as it was dies by itself; what is paid by consent, and
+handing it on, leave it alone.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Submission:
     agreement_id: bytes
     milestone: int
     evidence_hash: bytes
-    sequence: int
+    epoch: int
     valid_until: int
 
     def typed_data(self, domain: Domain) -> TypedData:
@@ -69,7 +70,7 @@ class Dispute:
     agreement_id: bytes
     milestone: int
     reason_hash: bytes
-    sequence: int
+    epoch: int
     valid_until: int
 
     def typed_data(self, domain: Domain) -> TypedData:
@@ -86,7 +87,7 @@ class Ruling:
     to_payee: int
     to_buyer: int
     reason_hash: bytes
-    sequence: int
+    epoch: int
     valid_until: int
 
     def typed_data(self, domain: Domain) -> TypedData:
@@ -96,13 +97,14 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """A split, signed by whoever gives something up."""
+    """A split of what is held then, signed by whoever gives something up."""
 
     agreement_id: bytes
     milestone: int
     to_payee: int
     to_buyer: int
-    sequence: int
+    held: int
+    epoch: int
     valid_until: int
 
     def typed_data(self, domain: Domain) -> TypedData:
@@ -144,18 +146,20 @@ ATTESTATION = Struct(
         Field("uint64", "validUntil"),
     ),
 )
-BATCH = Struct(
-    "AttestationBatch", (Field("Attestation[]", "attestations"),), members=(ATTESTATION,)
-)
+# A struct's name sorts before its members': wallets that frame what they sign (ERC-7739) put the
+# types together in either order, and only then both are the same.
+BATCH = Struct("AttestBatch", (Field("Attestation[]", "attestations"),), members=(ATTESTATION,))
 TARGET = (Field("bytes32", "agreementId"), Field("uint256", "milestone"))
 _SPLIT = (Field("uint128", "toPayee"), Field("uint128", "toBuyer"))
-ONCE = (Field("uint32", "sequence"), Field("uint64", "validUntil"))
+EPOCH = Field("uint16", "epoch")
+HELD = Field("uint128", "held")
+UNTIL = Field("uint64", "validUntil")
 _REASON = Field("bytes32", "reasonHash")
 
-SUBMISSION = Struct("Submission", (*TARGET, Field("bytes32", "evidenceHash"), *ONCE))
-DISPUTE = Struct("Dispute", (*TARGET, _REASON, *ONCE))
-RULING = Struct("Ruling", (*TARGET, *_SPLIT, _REASON, *ONCE))
-RESOLUTION = Struct("Resolution", (*TARGET, *_SPLIT, *ONCE))
+SUBMISSION = Struct("Submission", (*TARGET, Field("bytes32", "evidenceHash"), EPOCH, UNTIL))
+DISPUTE = Struct("Dispute", (*TARGET, _REASON, EPOCH, UNTIL))
+RULING = Struct("Ruling", (*TARGET, *_SPLIT, _REASON, EPOCH, UNTIL))
+RESOLUTION = Struct("Resolution", (*TARGET, *_SPLIT, HELD, EPOCH, UNTIL))
 APPOINTMENT = Struct(
     "Appointment",
     (Field("bytes32", "agreementId"), Field("string", "role"), Field("address", "account")),

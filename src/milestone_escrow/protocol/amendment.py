@@ -13,17 +13,19 @@ from milestone_escrow.protocol.eip712 import (
     Struct,
     TypedData,
 )
-from milestone_escrow.protocol.lifecycle import State, Status, held
+from milestone_escrow.protocol.lifecycle import LAST_EPOCH, State, Status, held
 from milestone_escrow.protocol.paying import cost
 from milestone_escrow.protocol.terms import AGREEMENT, MILESTONE, Milestone, Terms, numbered
-from milestone_escrow.protocol.transitions import refusal
+from milestone_escrow.protocol.transitions import changed, refusal
 
 AMENDMENT = Struct(
-    "Amendment",
+    "AgreedAmendment",
     (
         Field("bytes32", "replaces"),
         Field("uint64", "closes"),
         Field("uint64", "funds"),
+        Field("uint256", "carried"),
+        Field("uint32", "epochs"),
         Field("uint64", "validUntil"),
         Field("Agreement", "terms"),
     ),
@@ -35,22 +37,28 @@ AMENDMENT = Struct(
 class Amendment:
     """Closes milestones of the agreement `replaces` and funds milestones of the new terms.
 
-    `closes` and `funds` are bitmaps over the old and the new milestones.
+    `closes` and `funds` are bitmaps over the old and the new milestones. `carried`, in token units,
+    and `epochs`, the sum of the closed milestones', are as the old ones stood when it was written:
+    once anything is decided or paid of them it counts no more.
     """
 
     replaces: bytes
     closes: int
     funds: int
+    carried: int
+    epochs: int
     valid_until: int
     terms: Terms
     milestones: tuple[Milestone, ...]
 
     def typed_data(self, domain: Domain) -> TypedData:
-        """What buyer, supplier and the payee of each closed, assigned milestone sign."""
+        """What `signers` sign."""
         message = {
             "replaces": self.replaces,
             "closes": self.closes,
             "funds": self.funds,
+            "carried": self.carried,
+            "epochs": self.epochs,
             "validUntil": self.valid_until,
             "terms": self.terms.message(self.milestones),
         }
@@ -69,27 +77,48 @@ class Carried:
     returned: int
 
 
-def signers(terms: Terms, states: Sequence[State], closes: int) -> tuple[Address, ...]:
-    """Whose consent the contract asks for, in its order."""
+def signers(
+    terms: Terms, amended: Terms, states: Sequence[State], closes: int
+) -> tuple[Address, ...]:
+    """Whose consent the contract asks for, in its order: both sides, who takes the place of one,
+    and the assignees of what is closed."""
+    sides = ((terms.buyer, amended.buyer), (terms.supplier, amended.supplier))
     assignees = [
         state.assignee
         for index, state in enumerate(states)
         if closes >> index & 1 and state.assignee != ZERO_ADDRESS
     ]
-    return (terms.buyer, terms.supplier, *assignees)
+    return (
+        terms.buyer,
+        terms.supplier,
+        *(new for old, new in sides if new != old),
+        *assignees,
+    )
+
+
+def carried(milestones: Sequence[Milestone], states: Sequence[State], closes: int) -> int:
+    """What the closed milestones hold together, token units."""
+    pairs = zip(milestones, states, strict=True)
+    return sum(held(m, state) for i, (m, state) in enumerate(pairs) if closes >> i & 1)
+
+
+def epochs(states: Sequence[State], closes: int) -> int:
+    """The sum of the closed milestones' epochs, which only ever rise; of one that has come to its
+    end, a sum that nobody signs."""
+    return sum(
+        2**32 - 1 if state.epoch == LAST_EPOCH else state.epoch
+        for i, state in enumerate(states)
+        if closes >> i & 1
+    )
 
 
 def moved(
     milestones: Sequence[Milestone], states: Sequence[State], amendment: Amendment
 ) -> Carried:
     """The money that an amendment moves, if it is carried out."""
-    carried = sum(
-        held(milestone, state)
-        for index, (milestone, state) in enumerate(zip(milestones, states, strict=True))
-        if amendment.closes >> index & 1
-    )
+    there = carried(milestones, states, amendment.closes)
     total = cost(amendment.milestones, amendment.funds)
-    return Carried(carried, max(total - carried, 0), max(carried - total, 0))
+    return Carried(there, max(total - there, 0), max(there - total, 0))
 
 
 def close(
@@ -103,15 +132,12 @@ def close(
     """The old milestones that settle, and the money that moves over.
 
     Raises:
-        LifecycleError: other parties or token, expired, a milestone that is settled or does not
-            exist, or a consent that is missing.
+        LifecycleError: another token, expired, a milestone that is settled or does not exist, that
+            has changed since it was signed, or a consent that is missing.
     """
-    for role in ("buyer", "supplier", "token"):
-        asked, allowed = getattr(amendment.terms, role), getattr(terms, role)
-        if asked != allowed:
-            raise refusal(
-                "RoleNotAllowed", f"the {role} is {asked}, a change order keeps {allowed}"
-            )
+    asked, allowed = amendment.terms.token, terms.token
+    if asked != allowed:
+        raise refusal("RoleNotAllowed", f"the token is {asked}, a change order keeps {allowed}")
     if now > amendment.valid_until:
         raise refusal("SignatureExpired", f"valid until {amendment.valid_until}, it is {now}")
     if not 0 < amendment.closes < 1 << len(milestones):
@@ -119,7 +145,7 @@ def close(
             "UnknownMilestones", f"closes {amendment.closes:#b} of {len(milestones)} milestones"
         )
     closed: dict[int, State] = {}
-    for party in signers(terms, states, amendment.closes):
+    for party in signers(terms, amendment.terms, states, amendment.closes):
         if party not in consents:
             raise refusal("NotAuthorized", f"this change order needs the consent of {party}")
     for index, (milestone, state) in enumerate(zip(milestones, states, strict=True)):
@@ -127,4 +153,10 @@ def close(
             if state.status is Status.SETTLED:
                 raise refusal("WrongStatus", f"{numbered(index)} is settled")
             closed[index] = replace(state, status=Status.SETTLED, paid=milestone.amount)
+    for what, signed, present in (
+        ("carried", amendment.carried, carried(milestones, states, amendment.closes)),
+        ("epochs", amendment.epochs, epochs(states, amendment.closes)),
+    ):
+        if signed != present:
+            raise changed(what, signed, present)
     return closed, moved(milestones, states, amendment)

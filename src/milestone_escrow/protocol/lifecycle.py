@@ -67,7 +67,8 @@ class State:
     assignee: Address = ZERO_ADDRESS
     clock: int = 0
     issued_at: int = 0
-    sequence: int = 0
+    epoch: int = 0
+    handover: int = 0
     pending: int = 0
     paid: int = 0
 
@@ -116,13 +117,19 @@ class Silence:
     leads_to: Status
 
 
-LAST_SEQUENCE = 2**24 - 1
-"""The contract's counter stays here once it has come so far."""
+LAST_EPOCH, LAST_HANDOVER = 2**16 - 1, 2**8 - 1
+"""The contract's counters stay here once they have come so far; what is signed on them counts no
+more."""
 
 
-def next_sequence(state: State) -> int:
-    """The counter after one more change."""
-    return min(state.sequence + 1, LAST_SEQUENCE)
+def next_epoch(state: State) -> int:
+    """The counter after one more change of status or verdict."""
+    return min(state.epoch + 1, LAST_EPOCH)
+
+
+def next_handover(state: State) -> int:
+    """The counter after one more assignment."""
+    return min(state.handover + 1, LAST_HANDOVER)
 
 
 def held(milestone: Milestone, state: State) -> int:
@@ -217,7 +224,8 @@ def silence_split(terms: Terms, milestone: Milestone, state: State) -> Split:
 def after_payout(milestone: Milestone, state: State, split: Split, clock: int) -> State:
     """The state once `split` has left the milestone: settled, or funded with a rest.
 
-    `clock` is until when whoever the rest goes against can object; only `resolve` leaves it.
+    `clock` is until when whoever the rest goes against can object; only `resolve` leaves it, and
+    the epoch.
     """
     paid = state.paid + split.total
     if paid == milestone.amount:
@@ -228,8 +236,12 @@ def after_payout(milestone: Milestone, state: State, split: Split, clock: int) -
         clock=clock,
         paid=paid,
         pending=0,
-        sequence=next_sequence(state),
     )
+
+
+def advanced(state: State) -> State:
+    """From now on nothing counts that was signed about the milestone as it was."""
+    return replace(state, epoch=next_epoch(state))
 
 
 def silence(terms: Terms, milestone: Milestone, state: State, now: int = 0) -> tuple[Silence, ...]:
@@ -239,7 +251,7 @@ def silence(terms: Terms, milestone: Milestone, state: State, now: int = 0) -> t
     while state.status.holds:
         split = silence_split(terms, milestone, state)
         at = now = max(end(milestone, state), now)
-        after = after_payout(milestone, state, split, rest_until(terms, milestone, at))
+        after = after_payout(milestone, advanced(state), split, rest_until(terms, milestone, at))
         steps.append(Silence(at, state.status, split, after.status))
         state = after
     return tuple(steps)

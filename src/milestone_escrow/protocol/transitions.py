@@ -21,13 +21,13 @@ from milestone_escrow.protocol.lifecycle import (
     Split,
     State,
     Status,
+    advanced,
     after_payout,
     attest_until,
     dispute_needs_arbiter,
     disputing_role,
     end,
     held,
-    next_sequence,
     payee,
     rest_until,
     silence_split,
@@ -157,11 +157,11 @@ def finalize(terms: Terms, milestone: Milestone, state: State, now: int) -> Tran
 def _pay(terms: Terms, milestone: Milestone, state: State, split: Split, now: int) -> Transition:
     """What nobody consented to: whoever a rest goes against has time to object."""
     clock = rest_until(terms, milestone, now)
-    return Transition(after_payout(milestone, state, split, clock), split)
+    return Transition(after_payout(milestone, advanced(state), split, clock), split)
 
 
 def _start_clock(state: State, status: Status, clock: int) -> State:
-    return replace(state, status=status, clock=clock, sequence=next_sequence(state))
+    return replace(advanced(state), status=status, clock=clock)
 
 
 def _require_attestation(
@@ -203,6 +203,11 @@ def _require_split(split: Split, low: int, high: int) -> None:
 def require_caller(caller: Address, allowed: Address) -> None:
     if caller != allowed:
         raise refusal("NotAuthorized", f"{caller} may not do this, only {allowed}")
+
+
+def changed(what: str, signed: int, present: int) -> LifecycleError:
+    """What was signed counts on something as it was then."""
+    return refusal("ChangedSince", f"signed at {what} {signed}, it is {present} now")
 
 
 def refusal(error: str, message: str) -> LifecycleError:

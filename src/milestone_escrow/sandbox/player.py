@@ -253,9 +253,10 @@ class Player:
 
     def _settle(self, step: Step) -> Iterator[Beat]:
         key, split, until = step.milestones[0], self._split(step), self.world.now + VALID_FOR
-        index, sequence = self.agreement.index(key), self._state(key).sequence
+        index, state = self.agreement.index(key), self._state(key)
+        rest = held(self.bound.milestones[index], state)
         resolution = Resolution(
-            self.bound.id, index, split.to_payee, split.to_buyer, sequence, until
+            self.bound.id, index, split.to_payee, split.to_buyer, rest, state.epoch, until
         )
         supplier = self.world.signer(self.bound.terms.supplier)
         signature = supplier.sign_typed_data(resolution.typed_data(self.bound.domain))

@@ -68,6 +68,8 @@ def _resolution(standing: Standing, act: Resolution, words: Words) -> list[str]:
 
 
 def _assignment(standing: Standing, act: Assignment, words: Words) -> list[str]:
+    if act.assignee == standing.payee:
+        return [f"'{standing.key}': takes back every offer of what it pays; nothing else changes"]
     payee, assignee = (person(standing.bound, a) for a in (standing.payee, act.assignee))
     return [
         f"'{standing.key}': from now on whatever it pays goes to {assignee} instead of {payee}",

@@ -276,6 +276,8 @@ class Teller:
         }
         if event.price:
             what = say("sold what {milestone} pays to {assignee} for {price}", **parts)
+        elif event.assignee == event.payee:
+            what = say("took back every offer of what {milestone} pays", **parts)
         else:
             what = say("assigned what {milestone} pays to {assignee}", **parts)
         return self.names.person(event.payee), what

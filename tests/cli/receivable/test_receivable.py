@@ -97,7 +97,7 @@ def test_an_offer_shows_its_cost_and_writes_a_file(
     result = escrow("receivable", "offer", "SHED-7", submitted, "--price", "1,950.00", "--yes")
     assert "costs 1,950.00 for 2,000.00 in 7 days: 133.7 % a year" in result.words
     assert "sells what it pays to whoever buys it" in result.words
-    assert "until anything else happens to 'handover'; it cannot be taken back" in result.words
+    assert "or until somebody decides about 'handover' or you take it back" in result.words
     assert "escrow receivable buy handover.offer.json" in result.out
     assert world.chain.head.number == before
     assert json.loads(Path("handover.offer.json").read_text("utf-8"))["acts"][0]["act"] == "offer"
@@ -230,13 +230,31 @@ def test_an_offer_to_one_is_bought_by_no_other(
 
 def test_an_offer_dies_when_the_milestone_changes(escrow: Run, opened: Path, unchanged: Unchanged):
     escrow("receivable", "offer", "SHED-7", "walls", "--price", "90%", "--yes")
-    escrow("refund", "SHED-7", "walls", "--amount", "1,000.00", "--yes")
+    escrow("submit", "SHED-7", "walls", "--yes")
     with unchanged():
         result = escrow("receivable", "buy", "walls.offer.json", "--as", "financier", "--yes")
     assert result.status == 1
-    assert "has changed since the offer was signed: it held 4,000.00 USDC, now 3,000.00" in (
-        result.err
-    )
+    assert "'walls' has changed since the offer was signed" in result.err
+
+
+def test_the_payee_takes_every_offer_back(escrow: Run, submitted: str, financier: str):
+    escrow("receivable", "offer", "SHED-7", submitted, "--price", "90%", "--yes")
+    taken = escrow("receivable", "withdraw", "SHED-7", submitted, "--yes")
+    assert taken.status == 0, taken.err
+    assert f"'{submitted}': takes back every offer of what it pays" in taken.words
+    result = escrow("receivable", "buy", f"{submitted}.offer.json", "--as", "financier", "--yes")
+    assert result.status == 1
+    assert "has changed since the offer was signed" in result.err
+    assert f"took back every offer of what '{submitted}' pays" in escrow("history", "SHED-7").words
+
+
+def test_what_is_given_back_comes_off_the_price(escrow: Run, opened: Path, financier: str):
+    escrow("receivable", "offer", "SHED-7", "walls", "--price", "90%", "--yes")
+    escrow("refund", "SHED-7", "walls", "--amount", "1,000.00", "--yes")
+    buy = ("receivable", "buy", "walls.offer.json", "--as", "financier", "--yes")
+    result = escrow(*buy)
+    assert result.status == 0, result.err
+    assert "'walls': pays 2,600.00 USDC to Holz & Söhne now, final" in result.words
 
 
 def test_an_offer_is_bought_once(escrow: Run, offer: str, unchanged: Unchanged):

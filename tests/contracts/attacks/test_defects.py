@@ -160,7 +160,7 @@ def test_7_a_signature_works_on_one_chain_contract_agreement_and_milestone(world
         act.typed_data(Domain(CHAIN_ID, account("stranger"))),
         replace(act, agreement_id=b"\1" * 32).typed_data(world.domain),
         replace(act, milestone=1).typed_data(world.domain),
-        replace(act, sequence=1).typed_data(world.domain),
+        replace(act, epoch=1).typed_data(world.domain),
         deal.typed_data,
     ]
     digest = act.typed_data(world.domain).digest()

@@ -172,7 +172,7 @@ def test_7_an_offer_and_an_assignment_work_in_one_agreement_and_once(world: Worl
     with pytest.raises(Refused, match="InvalidSignature"):
         assign(world, other, signature=gift, by="stranger")
     buy(world, deal, offered)
-    with pytest.raises(Refused, match="OfferOutdated"):
+    with pytest.raises(Refused, match="ChangedSince"):
         buy(world, deal, offered, by="rival")
     with pytest.raises(Refused, match="InvalidSignature"):
         assign(world, deal, signature=gift, by="stranger")

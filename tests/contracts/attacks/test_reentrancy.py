@@ -68,7 +68,7 @@ CALLS: dict[str, Callable[[World, Deal], bytes]] = {
         "amend",
         d.abi_terms,
         d.abi_milestones,
-        (0b10, 0, FOREVER, d.abi_terms, d.abi_milestones),
+        (0b10, 0, AMOUNT, 0, FOREVER, d.abi_terms, d.abi_milestones),
         [b"", b""],
     ),
     "multicall": lambda w, d: w.escrow.data("multicall", [CALLS["finalize"](w, d)]),

@@ -159,11 +159,11 @@ def test_wallets_are_buyer_supplier_and_arbiter(world: World) -> None:
         payee=sign("supplier", settlement),
         by="stranger",
     )
-    submission = world.submission(deal, sequence=1).typed_data(world.domain)
+    submission = world.submission(deal).typed_data(world.domain)
     world.submit(deal, signature=sign("supplier", submission), by="stranger")
-    dispute = world.dispute_act(deal, sequence=2).typed_data(world.domain)
+    dispute = world.dispute_act(deal, epoch=1).typed_data(world.domain)
     world.dispute(deal, signature=sign("buyer", dispute), by="stranger")
-    ruling = world.ruling(deal, 100, 50, sequence=3).typed_data(world.domain)
+    ruling = world.ruling(deal, 100, 50, epoch=2).typed_data(world.domain)
     world.rule(deal, 100, 50, signature=sign("arbiter", ruling), by="stranger")
     assert world.state(deal).status is Status.SETTLED
     assert world.balance(wallets["supplier"].address) == 101
@@ -205,17 +205,17 @@ def _dispute(world: World, deal: Deal, until: int, sign: Sign) -> None:
 
 def _rule(world: World, deal: Deal, until: int, sign: Sign) -> None:
     rest = AMOUNT - HALF
-    act = world.ruling(deal, HALF, rest, sequence=1, valid_until=until).typed_data(world.domain)
+    act = world.ruling(deal, HALF, rest, epoch=1, valid_until=until).typed_data(world.domain)
     world.rule(deal, HALF, rest, until=until, signature=sign("arbiter", act), by="stranger")
 
 
 def _approve(world: World, deal: Deal, until: int, sign: Sign) -> None:
-    act = world.resolution(deal, HALF, 0, valid_until=until).typed_data(world.domain)
+    act = world.resolution(deal, HALF, 0, held=AMOUNT, valid_until=until).typed_data(world.domain)
     world.resolve(deal, HALF, 0, until=until, buyer=sign("buyer", act), by="stranger")
 
 
 def _refund(world: World, deal: Deal, until: int, sign: Sign) -> None:
-    act = world.resolution(deal, 0, HALF, valid_until=until).typed_data(world.domain)
+    act = world.resolution(deal, 0, HALF, held=AMOUNT, valid_until=until).typed_data(world.domain)
     world.resolve(deal, 0, HALF, until=until, payee=sign("supplier", act), by="stranger")
 
 
@@ -298,17 +298,15 @@ def test_an_act_signed_for_elsewhere_is_refused(world: World, name: str, what: s
 
 
 @pytest.mark.parametrize("name", [name for name in ACTS if name != "attest"])
-@pytest.mark.parametrize("sequence", [7, 2**32 - 1])
-def test_an_act_signed_for_another_sequence_is_refused(
-    world: World, name: str, sequence: int
-) -> None:
+@pytest.mark.parametrize("epoch", [7, 2**16 - 1])
+def test_an_act_signed_for_another_epoch_is_refused(world: World, name: str, epoch: int) -> None:
     act, _, deal = _start(world, name)
     with pytest.raises(Refused, match="InvalidSignature"):
         act(
             world,
             deal,
             FOREVER,
-            lambda who, data: person(who).sign(_field(sequence=sequence)(world, data)),
+            lambda who, data: person(who).sign(_field(epoch=epoch)(world, data)),
         )
 
 
@@ -337,7 +335,7 @@ def test_an_act_expires(world: World, name: str) -> None:
 
 @acts
 def test_an_act_cannot_be_replayed(world: World, name: str) -> None:
-    """The second time the sequence has advanced, the status has changed, or it is not newer."""
+    """The second time the epoch has advanced, the status has changed, or it is not newer."""
     act, _, deal = _start(world, name)
     act(world, deal, FOREVER, _good)
     with pytest.raises(Refused) as caught:
@@ -409,7 +407,7 @@ def test_a_wallet_that_burns_its_gas_stops_only_itself(world: World) -> None:
 def test_an_unset_arbiter_cannot_be_signed_for(world: World) -> None:
     deal = reach(world, Status.SUBMITTED, arbiter=ZERO_ADDRESS)
     world.dispute(deal, by="buyer")
-    ruling = world.ruling(deal, AMOUNT, 0, sequence=2).typed_data(world.domain)
+    ruling = world.ruling(deal, AMOUNT, 0, epoch=2).typed_data(world.domain)
     for signature in (bytes(65), bytes(64), bytes(64) + b"\x1b", person("supplier").sign(ruling)):
         with refuses("InvalidSignature", signer=ZERO_ADDRESS, digest=ruling.digest()):
             world.rule(deal, AMOUNT, 0, signature=signature, by="supplier")
@@ -441,6 +439,7 @@ def test_what_a_safe_approved_on_chain_counts_without_a_signature(world: World) 
     world.submit(deal, by="stranger")
     assert world.state(deal).status is Status.SUBMITTED
     new = revised(deal)
-    data = amendment(deal, new).typed_data(world.domain)
-    amend(world, deal, new, signatures=[person("buyer").sign(data), b""])
+    order = amendment(deal, new, states=world.states(deal))
+    data = order.typed_data(world.domain)
+    amend(world, deal, new, order=order, signatures=[person("buyer").sign(data), b""])
     assert world.state(deal).status is Status.SETTLED

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from milestone_escrow.protocol.amendment import Amendment, signers
+from milestone_escrow.protocol.amendment import Amendment, carried, epochs, signers
+from milestone_escrow.protocol.lifecycle import State, Status
 from milestone_escrow.protocol.terms import Milestone
 from tests.contracts.support.contract import Outcome
 from tests.contracts.support.deal import FOREVER, Deal, make_milestone
@@ -22,9 +23,17 @@ def revised(deal: Deal, *milestones: Milestone, **terms: Any) -> Deal:
 
 
 def amendment(
-    old: Deal, new: Deal, closes: int = 1, funds: int = 1, until: int = FOREVER
+    old: Deal,
+    new: Deal,
+    closes: int = 1,
+    funds: int = 1,
+    until: int = FOREVER,
+    states: Sequence[State] = (),
 ) -> Amendment:
-    return Amendment(old.id, closes, funds, until, new.terms, new.milestones)
+    """Of milestones as they stand, by default all funded and nothing else."""
+    states = states or [State(Status.FUNDED)] * len(old.milestones)
+    moves = (carried(old.milestones, states, closes), epochs(states, closes))
+    return Amendment(old.id, closes, funds, *moves, until, new.terms, new.milestones)
 
 
 def amend(
@@ -35,19 +44,28 @@ def amend(
     funds: int = 1,
     *,
     until: int = FOREVER,
+    order: Amendment | None = None,
     signatures: Sequence[bytes] | None = None,
     by: str = "stranger",
     gas: int = GAS,
 ) -> Outcome:
     """Signed by everyone whose consent is needed, unless signatures are given."""
-    order = amendment(old, new, closes, funds, until)
+    order = order or amendment(old, new, closes, funds, until, world.states(old))
     if signatures is None:
         signatures = sign_amendment(world, old, order)
     outcome = world.escrow.send(
         "amend",
         old.abi_terms,
         old.abi_milestones,
-        (closes, funds, until, new.abi_terms, new.abi_milestones),
+        (
+            order.closes,
+            order.funds,
+            order.carried,
+            order.epochs,
+            order.valid_until,
+            new.abi_terms,
+            new.abi_milestones,
+        ),
         list(signatures),
         by=account(by),
         gas=gas,
@@ -60,5 +78,5 @@ def sign_amendment(world: World, old: Deal, order: Amendment) -> list[bytes]:
     """By the people whom the twin names, in its order."""
     people = {account(name): person(name) for name in ("buyer", "supplier", "financier", "rival")}
     data = order.typed_data(world.domain)
-    needed = signers(old.terms, world.states(old), order.closes)
+    needed = signers(old.terms, order.terms, world.states(old), order.closes)
     return [people[needs].sign(data) for needs in needed]

@@ -26,10 +26,10 @@ def enrich(world: World, *names: str) -> None:
 
 
 def assignment(world: World, deal: Deal, index: int = 0, **changes: Any) -> Assignment:
-    """To the financier, at the milestone's present sequence."""
+    """To the financier, at the milestone's present handover."""
     values = {
         "assignee": account("financier"),
-        "sequence": world.state(deal, index).sequence,
+        "handover": world.state(deal, index).handover,
         "valid_until": FOREVER,
         **changes,
     }
@@ -58,7 +58,8 @@ def offer(world: World, deal: Deal, index: int = 0, **changes: Any) -> Offer:
         "financier": ZERO_ADDRESS,
         "price": PRICE,
         "held": held(deal.milestones[index], state),
-        "sequence": state.sequence,
+        "epoch": state.epoch,
+        "handover": state.handover,
         "valid_until": FOREVER,
         **changes,
     }
@@ -90,6 +91,7 @@ def abi_offer(offered: Offer) -> tuple[Any, ...]:
         offered.financier,
         offered.price,
         offered.held,
-        offered.sequence,
+        offered.epoch,
+        offered.handover,
         offered.valid_until,
     )

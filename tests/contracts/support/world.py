@@ -10,7 +10,7 @@ from typing import Any
 from milestone_escrow.chain.deploy.compiler import Artifact
 from milestone_escrow.protocol.acts import Attestation, Dispute, Resolution, Ruling, Submission
 from milestone_escrow.protocol.eip712 import Domain
-from milestone_escrow.protocol.lifecycle import State, Status
+from milestone_escrow.protocol.lifecycle import State, Status, held
 from milestone_escrow.protocol.terms import Milestone
 from tests.contracts.support.contract import Contract, Outcome
 from tests.contracts.support.deal import (
@@ -230,36 +230,37 @@ class World:
         return int(self.escrow.call("creditOf", token or self.token.address, account(who)))
 
     def submission(self, deal: Deal, index: int = 0, **changes: Any) -> Submission:
-        values = {"evidence_hash": EVIDENCE, "sequence": 0, "valid_until": FOREVER, **changes}
+        values = {"evidence_hash": EVIDENCE, "epoch": 0, "valid_until": FOREVER, **changes}
         return Submission(deal.id, index, **values)
 
     def dispute_act(self, deal: Deal, index: int = 0, **changes: Any) -> Dispute:
-        values = {"reason_hash": REASON, "sequence": 0, "valid_until": FOREVER, **changes}
+        values = {"reason_hash": REASON, "epoch": 0, "valid_until": FOREVER, **changes}
         return Dispute(deal.id, index, **values)
 
     def ruling(
         self, deal: Deal, to_payee: int, to_buyer: int, index: int = 0, **changes: Any
     ) -> Ruling:
-        values = {"reason_hash": REASON, "sequence": 0, "valid_until": FOREVER, **changes}
+        values = {"reason_hash": REASON, "epoch": 0, "valid_until": FOREVER, **changes}
         return Ruling(deal.id, index, to_payee, to_buyer, **values)
 
     def resolution(
         self, deal: Deal, to_payee: int, to_buyer: int, index: int = 0, **changes: Any
     ) -> Resolution:
-        values = {"sequence": 0, "valid_until": FOREVER, **changes}
+        rest = held(deal.milestones[index], self.state(deal, index))
+        values = {"held": rest, "epoch": 0, "valid_until": FOREVER, **changes}
         return Resolution(deal.id, index, to_payee, to_buyer, **values)
 
     def books(self, token: str) -> tuple[int, int]:
         """What the escrow has of a token, and what it owes: held and credited."""
         deals = [deal for deal in self.deals.values() if deal.terms.token == token]
-        held, accounts = 0, set(self.payees)
+        owed, accounts = 0, set(self.payees)
         for deal in deals:
             terms = deal.terms
             accounts |= {terms.buyer, terms.supplier, terms.fee_recipient}
             for milestone, state in zip(deal.milestones, self.states(deal), strict=True):
-                held += milestone.amount - state.paid if state.status.holds else 0
+                owed += held(milestone, state)
         credited = sum(int(self.escrow.call("creditOf", token, who)) for who in accounts)
-        return int(self.tokens[token].call("balanceOf", self.escrow.address)), held + credited
+        return int(self.tokens[token].call("balanceOf", self.escrow.address)), owed + credited
 
     def _send(
         self, deal: Deal, index: int, verb: str, rest: tuple[Any, ...], by: str, gas: int = GAS

@@ -220,7 +220,7 @@ def _contract(world: World, deal: Deal, state: State, step: Step, split: Split) 
     elif step.verb == "rule":
         world.rule(deal, split.to_payee, split.to_buyer, by=caller)
     elif step.verb == "resolve":
-        act = world.resolution(deal, split.to_payee, split.to_buyer, sequence=state.sequence)
+        act = world.resolution(deal, split.to_payee, split.to_buyer, epoch=state.epoch)
         data = act.typed_data(world.domain)
         buyer, payee = (
             person(name).sign(data) if name in step.consents else b""

@@ -64,8 +64,8 @@ def _refund(world: World, deal: Deal, by: str) -> None:
 
 def _settle(world: World, deal: Deal, by: str) -> None:
     """Half each, the supplier's signature at hand, so that the buyer alone may send it."""
-    sequence = world.state(deal).sequence
-    act = world.resolution(deal, AMOUNT // 2, AMOUNT // 2, sequence=sequence)
+    epoch = world.state(deal).epoch
+    act = world.resolution(deal, AMOUNT // 2, AMOUNT // 2, epoch=epoch)
     signed = person("supplier").sign(act.typed_data(world.domain))
     world.resolve(deal, AMOUNT // 2, AMOUNT // 2, payee=signed, by=by)
 

@@ -86,13 +86,14 @@ def test_act_hash(harness: Contract, escrows: Mapping[int, Contract], case: Case
 
 @pytest.mark.parametrize("case", load("orders"), ids=label)
 def test_batch_and_change_order_hash(harness: Contract, case: Case) -> None:
-    if case["struct"] == "AttestationBatch":
+    if case["struct"] == "AttestBatch":
         items = [abi_attestation(item) for item in attestations(case)]
         found = harness.call("batchHash", items)
     else:
         order = amendment(case)
         new = Deal(domain(case, generate.CONTRACT), order.terms, order.milestones)
-        signed = (order.closes, order.funds, order.valid_until, new.abi_terms, new.abi_milestones)
+        moves = (order.closes, order.funds, order.carried, order.epochs, order.valid_until)
+        signed = (*moves, new.abi_terms, new.abi_milestones)
         found = harness.call("amendmentHash", order.replaces, signed)
     assert found == raw(case["structHash"])
     assert harness.call("digest", raw(case["separator"]), found) == raw(case["digest"])

@@ -414,8 +414,11 @@ def test_the_twin_agrees(world: World, status: Status, consents: Sequence[str]) 
     for closes, amount in shapes:
         for until in (GENESIS, GENESIS - 1):
             here = branch(world)
-            order = amendment(old, revised(old, make_milestone(amount=amount)), closes, 1, until)
+            new = revised(old, make_milestone(amount=amount))
+            order = amendment(old, new, closes, 1, until, world.states(old))
             _agrees(here, old, order, consents)
+        for wrong in ({"carried": 5}, {"epochs": 9}):
+            _agrees(branch(world), old, replace(order, valid_until=GENESIS, **wrong), consents)
 
 
 def _agrees(world: World, old: Deal, order: Amendment, consents: Sequence[str]) -> None:
@@ -426,7 +429,7 @@ def _agrees(world: World, old: Deal, order: Amendment, consents: Sequence[str]) 
     signed = [person(w).sign(data) if w in consents else b"" for w in ("buyer", "supplier")]
 
     def call() -> Outcome:
-        return amend(world, old, new, order.closes, 1, until=order.valid_until, signatures=signed)
+        return amend(world, old, new, order=order, signatures=signed)
 
     before = {name: world.balance(name) for name in ("stranger", "buyer")}
     try:

@@ -31,13 +31,58 @@ CLOSABLE = 0b1111111
 # Whose deal it is.
 
 
-@pytest.mark.parametrize("role", ["buyer", "supplier", "token"])
-def test_keeps_parties_and_token(world: World, role: str) -> None:
-    """Even where everybody signs: another party is another deal, its own consent and money."""
+def test_keeps_the_token(world: World) -> None:
+    """Even where everybody signs: other money is another deal."""
     old = world.funded()
-    other = hostile_token(world).address if role == "token" else account("rival")
-    with refuses("RoleNotAllowed", role=bytes32(role), account=other):
-        amend(world, old, revised(old, **{role: other}))
+    other = hostile_token(world).address
+    with refuses("RoleNotAllowed", role=bytes32("token"), account=other):
+        amend(world, old, revised(old, token=other))
+
+
+@pytest.mark.parametrize(
+    ("role", "old_side", "new_side"),
+    [("buyer", "buyer", "rival"), ("supplier", "supplier", "financier")],
+)
+def test_another_takes_a_sides_place_when_both_sign(
+    world: World, role: str, old_side: str, new_side: str
+) -> None:
+    """Novation: the side that leaves, the side that stays and the one that comes all consent."""
+    old = world.funded()
+    new = revised(old, make_milestone(amount=AMOUNT - 7), **{role: account(new_side)})
+    order = amendment(old, new)
+    data = order.typed_data(world.domain)
+    signed = [person(who).sign(data) for who in ("buyer", "supplier", new_side)]
+    with refuses("NotAuthorized", caller=account("stranger"), allowed=account(new_side)):
+        amend(world, old, new, order=order, signatures=signed[:2])
+    place = ("buyer", "supplier").index(old_side)
+    forged = [*signed[:place], signed[2], *signed[place + 1 :]]
+    with refuses("InvalidSignature", signer=account(old_side), digest=data.digest()):
+        amend(world, old, new, order=order, signatures=forged)
+    before = world.balance("buyer")
+    amend(world, old, new, order=order, signatures=signed)
+    assert world.balance("buyer") - before == 7, "what is left over is the old buyer's"
+    world.resolve(new, 10, 0, by=new_side if role == "buyer" else "buyer")
+    assert world.balance(new_side if role == "supplier" else "supplier") == 10
+
+
+def test_both_sides_hand_on_at_once(world: World) -> None:
+    old = world.funded()
+    new = revised(old, buyer=account("rival"), supplier=account("financier"))
+    signed = sign_amendment(world, old, amendment(old, new))
+    assert len(signed) == 4
+    with refuses("SignatureCountMismatch", signatures=5, signers=4):
+        amend(world, old, new, signatures=[*signed, signed[0]])
+    amend(world, old, new, signatures=signed)
+    assert world.state(new).status is F
+
+
+def test_who_decides_takes_no_sides_place(world: World) -> None:
+    old = world.funded()
+    with refuses("RoleNotAllowed", role=bytes32("arbiter"), account=account("arbiter")):
+        order = amendment(old, revised(old, supplier=account("arbiter")))
+        data = order.typed_data(world.domain)
+        signed = [person(who).sign(data) for who in ("buyer", "supplier", "arbiter")]
+        amend(world, old, revised(old, supplier=account("arbiter")), order=order, signatures=signed)
 
 
 def test_an_assigned_milestone_keeps_no_assignee(world: World) -> None:
@@ -228,19 +273,21 @@ def test_consent_to_amend_is_never_consent_to_open(world: World) -> None:
 def test_a_change_order_does_not_work_twice(world: World) -> None:
     old = world.funded(make_milestone(), make_milestone())
     new = revised(old, make_milestone(), make_milestone())
-    signed = sign_amendment(world, old, amendment(old, new, 0b01, 0b01))
-    amend(world, old, new, 0b01, 0b01, signatures=signed)
+    order = amendment(old, new, 0b01, 0b01)
+    signed = sign_amendment(world, old, order)
+    amend(world, old, new, order=order, signatures=signed)
     with refuses("WrongStatus", milestone=0, current=7, allowed=CLOSABLE):
-        amend(world, old, new, 0b01, 0b01, signatures=signed)
+        amend(world, old, new, order=order, signatures=signed)
 
 
 def test_a_change_order_of_unfunded_milestones_does_not_work_twice(world: World) -> None:
     """Else the sender's money would fund again and again."""
     old = world.opened()
-    signed = sign_amendment(world, old, amendment(old, revised(old), funds=0))
-    amend(world, old, revised(old), funds=0, signatures=signed)
+    order = amendment(old, revised(old), funds=0, states=world.states(old))
+    signed = sign_amendment(world, old, order)
+    amend(world, old, revised(old), order=order, signatures=signed)
     with refuses("WrongStatus", milestone=0, current=7, allowed=CLOSABLE):
-        amend(world, old, revised(old), funds=0, signatures=signed)
+        amend(world, old, revised(old), order=order, signatures=signed)
 
 
 def test_a_change_order_of_a_change_order(world: World) -> None:

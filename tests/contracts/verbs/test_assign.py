@@ -47,7 +47,7 @@ def test_cell(world: World, status: Status, at_end: bool) -> None:
         before = here.state(deal)
         with _expected(status, caller, at_end):
             assign(here, deal, by=caller)
-            expected = replace(before, assignee=account("financier"), sequence=before.sequence + 1)
+            expected = replace(before, assignee=account("financier"), handover=1)
             assert here.state(deal) == expected, "nothing else changes"
             continue
         assert here.chain.root == world.chain.root
@@ -107,7 +107,7 @@ def test_goes_on_from_hand_to_hand(world: World) -> None:
     outcome = assign(world, deal, to="rival", by="financier")
     assert outcome.event("MilestoneAssigned")["payee"] == account("financier")
     state = world.state(deal)
-    assert (state.assignee, state.sequence) == (account("rival"), 2)
+    assert (state.assignee, state.epoch, state.handover) == (account("rival"), 0, 2)
     world.attest(deal, deal.attestation())
     assert (world.balance("rival"), world.balance("financier")) == (AMOUNT, 0)
 
@@ -172,7 +172,7 @@ def test_buyer_and_supplier_cannot_settle_behind_the_assignees_back(
     world: World, sold: Deal
 ) -> None:
     """The supplier's signature, good before the sale, is worth nothing after it."""
-    act = world.resolution(sold, 1, AMOUNT - 1, sequence=1).typed_data(world.domain)
+    act = world.resolution(sold, 1, AMOUNT - 1).typed_data(world.domain)
     with refuses("InvalidSignature", signer=account("financier"), digest=act.digest()):
         world.resolve(sold, 1, AMOUNT - 1, payee=person("supplier").sign(act), by="buyer")
     world.resolve(sold, 1, AMOUNT - 1, payee=person("financier").sign(act), by="buyer")
@@ -184,7 +184,7 @@ def test_a_settlement_signed_before_the_sale_dies_with_it(world: World) -> None:
     act = world.resolution(deal, 0, AMOUNT).typed_data(world.domain)
     signed = person("supplier").sign(act)
     assign(world, deal)
-    now = world.resolution(deal, 0, AMOUNT, sequence=1).typed_data(world.domain).digest()
+    now = world.resolution(deal, 0, AMOUNT).typed_data(world.domain).digest()
     with refuses("InvalidSignature", signer=account("financier"), digest=now):
         world.resolve(deal, 0, AMOUNT, payee=signed, by="buyer")
 
@@ -304,7 +304,7 @@ def test_a_contract_wallet_is_an_assignee(world: World) -> None:
     wallet = world.deploy("OwnedWallet", account("owner"), False)
     deal = world.funded()
     assign(world, deal, to=wallet.address)
-    act = world.submission(deal, sequence=1).typed_data(world.domain)
+    act = world.submission(deal).typed_data(world.domain)
     world.submit(deal, signature=person("owner").sign(act), by="stranger")
     world.now = GENESIS + REVIEW
     world.finalize(deal)
@@ -339,7 +339,7 @@ def test_refuses_a_signature_for(world: World, where: str) -> None:
         {"agreement_id": b"\x99" * 32},
         {"milestone": 1},
         {"assignee": "0x" + "12" * 20},
-        {"sequence": 1},
+        {"handover": 1},
         {"valid_until": FOREVER - 1},
     ],
     ids=lambda change: next(iter(change)),

@@ -62,7 +62,7 @@ def test_starts_the_objection_period(world: World) -> None:
     state = world.state(deal)
     assert state.status is Status.RELEASE_PENDING
     assert (state.clock, state.pending, state.paid) == (GENESIS + OBJECTION, 5, 0)
-    assert (state.issued_at, state.sequence) == (GENESIS, 1)
+    assert (state.issued_at, state.epoch) == (GENESIS, 1)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_part_leaves_the_milestone_funded(world: World) -> None:
     world.attest(deal, deal.attestation(amount=400))
     state = world.state(deal)
     assert (state.status, state.paid, state.pending) == (Status.FUNDED, 400, 0)
-    assert (state.issued_at, state.sequence) == (GENESIS, 1)
+    assert (state.issued_at, state.epoch) == (GENESIS, 1)
 
 
 @pytest.mark.parametrize("amount", [0, 300])

@@ -99,7 +99,7 @@ def test_accepts_in_part_and_rejects_side_by_side(world: World) -> None:
     ]
     attest_batch(world, items)
     assert [world.state(deal).status for deal in (whole, part, bad)] == [S, F, XP]
-    assert world.state(part) == State(F, clock=DEADLINE, issued_at=GENESIS, sequence=1, paid=400)
+    assert world.state(part) == State(F, clock=DEADLINE, issued_at=GENESIS, epoch=1, paid=400)
     assert world.state(bad).clock == GENESIS + 3 * DAY
     assert world.balance("supplier") == AMOUNT + 400
 

@@ -60,7 +60,7 @@ def test_cell(market: World, status: Status, at_end: bool) -> None:
         has = here.balance(buyer_of_it)
         with _expected(status, at_end):
             buy(here, deal, offered, by=buyer_of_it)
-            bought = replace(before, assignee=account(buyer_of_it), sequence=before.sequence + 1)
+            bought = replace(before, assignee=account(buyer_of_it), handover=1)
             assert here.state(deal) == bought, "nothing else changes"
             assert has - here.balance(buyer_of_it) == PRICE == here.balance("supplier")
             continue
@@ -116,7 +116,7 @@ def test_the_first_payees_offers_die_with_the_sale(market: World) -> None:
     deal = market.funded()
     offered = offer(market, deal)
     buy(market, deal, offered)
-    renewed = replace(offered, sequence=1)
+    renewed = replace(offered, handover=1)
     digest = renewed.typed_data(market.domain).digest()
     with refuses("InvalidSignature", signer=account("financier"), digest=digest):
         buy(market, deal, renewed, by="rival")
@@ -130,70 +130,75 @@ def test_a_certificate_that_lands_first_outdates_the_offer(market: World) -> Non
     deal = market.funded()
     offered = offer(market, deal)
     market.attest(deal, deal.attestation(amount=AMOUNT - 1))
-    with _outdated(AMOUNT, 0, 1, 1):
+    with _outdated("epoch", 0, 1):
         buy(market, deal, offered)
     assert market.balance("supplier") == AMOUNT - 1, "no price was paid"
 
 
-@pytest.mark.parametrize("what", ["submit", "approve a part", "assign", "reject and accept"])
-def test_every_change_outdates_the_offer(market: World, what: str) -> None:
+@pytest.mark.parametrize("what", ["submit", "assign", "reject and accept"])
+def test_every_decision_outdates_the_offer(market: World, what: str) -> None:
     deal = market.funded(objection_period=OBJECTION)
     offered = offer(market, deal)
     if what == "submit":
         market.submit(deal)
-    elif what == "approve a part":
-        market.resolve(deal, 1, 0, by="buyer")
     elif what == "assign":
         assign(market, deal, to="supplier")
     else:
         rejection = deal.attestation(verdict=Verdict.REJECTED, issued_at=GENESIS - 1)
         market.attest(deal, rejection)
         market.attest(deal, deal.attestation())
-    sequence = market.state(deal).sequence
-    assert sequence > 0
-    with _outdated(AMOUNT, 0, AMOUNT - market.state(deal).paid, sequence):
+    state = market.state(deal)
+    counter = "handover" if what == "assign" else "epoch"
+    with _outdated(counter, 0, state.handover or state.epoch):
         buy(market, deal, offered)
+
+
+def test_what_is_paid_by_consent_comes_off_the_price(market: World) -> None:
+    """Nobody vetoes a sale by paying a unit: the offer stands, and costs a unit less."""
+    deal = market.funded()
+    offered = offer(market, deal)
+    market.resolve(deal, 3, 0, by="buyer")
+    market.resolve(deal, 0, 1, by="supplier")
+    dust = branch(market)
+    outcome = buy(market, deal, offered)
+    assert outcome.event("MilestoneAssigned")["price"] == PRICE - 4
+    assert market.balance("supplier") == 3 + PRICE - 4
+    dust.resolve(deal, PRICE - 4, 0, by="buyer")
+    with refuses("AmountOutOfBounds", asked=PRICE, atLeast=PRICE + 1, atMost=AMOUNT):
+        buy(dust, deal, offered)
 
 
 def test_an_offer_for_the_rest_is_good_after_a_part(market: World) -> None:
     deal = market.funded()
     market.resolve(deal, 400, 0, by="buyer")
     offered = offer(market, deal, price=AMOUNT - 400)
-    assert (offered.held, offered.sequence) == (AMOUNT - 400, 1)
+    assert (offered.held, offered.epoch) == (AMOUNT - 400, 0)
     buy(market, deal, offered)
     assert market.balance("supplier") == AMOUNT
 
 
 @pytest.mark.parametrize(
-    ("change", "values"),
+    ("what", "signed", "present"),
     [
-        ({"held": AMOUNT - 1}, (AMOUNT - 1, 0)),
-        ({"held": AMOUNT + 1}, (AMOUNT + 1, 0)),
-        ({"held": 0}, (0, 0)),
-        ({"sequence": 1}, (AMOUNT, 1)),
-        ({"sequence": 2**24}, (AMOUNT, 2**24)),
-        ({"sequence": 2**32 - 1}, (AMOUNT, 2**32 - 1)),
+        ("held", AMOUNT - 1, AMOUNT),
+        ("held", 0, AMOUNT),
+        ("epoch", 1, 0),
+        ("epoch", 2**16 - 1, 0),
+        ("handover", 1, 0),
+        ("handover", 2**8 - 1, 0),
     ],
 )
 def test_refuses_an_offer_of_another_state(
-    market: World, change: dict[str, int], values: tuple[int, int]
+    market: World, what: str, signed: int, present: int
 ) -> None:
-    """Where the counter of 24 bits would wrap around, too."""
     deal = market.funded()
-    with _outdated(*values, AMOUNT, 0):
-        buy(market, deal, offer(market, deal, **change))
+    with _outdated(what, signed, present):
+        buy(market, deal, offer(market, deal, **{what: signed}))
 
 
-def _outdated(
-    held: int, sequence: int, held_now: int, sequence_now: int
-) -> AbstractContextManager[None]:
-    return refuses(
-        "OfferOutdated",
-        held=held,
-        sequence=sequence,
-        heldNow=held_now,
-        sequenceNow=sequence_now,
-    )
+def _outdated(what: str, signed: int, present: int) -> AbstractContextManager[None]:
+    name = what.encode().ljust(32, b"\0")
+    return refuses("ChangedSince", what=name, signed=signed, present=present)
 
 
 @pytest.mark.parametrize("price", [1, AMOUNT])
@@ -244,7 +249,7 @@ def test_a_stranger_who_is_faster_pays_the_same_price(market: World) -> None:
     offered = offer(market, deal)
     buy(market, deal, offered, by="stranger")
     before = market.balance("financier")
-    with _outdated(AMOUNT, 0, AMOUNT, 1):
+    with _outdated("handover", 0, 1):
         buy(market, deal, offered, by="financier")
     assert market.balance("financier") == before
     assert market.balance("supplier") == PRICE
@@ -351,7 +356,8 @@ ELSEWHERE: dict[str, Callable[[World, Offer], TypedData]] = {
     "financier": lambda w, o: replace(o, financier=account("financier")).typed_data(w.domain),
     "price": lambda w, o: replace(o, price=PRICE + 1).typed_data(w.domain),
     "held": lambda w, o: replace(o, held=o.held + 1).typed_data(w.domain),
-    "sequence": lambda w, o: replace(o, sequence=1).typed_data(w.domain),
+    "epoch": lambda w, o: replace(o, epoch=1).typed_data(w.domain),
+    "handover": lambda w, o: replace(o, handover=1).typed_data(w.domain),
     "validity": lambda w, o: replace(o, valid_until=FOREVER - 1).typed_data(w.domain),
 }
 
@@ -424,7 +430,7 @@ def test_an_offer_that_outlives_the_milestone_buys_nothing(market: World) -> Non
 def test_refuses_an_agreement_that_is_not_open(market: World) -> None:
     deal = market.deal()
     with refuses("AgreementNotOpen", agreementId=deal.id):
-        buy(market, deal, Offer(deal.id, 0, ZERO_ADDRESS, PRICE, AMOUNT, 0, FOREVER))
+        buy(market, deal, Offer(deal.id, 0, ZERO_ADDRESS, PRICE, AMOUNT, 0, 0, FOREVER))
 
 
 @pytest.mark.parametrize("status", Status)
@@ -434,7 +440,7 @@ def test_the_twin_agrees(market: World, status: Status) -> None:
         {},
         {"price": 0},
         {"price": AMOUNT + 1},
-        {"sequence": 9},
+        {"epoch": 9},
         {"financier": account("rival")},
         {"valid_until": GENESIS - 1},
     )

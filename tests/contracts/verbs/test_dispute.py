@@ -28,7 +28,7 @@ def test_starts_the_arbitration_period(
     world: World, status: Status, party: str, leads_to: Status, clock: int
 ) -> None:
     deal = reach(world, status)
-    sequence = world.state(deal).sequence
+    epoch = world.state(deal).epoch
     outcome = world.dispute(deal, by=party)
     assert outcome.names == ["MilestoneDisputed"]
     assert outcome.event("MilestoneDisputed") == {
@@ -39,7 +39,7 @@ def test_starts_the_arbitration_period(
         "clock": clock,
     }
     state = world.state(deal)
-    assert (state.status, state.clock, state.sequence) == (leads_to, clock, sequence + 1)
+    assert (state.status, state.clock, state.epoch) == (leads_to, clock, epoch + 1)
 
 
 def test_after_the_deadline_the_arbiter_still_has_the_whole_period(world: World) -> None:

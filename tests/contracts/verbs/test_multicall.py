@@ -90,7 +90,7 @@ def test_a_signature_is_used_once_however_it_is_called(world: World) -> None:
     act = world.resolution(deal, 400, 0).typed_data(world.domain)
     rest = (400, 0, FOREVER, person("buyer").sign(act), b"")
     call = world.escrow.data("resolve", deal.abi_terms, deal.ref(0), *rest)
-    again = world.resolution(deal, 400, 0, sequence=1).typed_data(world.domain).digest()
+    again = world.resolution(deal, 400, 0, held=AMOUNT - 400).typed_data(world.domain).digest()
     with refuses("InvalidSignature", signer=account("buyer"), digest=again):
         multicall(world, call, call, by="stranger")
     multicall(world, call, by="stranger")

@@ -69,8 +69,8 @@ def test_consent_works_in_every_status_and_past_every_end(
     deal = reach(world, status)
     if late:
         world.now = ENDS[status] + 1
-    sequence = world.state(deal).sequence
-    signed = _sign(world, "supplier", deal, HALF, HALF, sequence=sequence)
+    epoch = world.state(deal).epoch
+    signed = _sign(world, "supplier", deal, HALF, HALF, epoch=epoch)
     world.resolve(deal, HALF, HALF, payee=signed, by="buyer")
     assert world.balance("supplier") == HALF
     assert world.state(deal).status is Status.SETTLED
@@ -103,7 +103,7 @@ def test_a_part_leaves_a_funded_milestone_funded(world: World) -> None:
     world.resolve(deal, 60, 0, by="buyer")
     world.resolve(deal, 0, 40, by="supplier")
     state = world.state(deal)
-    assert (state.status, state.paid, state.sequence) == (Status.FUNDED, 100, 2)
+    assert (state.status, state.paid, state.epoch) == (Status.FUNDED, 100, 0)
     assert world.balance("supplier") == 60
 
 
@@ -131,12 +131,12 @@ def test_splits_the_rest_and_not_the_total(world: World) -> None:
         world.resolve(deal, AMOUNT, 0)
 
 
-def test_a_consent_to_a_part_dies_with_the_next_change(world: World) -> None:
-    """Without the sequence a stranger could send the same approval again and again."""
+def test_a_consent_to_a_part_dies_with_the_next_payment(world: World) -> None:
+    """Without what was held then a stranger could send the same approval again and again."""
     deal = world.funded()
     signed = _sign(world, "buyer", deal, 10, 0)
     world.resolve(deal, 10, 0, buyer=signed, by="stranger")
-    now_needed = world.resolution(deal, 10, 0, sequence=1).typed_data(world.domain).digest()
+    now_needed = world.resolution(deal, 10, 0).typed_data(world.domain).digest()
     with refuses("InvalidSignature", signer=account("buyer"), digest=now_needed):
         world.resolve(deal, 10, 0, buyer=signed, by="stranger")
 

@@ -90,7 +90,7 @@ def test_refuses_whoever_is_not_the_arbiter(world: World, caller: str) -> None:
 
 def test_a_stranger_sends_the_arbiters_signature(world: World) -> None:
     deal = reach(world, D0)
-    act = world.ruling(deal, AMOUNT, 0, sequence=1).typed_data(world.domain)
+    act = world.ruling(deal, AMOUNT, 0, epoch=1).typed_data(world.domain)
     world.rule(deal, AMOUNT, 0, signature=person("arbiter").sign(act), by="stranger")
     assert world.balance("supplier") == AMOUNT
 
@@ -98,7 +98,7 @@ def test_a_stranger_sends_the_arbiters_signature(world: World) -> None:
 def test_refuses_a_split_that_the_arbiter_did_not_sign(world: World) -> None:
     deal = reach(world, D0)
     signed = person("arbiter").sign(world.ruling(deal, AMOUNT, 0).typed_data(world.domain))
-    sent = world.ruling(deal, AMOUNT - 1, 1, sequence=1).typed_data(world.domain)
+    sent = world.ruling(deal, AMOUNT - 1, 1, epoch=1).typed_data(world.domain)
     with refuses("InvalidSignature", signer=account("arbiter"), digest=sent.digest()):
         world.rule(deal, AMOUNT - 1, 1, signature=signed, by="supplier")
 

@@ -27,7 +27,7 @@ def test_starts_the_review_period(world: World) -> None:
         "clock": GENESIS + REVIEW,
     }
     state = world.state(deal)
-    assert (state.status, state.clock, state.sequence) == (
+    assert (state.status, state.clock, state.epoch) == (
         Status.SUBMITTED,
         GENESIS + REVIEW,
         1,

@@ -46,7 +46,7 @@ def test_shows_all_that_is_remembered(world: World) -> None:
     world.resolve(deal, 100, 0)
     world.attest(deal, deal.attestation(amount=300))
     assert world.state(deal) == State(
-        Status.RELEASE_PENDING, ZERO_ADDRESS, GENESIS + OBJECTION, GENESIS, 2, 300, 100
+        Status.RELEASE_PENDING, ZERO_ADDRESS, GENESIS + OBJECTION, GENESIS, 1, 0, 300, 100
     )
 
 

@@ -228,11 +228,19 @@ def arguments(act: Act) -> tuple[Any, ...]:
         case Assign(ref, assignee, until, signature):
             return *_at(ref), assignee, until, signature
         case BuyReceivable(ref, offer, signature):
-            sold = (offer.financier, offer.price, offer.held, offer.sequence, offer.valid_until)
+            sold = (
+                offer.financier,
+                offer.price,
+                offer.held,
+                offer.epoch,
+                offer.handover,
+                offer.valid_until,
+            )
             return *_at(ref), sold, signature
         case Amend(deal, amendment, signatures):
             new = act.new
-            order = (amendment.closes, amendment.funds, amendment.valid_until)
+            moves = (amendment.carried, amendment.epochs, amendment.valid_until)
+            order = (amendment.closes, amendment.funds, *moves)
             changed = (*order, new.abi_terms, new.abi_milestones)
             return deal.abi_terms, deal.abi_milestones, changed, list(signatures)
         case Withdraw(token, account, at_most):

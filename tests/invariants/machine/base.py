@@ -119,7 +119,7 @@ class Machine(RuleBasedStateMachine):
         return self.world.escrow.data(acts.function(act), *acts.arguments(act))
 
     def _compare(self, act: Act, by: Address, receipt: Receipt, after: Any) -> None:
-        """Status, amounts, payee, clock and sequence; balances and credits; then the laws."""
+        """Status, amounts, payee, clock and epoch; balances and credits; then the laws."""
         storage = Storage.of(self.world.chain, self.stage)
         seen = dict(self.seen)
         for deal in acts.deals(act):
@@ -209,7 +209,7 @@ class Machine(RuleBasedStateMachine):
         self,
         data: Any,
         who: Address,
-        sequence: int,
+        epoch: int,
         make: Callable[[int, int], TypedData],
     ) -> tuple[Address, int, bytes]:
         """An act of `who`: sender, validity, signature. Mostly right, at times wrong in one way."""
@@ -222,8 +222,8 @@ class Machine(RuleBasedStateMachine):
             return STRANGER, 2**64 - 1, b""
         until = self.now - 1 if way == "late" else self.now + 3_600
         if way in ("stale", "early"):
-            sequence = max(sequence - 1, 0) if way == "stale" and sequence else sequence + 1
-        typed = make(sequence, until)
+            epoch = max(epoch - 1, 0) if way == "stale" and epoch else epoch + 1
+        typed = make(epoch, until)
         signer = STRANGER if way == "forged" else signs
         return STRANGER, until, self.twin.book.sign(signer, typed, short=until % 2 == 0)
 

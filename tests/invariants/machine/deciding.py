@@ -37,11 +37,11 @@ class Deciding(Machine):
         want_on = data.draw(st.integers(0, 4)) != 4
         on = [ref for ref in funded if (ref.deal.terms.review_period > 0) is want_on]
         ref = self.pick(data, on or funded)
-        target, sequence = (ref.deal.id, ref.index), self.twin.state(ref).sequence
+        target, epoch = (ref.deal.id, ref.index), self.twin.state(ref).epoch
         by, until, signature = self.signed(
             data,
             self.payee(ref),
-            sequence,
+            epoch,
             lambda number, until: signed.Submission(*target, EVIDENCE, number, until).typed_data(
                 self.twin.domain
             ),
@@ -62,7 +62,7 @@ class Deciding(Machine):
         by, until, signature = self.signed(
             data,
             party,
-            self.twin.state(ref).sequence,
+            self.twin.state(ref).epoch,
             lambda number, until: signed.Dispute(
                 ref.deal.id, ref.index, REASON, number, until
             ).typed_data(self.twin.domain),
@@ -96,11 +96,11 @@ class Deciding(Machine):
             self.rule_on(data, ref, Split(to_payee, held - to_payee))
 
     def rule_on(self, data: Any, ref: Ref, split: Split) -> None:
-        target, sequence = (ref.deal.id, ref.index), self.twin.state(ref).sequence
+        target, epoch = (ref.deal.id, ref.index), self.twin.state(ref).epoch
         by, until, signature = self.signed(
             data,
             ref.deal.terms.arbiter,
-            sequence,
+            epoch,
             lambda number, until: signed.Ruling(
                 *target, split.to_payee, split.to_buyer, REASON, number, until
             ).typed_data(self.twin.domain),
@@ -149,9 +149,9 @@ class Deciding(Machine):
         ref = self.pick(data, self.milestones(*HOLDING))
         held = self.held(ref)
         split = Split(held // 2, held - held // 2)
-        terms, sequence, until = ref.deal.terms, self.twin.state(ref).sequence, self.now
+        terms, epoch, until = ref.deal.terms, self.twin.state(ref).epoch, self.now
         typed = signed.Resolution(
-            ref.deal.id, ref.index, split.to_payee, split.to_buyer, sequence, until
+            ref.deal.id, ref.index, split.to_payee, split.to_buyer, held, epoch, until
         ).typed_data(self.twin.domain)
         buyer = self.twin.book.sign(terms.buyer, typed)
         payee = self.twin.book.sign(self.payee(ref), typed)
@@ -175,13 +175,14 @@ class Deciding(Machine):
 
     def resolve(self, data: Any, ref: Ref, split: Split, who: str) -> None:
         """By the one who gives up something."""
-        target, sequence = (ref.deal.id, ref.index), self.twin.state(ref).sequence
+        held = self.held(ref)
+        target, epoch = (ref.deal.id, ref.index), self.twin.state(ref).epoch
         by, until, signature = self.signed(
             data,
             who,
-            sequence,
+            epoch,
             lambda number, until: signed.Resolution(
-                *target, split.to_payee, split.to_buyer, number, until
+                *target, split.to_payee, split.to_buyer, held, number, until
             ).typed_data(self.twin.domain),
         )
         pair = (signature, b"") if split.to_payee else (b"", signature)

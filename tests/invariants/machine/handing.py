@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from milestone_escrow.errors import LifecycleError
 from milestone_escrow.protocol import amendment, receivables
-from milestone_escrow.protocol.lifecycle import State, Status, payee
+from milestone_escrow.protocol.lifecycle import State, Status, held, payee
 from milestone_escrow.protocol.transitions import refusal
 from tests.contracts.support.deal import Deal
 from tests.invariants.machine import acts
@@ -30,12 +30,13 @@ class Handing(Call):
         self._require_signature(owner, sold.typed_data(deal.domain), act.signature)
         self._require_valid(sold.valid_until)
         self._apply(act.ref, done)
-        self._token(deal).move(self.by, owner, sold.price)
+        price = receivables.price(sold, held(milestone, state))
+        self._token(deal).move(self.by, owner, price)
 
     def _amend(self, act: acts.Amend) -> None:
         deal, new, order = act.deal, act.new, act.amendment
         states = self.twin.states.get(deal.id, tuple(State() for _ in deal.milestones))
-        everybody = frozenset(amendment.signers(deal.terms, states, 2**64 - 1))
+        everybody = frozenset(amendment.signers(deal.terms, order.terms, states, 2**64 - 1))
         order = replace(order, replaces=deal.id)
         conflict: LifecycleError | None = None
         try:
@@ -71,13 +72,13 @@ class Handing(Call):
     ) -> None:
         """Buyer, supplier, then milestone by milestone: its status, its assignee."""
         upto = len(states)
-        if conflict:
+        if conflict and conflict.fields["error"] == "WrongStatus":
             upto = next(
                 i
                 for i, s in enumerate(states)
                 if order.closes >> i & 1 and s.status is Status.SETTLED
             )
-        parties = amendment.signers(deal.terms, states[:upto], order.closes)
+        parties = amendment.signers(deal.terms, order.terms, states[:upto], order.closes)
         data = order.typed_data(deal.domain)
         for slot, party in enumerate(parties):
             if party == self.by:

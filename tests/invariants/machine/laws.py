@@ -169,7 +169,8 @@ def _final_and_rising(before: States, after: States) -> None:
                 assert now.status is Status.SETTLED, "a settled milestone changed"
             elif now.status is not Status.SETTLED:
                 assert now.paid >= was.paid, "what was paid fell"
-                assert now.sequence >= was.sequence, "a sequence went back"
+                assert now.epoch >= was.epoch, "an epoch went back"
+                assert now.handover >= was.handover, "a handover went back"
 
 
 def _concerns(act: Act, event: Paid) -> bool:

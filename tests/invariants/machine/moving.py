@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition
 
-from milestone_escrow.protocol.amendment import Amendment, signers
+from milestone_escrow.protocol.amendment import Amendment, carried, epochs, signers
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS
 from milestone_escrow.protocol.lifecycle import Split, Status
 from milestone_escrow.protocol.receivables import ASSIGNABLE, Assignment, Offer
@@ -42,7 +42,7 @@ class Moving(Machine):
         by, until, signature = self.signed(
             data,
             self.payee(ref),
-            self.twin.state(ref).sequence,
+            self.twin.state(ref).handover,
             lambda number, until: Assignment(*target, assignee, number, until).typed_data(
                 self.twin.domain
             ),
@@ -50,8 +50,8 @@ class Moving(Machine):
         self.send(acts.Assign(ref, assignee, until, signature), by)
 
     def offer(self, ref: Ref, financier: str, price: int) -> Offer:
-        sequence, held = self.twin.state(ref).sequence, self.held(ref)
-        limits = (sequence, self.now + 3_600)
+        state, held = self.twin.state(ref), self.held(ref)
+        limits = (state.epoch, state.handover, self.now + 3_600)
         return Offer(ref.deal.id, ref.index, financier, price, held, *limits)
 
     @rule
@@ -72,8 +72,10 @@ class Moving(Machine):
         changes: dict[str, Any] = data.draw(
             st.sampled_from(
                 (
-                    {"sequence": offer.sequence + 1},
+                    {"epoch": offer.epoch + 1},
+                    {"handover": offer.handover + 1},
                     {"held": held + 1 if held < 2**128 - 1 else 0},
+                    {"held": max(held - 1, 0)},
                     {"financier": account("financier 2")},
                     {"price": 0},
                     {"price": min(held + 1, 2**128 - 1)},
@@ -110,11 +112,14 @@ class Moving(Machine):
         alive = sum(1 << i for i, s in enumerate(states) if s.status is not Status.SETTLED)
         closes = alive & data.draw(st.sampled_from((15, 15, 1, 2, 5)))
         funds = data.draw(st.integers(0, (1 << len(milestones)) - 1))
-        return Amendment(deal.id, closes, funds, self.now + 3_600, terms, milestones)
+        moves = (carried(deal.milestones, states, closes), epochs(states, closes))
+        if not data.draw(st.integers(0, 9)):
+            moves = data.draw(st.sampled_from(((moves[0] + 1, moves[1]), (moves[0], moves[1] + 1))))
+        return Amendment(deal.id, closes, funds, *moves, self.now + 3_600, terms, milestones)
 
     def consents(self, deal: Deal, order: Amendment) -> tuple[bytes, ...]:
         typed = order.typed_data(self.twin.domain)
-        parties = signers(deal.terms, self.twin.states[deal.id], order.closes)
+        parties = signers(deal.terms, order.terms, self.twin.states[deal.id], order.closes)
         return tuple(self.twin.book.sign(party, typed) for party in parties)
 
     @precondition(lambda self: len(self.twin.deals) < MOST_AGREEMENTS)

@@ -99,7 +99,8 @@ class Storage:
             assignee,
             first >> 160 & 0xFFFFFFFF,
             first >> 192 & 0xFFFFFFFF,
-            first >> 224 & 0xFFFFFF,
+            first >> 224 & 0xFFFF,
+            first >> 240 & 0xFF,
             second & (2**128 - 1),
             second >> 128,
         )

@@ -12,7 +12,7 @@ from milestone_escrow.errors import LifecycleError
 from milestone_escrow.protocol import acts as signed
 from milestone_escrow.protocol import receivables, transitions
 from milestone_escrow.protocol.eip712 import Address
-from milestone_escrow.protocol.lifecycle import Split, State, payee
+from milestone_escrow.protocol.lifecycle import Split, State, held, payee
 from milestone_escrow.protocol.terms import Milestone
 from milestone_escrow.protocol.transitions import Transition, refusal
 from tests.contracts.support.deal import Deal
@@ -95,23 +95,24 @@ class _Call(Paying, Certifying, Handing):
         match act:
             case acts.Submit(_, evidence, until, signature):
                 done = transitions.submit(terms, milestone, state, owner, now)
-                typed = signed.Submission(*target, evidence, state.sequence, until)
+                typed = signed.Submission(*target, evidence, state.epoch, until)
                 self._authorize(owner, typed.typed_data(deal.domain), until, signature)
             case acts.Dispute(_, reason, until, signature):
                 done, party = self._dispute(deal, milestone, state)
-                complaint = signed.Dispute(*target, reason, state.sequence, until)
+                complaint = signed.Dispute(*target, reason, state.epoch, until)
                 self._authorize(party, complaint.typed_data(deal.domain), until, signature)
             case acts.Rule(_, split, reason, until, signature):
                 done = self._rule(deal, milestone, state, split)
                 parts = (split.to_payee, split.to_buyer)
-                ruling = signed.Ruling(*target, *parts, reason, state.sequence, until)
+                ruling = signed.Ruling(*target, *parts, reason, state.epoch, until)
                 self._authorize(terms.arbiter, ruling.typed_data(deal.domain), until, signature)
             case acts.Resolve(_, split, until, buyer, other):
                 done = transitions.resolve(terms, milestone, state, split, {terms.buyer, owner})
                 parts = (split.to_payee, split.to_buyer)
-                typed_data = signed.Resolution(*target, *parts, state.sequence, until).typed_data(
-                    deal.domain
-                )
+                rest = held(milestone, state)
+                typed_data = signed.Resolution(
+                    *target, *parts, rest, state.epoch, until
+                ).typed_data(deal.domain)
                 if split.to_payee:
                     self._authorize(terms.buyer, typed_data, until, buyer)
                 if split.to_buyer:
@@ -122,7 +123,7 @@ class _Call(Paying, Certifying, Handing):
                 done = receivables.assign(
                     terms, milestone, state, assignee, owner, now, contract=self.twin.escrow
                 )
-                order = receivables.Assignment(*target, assignee, state.sequence, until)
+                order = receivables.Assignment(*target, assignee, state.handover, until)
                 self._authorize(owner, order.typed_data(deal.domain), until, signature)
         self._push_all(deal, self._apply(act.ref, done))
 

@@ -73,7 +73,8 @@ def realise(setting: Setting, node: Node, short: int = 0) -> Real:
         assignee=account(ASSIGNEE) if node.assigned else ZERO_ADDRESS,
         clock=_moment(node.clock, short) if node.status in table.CLOCKED else 0,
         issued_at=(NOW if node.fresh else NOW - 1) if node.spoken else 0,
-        sequence=7,
+        epoch=7,
+        handover=3,
         pending=node.pending,
         paid=node.paid,
     )
@@ -187,7 +188,9 @@ def _buy(real: Real, move: Move, now: int) -> Transition | None:
     if table.PAYEE not in move.by:
         return None
     rest = held(real.milestone, real.state)
-    offer = receivables.Offer(bytes(32), 0, ZERO_ADDRESS, 1, rest, real.state.sequence, FOREVER)
+    offer = receivables.Offer(
+        bytes(32), 0, ZERO_ADDRESS, 1, rest, real.state.epoch, real.state.handover, FOREVER
+    )
     buyer = account(PEOPLE[table.FINANCIER])
     return receivables.buy(
         real.terms, real.milestone, real.state, offer, buyer, now, contract=ESCROW
@@ -196,8 +199,9 @@ def _buy(real: Real, move: Move, now: int) -> Transition | None:
 
 def _amend(real: Real, who: frozenset[Address], now: int) -> Transition:
     """Closes the milestone; the money goes on to other terms."""
+    moves = (held(real.milestone, real.state), amendment.epochs((real.state,), 1))
     order = amendment.Amendment(
-        bytes(32), 1, 0, FOREVER, replace(real.terms, salt=99), (real.milestone,)
+        bytes(32), 1, 0, *moves, FOREVER, replace(real.terms, salt=99), (real.milestone,)
     )
     closed, moved = amendment.close(real.terms, (real.milestone,), (real.state,), order, who, now)
     assert moved.carried == held(real.milestone, real.state)

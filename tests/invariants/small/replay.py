@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from milestone_escrow.errors import LifecycleError
 from milestone_escrow.protocol.acts import Attestation, Resolution, Verdict
-from milestone_escrow.protocol.amendment import Amendment, signers
+from milestone_escrow.protocol.amendment import Amendment, epochs, signers
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
-from milestone_escrow.protocol.lifecycle import Split, State, Status, payee
+from milestone_escrow.protocol.lifecycle import Split, State, Status, held, payee
 from milestone_escrow.protocol.receivables import Offer
 from milestone_escrow.protocol.terms import DAY
 from tests.contracts.support.contract import Contract
@@ -113,7 +113,9 @@ class Replay:
                 return acts.Assign(ref, account(ASSIGNEE), 0, b""), alone
             case "buy":
                 rest = ref.milestone.amount - state.paid
-                offer = Offer(ref.deal.id, 0, ZERO_ADDRESS, 1, rest, state.sequence, FOREVER)
+                offer = Offer(
+                    ref.deal.id, 0, ZERO_ADDRESS, 1, rest, state.epoch, state.handover, FOREVER
+                )
                 signature = b""
                 if table.PAYEE in who:
                     typed = offer.typed_data(ref.deal.domain)
@@ -168,7 +170,8 @@ class Replay:
 
     def _settle(self, point: Point, split: Split, owner: Address) -> acts.Resolve:
         both = (split.to_payee, split.to_buyer)
-        act = Resolution(point.ref.deal.id, 0, *both, point.state.sequence, FOREVER)
+        rest = held(point.ref.milestone, point.state)
+        act = Resolution(point.ref.deal.id, 0, *both, rest, point.state.epoch, FOREVER)
         signature = self.fresh.book.sign(owner, act.typed_data(point.ref.deal.domain))
         return acts.Resolve(point.ref, split, FOREVER, b"", signature)
 
@@ -176,12 +179,13 @@ class Replay:
         deal = point.ref.deal
         # Far enough ahead to be opened whenever it is tried.
         later = replace(deal.milestones[0], deadline=point.now + 9 * DAY)
-        order = Amendment(deal.id, 1, 0, FOREVER, replace(deal.terms, salt=99), (later,))
+        moves = (held(deal.milestones[0], point.state), epochs([point.state], 1))
+        order = Amendment(deal.id, 1, 0, *moves, FOREVER, replace(deal.terms, salt=99), (later,))
         typed = order.typed_data(deal.domain)
         book = self.fresh.book
         signatures = tuple(
             book.sign(party, typed) if party in agreed else b""
-            for party in signers(deal.terms, [point.state], order.closes)
+            for party in signers(deal.terms, order.terms, [point.state], order.closes)
         )
         return acts.Amend(deal, order, signatures)
 

@@ -100,7 +100,7 @@ def test_its_people_are_told_what_this_machines_calendar_has_otherwise(
 
 def test_an_assignee_becomes_one_of_its_people(world: World) -> None:
     assert world.get(world.url, "stranger").json()["document"] is None
-    bought = State(Status.FUNDED, assignee=signer("stranger").address, sequence=2)
+    bought = State(Status.FUNDED, assignee=signer("stranger").address, epoch=2)
     set_state(world.store, world.deal, FOUNDATION, bought)
     body = world.get(world.url, "stranger").json()
     assert body["document"]

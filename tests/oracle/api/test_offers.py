@@ -21,7 +21,7 @@ STRANGER = signer("stranger").address
 
 
 def offer_of(world: World, **changed: Any) -> Offer:
-    offer = Offer(world.deal.id, FOUNDATION, ZERO_ADDRESS, HELD - 10**6, HELD, 1, NOW + 86_400)
+    offer = Offer(world.deal.id, FOUNDATION, ZERO_ADDRESS, HELD - 10**6, HELD, 1, 0, NOW + 86_400)
     return replace(offer, **changed)
 
 
@@ -78,7 +78,7 @@ def test_a_financier_sees_the_offers_that_name_them_and_nobody_elses(world: Worl
     ("changed", "why"),
     [
         ({"valid_until": NOW - 1}, "it has expired"),
-        ({"sequence": 0}, "something has happened to the milestone since it was signed"),
+        ({"epoch": 0}, "something has happened to the milestone since it was signed"),
         ({"held": HELD - 1}, "something has happened to the milestone since it was signed"),
     ],
 )

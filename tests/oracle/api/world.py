@@ -142,11 +142,11 @@ def agreement(reference: str = "SHED-7", **changed: str) -> SignedAgreement:
     return signed
 
 
-FUNDED = State(Status.FUNDED, sequence=1)
+FUNDED = State(Status.FUNDED, epoch=1)
 STATES = (
-    State(Status.SETTLED, sequence=1, paid=1_000_000_000),
+    State(Status.SETTLED, epoch=1, paid=1_000_000_000),
     FUNDED,
-    State(Status.SUBMITTED, clock=NOW + 7 * 86_400, sequence=2),
+    State(Status.SUBMITTED, clock=NOW + 7 * 86_400, epoch=2),
     State(),
 )
 

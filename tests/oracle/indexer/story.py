@@ -221,7 +221,7 @@ class Story:
         if state.status not in (Status.FUNDED, Status.SUBMITTED, Status.RELEASE_PENDING):
             return []
         who, now_who = payee(deal.terms, state), address(self.random.randrange(60, 70))
-        deal.states[index] = replace(state, assignee=now_who, sequence=state.sequence + 1)
+        deal.states[index] = replace(state, assignee=now_who, handover=state.handover + 1)
         return [e.MilestoneAssigned(NOWHERE, deal.id, index, now_who, who, 5)]
 
     def _amend(self, deal: Deal, _: int) -> list[e.Event]:

@@ -196,7 +196,7 @@ def build(store: Store, milestones: str = HOUSE, domain: Domain = DOMAIN) -> Hou
                 insert(t.milestones).values(
                     agreement_id=signed.id, milestone=index, amount=milestone.amount,
                     deadline=milestone.deadline, status=int(state.status), assignee=ZERO_ADDRESS,
-                    clock=0, issued_at=0, sequence=1, pending=0, paid=0,
+                    clock=0, issued_at=0, epoch=1, handover=0, pending=0, paid=0,
                     next_at=milestone.deadline, changed_block=5, changed_at=NOW - 900,
                 )
             )  # fmt: skip

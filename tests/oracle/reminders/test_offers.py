@@ -29,7 +29,7 @@ def offer(desk: Desk) -> Offer:
     desk.round()
     amount = chronicle.bound.milestones[DEPARTED].amount
     until = chronicle.time + 3 * DAY
-    return Offer(chronicle.bound.id, DEPARTED, ZERO_ADDRESS, amount - 10**9, amount, 0, until)
+    return Offer(chronicle.bound.id, DEPARTED, ZERO_ADDRESS, amount - 10**9, amount, 0, 0, until)
 
 
 def hand_in(desk: Desk, offer: Offer, key: PrivateKey = SUPPLIER) -> bool:
@@ -104,7 +104,7 @@ def test_refuses_an_offer_that_the_payee_did_not_sign(desk: Desk, offer: Offer) 
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"sequence": 1}, "something has happened"),
+        ({"epoch": 1}, "something has happened"),
         ({"held": 1}, "something has happened"),
         ({"valid_until": 1}, "it has expired"),
     ],

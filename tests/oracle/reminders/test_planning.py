@@ -330,7 +330,7 @@ def test_every_status_has_its_reminders(running: Chronicle) -> None:
     for status in Status:
         if not status.holds:
             continue
-        state = State(status=status, clock=running.time + 30 * DAY, sequence=1)
+        state = State(status=status, clock=running.time + 30 * DAY, epoch=1)
         situation = seen(running)
         situation = replace(situation, states=(situation.states[0], state, *situation.states[2:]))
         kinds = {n.kind for n in plan(situation, running.time) if n.milestone == 1 and n.is_date}

@@ -22,7 +22,7 @@ from milestone_escrow.words.check_report import render_report
 
 UNTIL = 1_900_000_000
 SETTLED, FUNDED, UNFUNDED = State(Status.SETTLED), State(Status.FUNDED), State()
-ACCEPTED = State(Status.RELEASE_PENDING, clock=1_800_000_000, pending=5, sequence=1)
+ACCEPTED = State(Status.RELEASE_PENDING, clock=1_800_000_000, pending=5, epoch=1)
 UNITS = 1_000_000
 Edit = Callable[..., str]
 
@@ -100,7 +100,7 @@ def test_an_extension_moves_what_is_open(order: Callable[..., ChangeOrder]) -> N
 
 
 def test_what_is_under_way_stays_unless_it_changes(order: Callable[..., ChangeOrder]) -> None:
-    assigned = replace(FUNDED, assignee="0x" + "8" * 40, sequence=1)
+    assigned = replace(FUNDED, assignee="0x" + "8" * 40, epoch=1)
     for state in (ACCEPTED, assigned):
         found = order([SETTLED, state, FUNDED], LATER)
         assert (found.closes, found.stays) == (("delivered",), ("built",))
@@ -161,10 +161,13 @@ def test_a_settled_amount_does_not_move_with_the_price(order: Callable[..., Chan
         order([SETTLED, FUNDED, FUNDED], ('"10,000.00 USDC"', '"12,000.00 USDC"'))
 
 
-def test_other_parties_make_another_agreement(order: Callable[..., ChangeOrder]) -> None:
+def test_another_takes_a_sides_place_and_signs_too(order: Callable[..., ChangeOrder]) -> None:
     supplier = "0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF"
-    with pytest.raises(UsageError, match="the supplier changes from"):
-        order([SETTLED, FUNDED, FUNDED], (supplier, "0xd41c057fd1c78805AAC12B0A94a405c0461A6FBb"))
+    other = "0xd41c057fd1c78805AAC12B0A94a405c0461A6FBb"
+    found = order([SETTLED, FUNDED, FUNDED], (supplier, other))
+    assert found.signers == (found.old.terms.buyer, supplier, other)
+    told = f"({other}) takes the place of Tischlerei Holm, Husum ({supplier}) as the supplier"
+    assert any(told in line and "must sign, too" in line for line in found.effects())
 
 
 def test_a_new_verifier_is_a_change_order(order: Callable[..., ChangeOrder]) -> None:

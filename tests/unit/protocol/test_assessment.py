@@ -178,9 +178,9 @@ def look(state: State, now: int = START, **deal: object) -> Assessment:
 
 FUNDED = State(Status.FUNDED)
 ACCEPTED = State(
-    Status.RELEASE_PENDING, clock=START + 2 * DAY, issued_at=START, pending=AMOUNT, sequence=1
+    Status.RELEASE_PENDING, clock=START + 2 * DAY, issued_at=START, pending=AMOUNT, epoch=1
 )
-SUBMITTED = State(Status.SUBMITTED, clock=START + 5 * DAY, sequence=1)
+SUBMITTED = State(Status.SUBMITTED, clock=START + 5 * DAY, epoch=1)
 
 
 def test_work_that_nobody_has_checked_is_unverified() -> None:
@@ -240,7 +240,7 @@ def test_what_is_not_held_cannot_be_sold() -> None:
 
 def test_a_dispute_is_a_dispute() -> None:
     for status in (Status.DISPUTED_BEFORE_VERDICT, Status.DISPUTED_OVER_VERDICT):
-        state = State(status, clock=START + 30 * DAY, pending=AMOUNT, sequence=2)
+        state = State(status, clock=START + 30 * DAY, pending=AMOUNT, epoch=2)
         assert look(state).security is Security.DISPUTED
         assert look(state, START + 30 * DAY).security is Security.TIME_ONLY
 

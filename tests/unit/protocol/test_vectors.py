@@ -93,7 +93,7 @@ def test_an_act_is_signed_as_the_vector_says(case: Case) -> None:
 @pytest.mark.parametrize("case", ORDERS, ids=label)
 def test_a_batch_or_change_order_is_signed_as_the_vector_says(case: Case) -> None:
     where = domain(case, generate.CONTRACT)
-    if case["struct"] == "AttestationBatch":
+    if case["struct"] == "AttestBatch":
         data = batch_typed_data(where, attestations(case))
     else:
         data = amendment(case).typed_data(where)

@@ -14,7 +14,8 @@ from milestone_escrow.chain.contract.verbs import NOBODY, Verbs
 from milestone_escrow.chain.send.transactions import Receipt
 from milestone_escrow.protocol.amendment import Amendment, moved
 from milestone_escrow.protocol.eip712 import Address
-from milestone_escrow.protocol.receivables import Offer
+from milestone_escrow.protocol.lifecycle import held
+from milestone_escrow.protocol.receivables import Offer, price
 
 
 class Acting(Payer):
@@ -42,7 +43,9 @@ class Acting(Payer):
         allow: bool = False,
     ) -> Receipt:
         """Become the payee for the offer's price; `how` and `allow` as in `fund`."""
-        permit = self._ready_to_pay(agreement.terms.token, offer.price, how, allow)
+        state = self.states(agreement)[offer.milestone]
+        cost = price(offer, held(agreement.milestones[offer.milestone], state))
+        permit = self._ready_to_pay(agreement.terms.token, cost, how, allow)
         return self.send(self.prepare.buy_receivable(agreement, offer, signature, permit=permit))
 
     def amend(

@@ -1,4 +1,4 @@
-"""What a party signs so that anyone can send it: an act at the milestone's present sequence."""
+"""What a party signs so that anyone can send it: an act about the milestone as it stands."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ WEEK = 7 * DAY
 class Acts:
     """Acts as of now; each has `typed_data(escrow.domain)`, which the party signs.
 
-    Any change to the milestone advances its sequence and voids what was signed before. `valid_for`
-    is seconds from the chain's present time.
+    A change of status or a verdict voids what was signed before; an assignment voids what hands the
+    milestone on. `valid_for` is seconds from the chain's present time.
     """
 
     def __init__(self, reader: Reader) -> None:
@@ -33,7 +33,7 @@ class Acts:
     ) -> Submission:
         """The payee's word that the milestone is done."""
         index, state, until = self._now(agreement, milestone, valid_for)
-        return Submission(agreement.id, index, evidence_hash, state.sequence, until)
+        return Submission(agreement.id, index, evidence_hash, state.epoch, until)
 
     def dispute(
         self,
@@ -45,7 +45,7 @@ class Acts:
     ) -> Dispute:
         """A party's objection."""
         index, state, until = self._now(agreement, milestone, valid_for)
-        return Dispute(agreement.id, index, reason_hash, state.sequence, until)
+        return Dispute(agreement.id, index, reason_hash, state.epoch, until)
 
     def ruling(
         self,
@@ -59,7 +59,7 @@ class Acts:
     ) -> Ruling:
         """The arbiter's split."""
         index, state, until = self._now(agreement, milestone, valid_for)
-        return Ruling(agreement.id, index, to_payee, to_buyer, reason_hash, state.sequence, until)
+        return Ruling(agreement.id, index, to_payee, to_buyer, reason_hash, state.epoch, until)
 
     def resolution(
         self,
@@ -72,7 +72,8 @@ class Acts:
     ) -> Resolution:
         """A split by consent, signed by the buyer if the payee gets something, and vice versa."""
         index, state, until = self._now(agreement, milestone, valid_for)
-        return Resolution(agreement.id, index, to_payee, to_buyer, state.sequence, until)
+        rest = held(agreement.milestones[index], state)
+        return Resolution(agreement.id, index, to_payee, to_buyer, rest, state.epoch, until)
 
     def assignment(
         self,
@@ -84,7 +85,7 @@ class Acts:
     ) -> Assignment:
         """The payee's word that `assignee` is the payee from now on."""
         index, state, until = self._now(agreement, milestone, valid_for)
-        return Assignment(agreement.id, index, assignee, state.sequence, until)
+        return Assignment(agreement.id, index, assignee, state.handover, until)
 
     def offer(
         self,
@@ -98,7 +99,8 @@ class Acts:
         """The payee's offer to sell what the milestone holds now; to anyone, unless named."""
         index, state, until = self._now(agreement, milestone, valid_for)
         rest = held(agreement.milestones[index], state)
-        return Offer(agreement.id, index, financier, price, rest, state.sequence, until)
+        counters = (state.epoch, state.handover)
+        return Offer(agreement.id, index, financier, price, rest, *counters, until)
 
     def _now(
         self, agreement: OpenAgreement, milestone: int | str, valid_for: int

@@ -45,6 +45,8 @@ class AmendingVerbs(FundingVerbs):
             (
                 order.closes,
                 order.funds,
+                order.carried,
+                order.epochs,
                 order.valid_until,
                 terms_tuple(order.terms),
                 milestone_tuples(order.milestones),
@@ -56,12 +58,14 @@ class AmendingVerbs(FundingVerbs):
     def _signed(
         self, agreement: OpenAgreement, order: Amendment, signatures: Mapping[Address, bytes]
     ) -> list[bytes]:
-        needed = signers(agreement.terms, self._reader.states(agreement), order.closes)
+        states = self._reader.states(agreement)
+        needed = signers(agreement.terms, order.terms, states, order.closes)
         missing = [who for who in needed if who != self._sender and not signatures.get(who)]
         if missing:
             raise UsageError(
                 f"{account_name(agreement, missing[0])} has not signed the change order",
-                hint="buyer, supplier and whoever was assigned a closed milestone must sign",
+                hint="both sides, who takes the place of one, and whoever was assigned a closed "
+                "milestone must sign",
             )
         digest = order.typed_data(self._reader.domain).digest()
         return [

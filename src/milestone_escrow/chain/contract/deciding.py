@@ -25,6 +25,7 @@ from milestone_escrow.chain.send.transactions import Prepared
 from milestone_escrow.errors import UsageError
 from milestone_escrow.protocol.acts import Attestation, Resolution
 from milestone_escrow.protocol.eip712 import ZERO_HASH, Address
+from milestone_escrow.protocol.lifecycle import held
 from milestone_escrow.protocol.signatures import signer_of
 
 
@@ -161,8 +162,10 @@ class DecidingVerbs(Preparer):
         """The buyer's and the payee's; whoever sends or gives nothing up needs none."""
         if not signatures:
             return b"", b""
-        sequence = self._reader.states(agreement)[index].sequence
-        what = Resolution(agreement.id, index, to_payee, to_buyer, sequence, valid_until)
+        state = self._reader.states(agreement)[index]
+        rest = held(agreement.milestones[index], state)
+        split = (to_payee, to_buyer, rest, state.epoch)
+        what = Resolution(agreement.id, index, *split, valid_until)
         digest = what.typed_data(self._reader.domain).digest()
         short = {who: shortened(digest, who, one) for who, one in signatures.items()}
         others = [one for who, one in short.items() if who != agreement.terms.buyer]

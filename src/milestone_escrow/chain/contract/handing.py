@@ -49,7 +49,14 @@ class ReceivableVerbs(FundingVerbs):
             "buyReceivable",
             terms_tuple(agreement.terms),
             reference_tuple(agreement, offer.milestone),
-            (offer.financier, offer.price, offer.held, offer.sequence, offer.valid_until),
+            (
+                offer.financier,
+                offer.price,
+                offer.held,
+                offer.epoch,
+                offer.handover,
+                offer.valid_until,
+            ),
             shortened(digest, seller, signature),
         )
         return self._permitted("buy", agreement, data, permit, offer.milestone)

@@ -29,10 +29,11 @@ from milestone_escrow.protocol.lifecycle import (
     Split,
     State,
     Status,
+    advanced,
     after_payout,
-    next_sequence,
     rest_until,
 )
+from milestone_escrow.protocol.receivables import handed
 from milestone_escrow.protocol.terms import Milestone, Terms
 
 
@@ -187,7 +188,7 @@ def _after(terms: Terms, milestone: Milestone, state: State, event: Event) -> St
     if isinstance(event, MilestoneAttested):
         return _attested(terms, milestone, state, event)
     if isinstance(event, MilestoneAssigned):
-        return replace(state, assignee=event.assignee, sequence=next_sequence(state))
+        return handed(state, event.assignee)
     if isinstance(event, MilestoneSubmitted):
         return _clocked(state, Status.SUBMITTED, event.clock)
     if isinstance(event, MilestoneDisputed):
@@ -195,7 +196,7 @@ def _after(terms: Terms, milestone: Milestone, state: State, event: Event) -> St
         status = Status.DISPUTED_OVER_VERDICT if over else Status.DISPUTED_BEFORE_VERDICT
         return _clocked(state, status, event.clock)
     if isinstance(event, MilestoneFinalized):
-        return replace(state, clock=rest_until(terms, milestone, event.place.time))
+        return replace(advanced(state), clock=rest_until(terms, milestone, event.place.time))
     return state  # what was decided shows in the payment that follows
 
 
@@ -206,7 +207,7 @@ def _attested(terms: Terms, milestone: Milestone, state: State, event: Milestone
     if state.status is Status.DISPUTED_OVER_VERDICT:
         return _clocked(replace(state, pending=certified), state.status, event.clock)
     if accepted and terms.objection_period == 0:
-        return replace(state, clock=rest_until(terms, milestone, event.clock))
+        return replace(advanced(state), clock=rest_until(terms, milestone, event.clock))
     status = Status.RELEASE_PENDING if accepted else Status.REFUND_PENDING
     return _clocked(replace(state, pending=certified), status, event.clock)
 
@@ -217,4 +218,4 @@ def _closed(milestone: Milestone, state: State) -> State:
 
 
 def _clocked(state: State, status: Status, clock: int) -> State:
-    return replace(state, status=status, clock=clock, sequence=next_sequence(state))
+    return replace(advanced(state), status=status, clock=clock)

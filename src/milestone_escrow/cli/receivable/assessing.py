@@ -43,7 +43,7 @@ def _show(session: Session, desk: Desk, standing: Standing, offered: Offered | N
     session.say(f"{bold(colour(factoring.verdict(standing, found)))}\n")
     session.say(table(rows(standing, found)))
     if offered:
-        price = amount(standing, offered.offer.price)
+        price = amount(standing, offered.price)
         session.say(
             f"\nOffered for {price}: {factoring.cost_words(standing, found, offered.offer)}"
         )
@@ -143,7 +143,7 @@ def list_receivables(session: Session) -> None:
 
 def _line(standing: Standing, found: Assessment, offers: list[Offered]) -> tuple[str, ...]:
     on = when(standing, found.expected_at) if found.expected and found.expected_at else ""
-    prices = ", ".join(amount(standing, offered.offer.price) for offered in offers)
+    prices = ", ".join(amount(standing, offered.price) for offered in offers)
     return (
         standing.bound.agreement.reference,
         standing.key,

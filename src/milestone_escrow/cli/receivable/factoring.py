@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from milestone_escrow.deals.receivables import price_now
 from milestone_escrow.documents.when import format_duration
 from milestone_escrow.protocol.assessment import (
     Assessment,
@@ -97,9 +98,10 @@ def cost_of(standing: Standing, found: Assessment, offer: Offer) -> OfferCost | 
     """
     paid_at = found.expected_at if found.expected else _proven_and_paid(standing)
     face = found.expected or net(standing.terms, found.held)
-    if paid_at is None or offer.price >= face:
+    price = price_now(standing, offer)
+    if paid_at is None or price >= face:
         return None
-    return offer_cost(offer.price, face, standing.now, paid_at)
+    return offer_cost(price, face, standing.now, paid_at)
 
 
 def _proven_and_paid(standing: Standing) -> int | None:
@@ -115,10 +117,11 @@ def cost_words(standing: Standing, found: Assessment, offer: Offer) -> str:
     """ "96,000.00 for 100,000.00 in 40 days: 38.0 % a year"."""
     cost = cost_of(standing, found, offer)
     face = found.expected or net(standing.terms, found.held)
-    if cost is None and offer.price >= face:
-        return f"{_bare(standing, offer.price)} for {_bare(standing, face)}: it earns nothing"
+    price = price_now(standing, offer)
+    if cost is None and price >= face:
+        return f"{_bare(standing, price)} for {_bare(standing, face)}: it earns nothing"
     if cost is None:
-        return f"{_bare(standing, offer.price)} for {_bare(standing, face)}, on no certain day"
+        return f"{_bare(standing, price)} for {_bare(standing, face)}, on no certain day"
     days = f"{cost.days} day{'s' if cost.days > 1 else ''}"
     rate = f"{float(cost.yearly_rate * 100):,.1f} % a year"
     both = f"{_bare(standing, cost.price)} for {_bare(standing, cost.face)} in {days}: {rate}"
@@ -128,8 +131,9 @@ def cost_words(standing: Standing, found: Assessment, offer: Offer) -> str:
 def stands_until(standing: Standing, offer: Offer) -> str:
     until = min(offer.valid_until, standing.end)
     return (
-        f"stands until {when(standing, until)}, or until anything else happens to "
-        f"'{standing.key}'; it cannot be taken back before"
+        f"stands until {when(standing, until)}, or until somebody decides about '{standing.key}' "
+        "or you take it back (`escrow receivable withdraw`); what is paid by consent before comes "
+        "off the price"
     )
 
 

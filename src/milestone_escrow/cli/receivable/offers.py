@@ -10,7 +10,7 @@ from milestone_escrow.cli.shell.desk import Desk, desk_of
 from milestone_escrow.cli.shell.home import write
 from milestone_escrow.cli.shell.letters import agreement_of
 from milestone_escrow.cli.shell.session import Session
-from milestone_escrow.deals.receivables import require_stands
+from milestone_escrow.deals.receivables import price_now, require_stands
 from milestone_escrow.documents.files.signed_act import SignedAct, dumps_acts, load_acts
 from milestone_escrow.errors import EscrowError, UsageError
 from milestone_escrow.protocol.assessment import Assessment
@@ -33,13 +33,18 @@ class Offered:
         return self.signed.act
 
     @property
+    def price(self) -> int:
+        """What it costs now, token units."""
+        return price_now(self.standing, self.offer)
+
+    @property
     def signature(self) -> bytes:
         return self.signed.signatures[self.standing.payee]
 
     def as_json(self, found: Assessment) -> dict[str, object]:
         """For machines: the rate as a number, 0.38 for 38 % a year."""
         cost = factoring.cost_of(self.standing, found, self.offer)
-        price = self.offer.price
+        price = self.price
         return {
             "file": str(self.file),
             "price": {"units": str(price), "text": amount(self.standing, price)},

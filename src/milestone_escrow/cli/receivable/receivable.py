@@ -119,8 +119,9 @@ def offer(
     """Offer a milestone's payout for sale, as its payee. Writes a signed file; no transaction is
     sent. The file is MILESTONE.offer.json here, unless -o names another.
 
-    It shows what that costs as a yearly rate. The offer dies with its date, and as soon as
-    anything else happens to the milestone; before that it cannot be taken back.
+    It shows what that costs as a yearly rate. The offer dies with its date, as soon as somebody
+    decides about the milestone, and when `receivable withdraw` takes it back. What is paid by
+    consent meanwhile comes off the price.
 
     \b
     Examples:
@@ -186,16 +187,16 @@ def buy(session: Session, offer: Path, way: str | None) -> None:
     desk = desk.chosen(wanted or _outsiders(desk))
     receivables.require_buyer(standing, act, desk.account)
     found = desk.escrow.assess(desk.bound, standing.key)
-    require_balance(desk, desk.account, act.price)
-    chosen = choose_way(desk, act.price, way)
+    require_balance(desk, desk.account, offered.price)
+    chosen = choose_way(desk, offered.price, way)
     action = Action(
         doing=desk.doing("buy a receivable of"),
         will=[
             *_bought(desk, standing, found, act),
-            chosen.line(desk, act.price),
+            chosen.line(desk, offered.price),
         ],
         prepare=lambda: desk.verbs.buy_receivable(
-            desk.bound, act, offered.signature, permit=permit_for(desk, act.price, chosen)
+            desk.bound, act, offered.signature, permit=permit_for(desk, offered.price, chosen)
         ),
         first=chosen.first,
         facts={"milestone": standing.key, "with": chosen.way, **offered.as_json(found)},
@@ -221,6 +222,22 @@ def assign(session: Session, agreement: str, milestone: str, assignee: str, pape
     desk, standing = _of_payee(session, agreement, milestone, "assigns it")
     deed = assignment(standing, _right_holder(desk, standing, assignee), until(standing, paper))
     do(desk, "assign a receivable of", [deed], paper)
+
+
+@receivable.command(short_help="Take back every offer of a milestone's payout.")
+@click.argument("agreement")
+@click.argument("milestone")
+@sends
+def withdraw(session: Session, agreement: str, milestone: str) -> None:
+    """Take back every offer of a milestone's payout that you have signed, as its payee, whoever has
+    it. Nothing else that was signed about the milestone is touched.
+
+    \b
+    Examples:
+      escrow receivable withdraw PO-2027-0114 departed
+    """
+    desk, standing = _of_payee(session, agreement, milestone, "takes its offers back")
+    do(desk, "take back the offers of", [assignment(standing, standing.payee)], Paper())
 
 
 @receivable.command("list", short_help="Show the payouts that are yours, bought or offered.")
@@ -269,8 +286,9 @@ def _terms(desk: Desk, standing: Standing, found: Assessment, act: Offer) -> lis
 def _bought(desk: Desk, standing: Standing, found: Assessment, act: Offer) -> list[str]:
     """What the financier gets, and what can still go wrong."""
     seller = person(desk.bound, standing.payee)
+    price = amount(standing, receivables.price_now(standing, act))
     lines = [
-        f"'{standing.key}': pays {amount(standing, act.price)} to {seller} now, final, and makes "
+        f"'{standing.key}': pays {price} to {seller} now, final, and makes "
         f"{desk.person(desk.account)} the payee",
         f"then {factoring.expected(standing, found)}: {factoring.cost_words(standing, found, act)}",
         f"the risk: {factoring.verdict(standing, found)}",

@@ -16,7 +16,7 @@ from milestone_escrow.documents.agreement import BoundAgreement
 from milestone_escrow.documents.change_orders.difference import Difference, difference
 from milestone_escrow.documents.resolve import PlannedMilestone
 from milestone_escrow.errors import UsageError
-from milestone_escrow.protocol.amendment import Amendment, Carried, moved, signers
+from milestone_escrow.protocol.amendment import Amendment, Carried, carried, epochs, moved, signers
 from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import State, Status
 
@@ -86,8 +86,16 @@ def change_order(
         _require_left(planned, here)
     if not closes:
         raise UsageError("this change order changes nothing", hint="change a milestone first")
+    closed = _bitmap(closes)
     amendment = Amendment(
-        old.id, _bitmap(closes), _bitmap(funds), valid_until, new.terms, new.milestones
+        old.id,
+        closed,
+        _bitmap(funds),
+        carried(old.milestones, states, closed),
+        epochs(states, closed),
+        valid_until,
+        new.terms,
+        new.milestones,
     )
     return ChangeOrder(
         old=old,
@@ -97,7 +105,7 @@ def change_order(
         funds=tuple(new.agreement.milestones[index].key for index in sorted(funds)),
         stays=tuple(stays),
         money=moved(old.milestones, states, amendment),
-        signers=signers(old.terms, states, amendment.closes),
+        signers=signers(old.terms, new.terms, states, closed),
     )
 
 
@@ -110,13 +118,12 @@ def _require_same_deal(old: BoundAgreement, new: BoundAgreement) -> None:
         )
     if new.domain != old.domain:
         raise UsageError("the two versions are for different networks or contracts")
-    for role in ("buyer", "supplier", "token"):
-        before, after = getattr(old.terms, role), getattr(new.terms, role)
-        if before != after:
-            raise UsageError(
-                f"the {role} changes from {before} to {after}, which a change order cannot do",
-                hint="make a new agreement, and settle the old one",
-            )
+    if old.terms.token != new.terms.token:
+        raise UsageError(
+            f"the token changes from {old.terms.token} to {new.terms.token}, which a change order "
+            "cannot do",
+            hint="make a new agreement, and settle the old one",
+        )
     known = {m.key: m for m in (*old.agreement.milestones, *old.agreement.left_behind)}
     for milestone in new.agreement.left_behind:
         amount = new.agreement.amount(milestone.whole)
@@ -157,6 +164,13 @@ def _require_rest(
 
 def _effects(order: ChangeOrder) -> Iterator[str]:
     old, new = order.old.agreement, order.new.agreement
+    for role in ("buyer", "supplier"):
+        before, after = getattr(order.old.terms, role), getattr(order.new.terms, role)
+        if before != after:
+            yield (
+                f"{new.name(role)} ({after}) takes the place of {old.name(role)} ({before}) as the "
+                f"{role}, and must sign, too"
+            )
     here = {milestone.key: milestone for milestone in new.milestones}
     for key in order.closes:
         if key not in here:
@@ -183,7 +197,7 @@ def _money(order: ChangeOrder) -> Iterator[str]:
     if order.money.pulled:
         yield f"{amount(order.money.pulled)} more is paid in by whoever sends it"
     if order.money.returned:
-        yield f"{amount(order.money.returned)} goes back to {order.new.agreement.name('buyer')}"
+        yield f"{amount(order.money.returned)} goes back to {order.old.agreement.name('buyer')}"
 
 
 def _bitmap(indices: Iterable[int]) -> int:

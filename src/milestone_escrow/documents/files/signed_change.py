@@ -24,27 +24,34 @@ from milestone_escrow.protocol.signatures import Signer, Wallets
 
 KIND = "a change order"
 MAX_FILE = 8_000_000
-_FIELDS = {"format", "old", "new", "closes", "funds", "valid_until", "signatures"}
+_FIELDS = {
+    "format", "old", "new", "closes", "funds", "carried", "epochs", "valid_until", "signatures"
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class SignedChange(SignedFile):
     """A change order with the signatures collected so far, by account, all verified.
 
-    `closes` are keys of the old version, `funds` of the new one.
+    `closes` are keys of the old version, `funds` of the new one; `carried` and `epochs` as in
+    `Amendment`.
     """
 
     old: SignedAgreement
     new: SignedAgreement
     closes: tuple[str, ...]
     funds: tuple[str, ...]
+    carried: int
+    epochs: int
     valid_until: int
     signatures: Mapping[Address, bytes] = field(default_factory=dict)
 
     @classmethod
     def of(cls, old: SignedAgreement, new: SignedAgreement, order: ChangeOrder) -> SignedChange:
         """Nobody has signed it yet."""
-        return cls(old, new, order.closes, order.funds, order.amendment.valid_until)
+        what = order.amendment
+        moves = (what.carried, what.epochs, what.valid_until)
+        return cls(old, new, order.closes, order.funds, *moves)
 
     @property
     def amendment(self) -> Amendment:
@@ -53,6 +60,8 @@ class SignedChange(SignedFile):
             replaces=self.old.id,
             closes=_bitmap(self.old, self.closes),
             funds=_bitmap(self.new, self.funds),
+            carried=self.carried,
+            epochs=self.epochs,
             valid_until=self.valid_until,
             terms=self.new.terms,
             milestones=self.new.milestones,
@@ -118,6 +127,8 @@ class SignedChange(SignedFile):
             "new": self.new.to_json(),
             "closes": list(self.closes),
             "funds": list(self.funds),
+            "carried": str(self.carried),
+            "epochs": str(self.epochs),
             "valid_until": str(self.valid_until),
             "signatures": dict(sorted(hexed(self.signatures).items())),
         }
@@ -147,7 +158,10 @@ def _rebuild(envelope: Envelope, wallets: Wallets | None) -> SignedChange:
         for name in ("old", "new")
     )
     closes, funds = (_keys(envelope, name) for name in ("closes", "funds"))
-    change = SignedChange(old, new, closes, funds, envelope.whole(envelope.fields["valid_until"]))
+    carried, epochs, until = (
+        envelope.whole(envelope.fields[name]) for name in ("carried", "epochs", "valid_until")
+    )
+    change = SignedChange(old, new, closes, funds, carried, epochs, until)
     if change.new.agreement.replaces != change.old.id or change.new.domain != change.old.domain:
         raise envelope.damaged("its new version replaces another agreement")
     with envelope.reading():

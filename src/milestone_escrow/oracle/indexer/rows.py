@@ -229,7 +229,8 @@ def _row(
         "assignee": state.assignee,
         "clock": state.clock,
         "issued_at": state.issued_at,
-        "sequence": state.sequence,
+        "epoch": state.epoch,
+        "handover": state.handover,
         "pending": state.pending,
         "paid": state.paid,
         # The first thing that silence leads to; see `lifecycle.silence`.

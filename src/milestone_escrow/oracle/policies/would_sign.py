@@ -106,16 +106,14 @@ def decide(
         return ()
     decisions: list[Decision] = []
     lately, gathered = SignedLately(connection, now), Gathered(connection, view)
-    known = {
-        (row.milestone, row.sequence): row for row in connection.execute(_KNOWN, {"id": view.id})
-    }
+    known = {(row.milestone, row.epoch): row for row in connection.execute(_KNOWN, {"id": view.id})}
     for stage in stages:
         assert stage.planned is not None
         facts = gathered.facts(stage.index)
         decision = judged(view, stage, stage.planned, facts, limits, lately)
         verifiers = view.terms.verifiers_of(stage.milestone)
         decision = replace(decision, signs=account is not None and account in verifiers)
-        _write(connection, stage, decision, known.get((stage.index, stage.state.sequence)), now)
+        _write(connection, stage, decision, known.get((stage.index, stage.state.epoch)), now)
         decisions.append(decision)
         if decision.accepts:
             lately.add(lately.release(view, stage))
@@ -260,7 +258,7 @@ def _write(
     keys = {
         "agreement_id": decision.agreement_id,
         "milestone": decision.milestone,
-        "sequence": stage.state.sequence,
+        "epoch": stage.state.epoch,
     }
     values = {
         "verdict": Verdict.ACCEPTED.value if decision.accepts else 0,

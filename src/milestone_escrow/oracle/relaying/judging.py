@@ -60,12 +60,12 @@ def judge_attestation(
 
 
 def judge_finalize(
-    agreement: OpenAgreement, index: int, status: Status, sequence: int, state: State, now: int
+    agreement: OpenAgreement, index: int, status: Status, epoch: int, state: State, now: int
 ) -> Forecast:
-    """Whether time still has to be let decide, out of `status` at `sequence`."""
+    """Whether time still has to be let decide, out of `status` at `epoch`."""
     if state.status is Status.SETTLED:
         return Forecast(Prospect.DONE, "the milestone is settled")
-    if (state.status, state.sequence) != (status, sequence):
+    if (state.status, state.epoch) != (status, epoch):
         return Forecast(Prospect.DONE, "the milestone has moved on")
     if now < end(agreement.milestones[index], state):
         return Forecast(Prospect.LATER, "its time is not over yet")

@@ -78,9 +78,9 @@ def attest_key(digest: bytes) -> str:
     return f"attest:0x{digest.hex()}"
 
 
-def finalize_key(agreement_id: bytes, milestone: int, sequence: int, status: Status) -> str:
+def finalize_key(agreement_id: bytes, milestone: int, epoch: int, status: Status) -> str:
     """The key of letting time decide a milestone as it stands."""
-    return f"finalize:0x{agreement_id.hex()}:{milestone}:{sequence}/{int(status)}"
+    return f"finalize:0x{agreement_id.hex()}:{milestone}:{epoch}/{int(status)}"
 
 
 def split(connection: Connection, now: int, intent: Intent, reason: str) -> bool:
@@ -126,9 +126,9 @@ def _judge_parts(intent: Intent, known: Known, now: int) -> Iterator[Forecast]:
     if intent.verb == "finalize":
         view = known.views.get(intent.agreement_id or b"")
         if view is not None and intent.milestone is not None:
-            sequence, status = intent.key.rpartition(":")[2].split("/")
+            epoch, status = intent.key.rpartition(":")[2].split("/")
             at, state = intent.milestone, view.states[intent.milestone]
-            yield judge_finalize(view, at, Status(int(status)), int(sequence), state, now)
+            yield judge_finalize(view, at, Status(int(status)), int(epoch), state, now)
         return
     for digest in intent.digests:
         one = known.ready.get(digest)
@@ -227,7 +227,7 @@ def _finalize(connection: Connection, now_chain: int, now_wall: int) -> tuple[in
         exists().where(t.documents.c.agreement_id == t.milestones.c.agreement_id),
         exists().where(t.attestations.c.agreement_id == t.milestones.c.agreement_id),
     )
-    columns = ("agreement_id", "milestone", "sequence", "status")
+    columns = ("agreement_id", "milestone", "epoch", "status")
     rows = connection.execute(
         select(*(t.milestones.c[name] for name in columns))
         .where(t.milestones.c.next_at <= now_chain, ours)
@@ -235,8 +235,8 @@ def _finalize(connection: Connection, now_chain: int, now_wall: int) -> tuple[in
     ).all()
     statuses = frozenset(Status)
     keyed = {
-        finalize_key(i, n, sequence, Status(status)): (i, n)
-        for i, n, sequence, status in rows
+        finalize_key(i, n, epoch, Status(status)): (i, n)
+        for i, n, epoch, status in rows
         if status in statuses
     }
     known = intents.by_keys(connection, keyed)

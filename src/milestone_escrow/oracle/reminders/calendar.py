@@ -78,7 +78,7 @@ def entries(seen: Situation, now: int) -> Iterator[CalendarEntry]:
         if state.status is Status.SETTLED:
             continue
         milestone, label = seen.milestones[index], seen.names.milestone(index)
-        changed, sequence = seen.since[index], _version(state.sequence, state.status)
+        changed, sequence = seen.since[index], _version(state.epoch + state.handover, state.status)
         due = seen.due_at(index)
         if due and state.status in (Status.UNFUNDED, Status.FUNDED):
             title = seen.document.milestones[index].title if seen.document else ""

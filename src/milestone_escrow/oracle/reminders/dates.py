@@ -163,7 +163,7 @@ def _deadline(seen: Situation, index: int, leads: tuple[int, ...]) -> Iterator[N
     else:
         subject = say("{milestone} is given back on {time}", **parts)
     # A rest that was left late is another date, which is told again.
-    late = f"{state.sequence}-" if until > milestone.deadline else ""
+    late = f"{state.epoch}-" if until > milestone.deadline else ""
     for name, at in moments(until, seen.since[index] if late else seen.opened_at, leads):
         yield Notice(
             "deadline",
@@ -187,8 +187,8 @@ def _window(seen: Situation, index: int, now: int, leads: tuple[int, ...]) -> It
             kind,
             seen.agreement_id,
             index,
-            # By the counter: a reorganisation may move the clock a little, and tells nothing new.
-            f"{state.sequence}-{lead}",
+            # By the counters: a reorganisation may move the clock a little, and tells nothing new.
+            f"{state.epoch}.{state.handover}-{lead}",
             at=at,
             until=state.clock,
             subject=subject,
@@ -221,7 +221,7 @@ def _time_up(seen: Situation, index: int) -> Iterator[Notice]:
         "time_up",
         seen.agreement_id,
         index,
-        f"{state.sequence}",
+        f"{state.epoch}.{state.handover}",
         at=until + HOUR,
         subject=say("time is up for {milestone}", milestone=seen.names.milestone(index)),
         text=say(

@@ -318,6 +318,8 @@ class _Notices:
 
     def assigned(self, event: happened.MilestoneAssigned) -> Iterator[Notice]:
         seen, index = self.seen, event.milestone
+        if event.assignee == event.payee:
+            return  # offers were taken back: nobody is paid or asked anew
         parts = {
             "milestone": seen.names.milestone(index),
             "payee": seen.names.person(event.payee),

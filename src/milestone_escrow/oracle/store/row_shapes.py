@@ -54,7 +54,8 @@ def read_state(row: Row) -> State:
         assignee=row["assignee"],
         clock=row["clock"],
         issued_at=row["issued_at"],
-        sequence=row["sequence"],
+        epoch=row["epoch"],
+        handover=row["handover"],
         pending=int(row["pending"]),
         paid=int(row["paid"]),
     )

@@ -117,7 +117,8 @@ milestones = Table(
     _account("assignee"),
     Column("clock", _Time, nullable=False),
     Column("issued_at", _Time, nullable=False),
-    Column("sequence", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("handover", Integer, nullable=False),
     Column("pending", Units, nullable=False),
     Column("paid", Units, nullable=False),
     # The second from which time alone decides; null where it never does.
@@ -182,7 +183,7 @@ verdicts = Table(
     metadata,
     _hash("agreement_id", key=True),
     Column("milestone", Integer, primary_key=True, autoincrement=False),
-    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
     Column("verdict", Integer, nullable=False),
     Column("met", Boolean, nullable=False),
     Column("reasons", Json, nullable=False),

@@ -29,9 +29,9 @@ from milestone_escrow.protocol.lifecycle import (
     Status,
     fee,
     held,
-    next_sequence,
     payee,
 )
+from milestone_escrow.protocol.receivables import handed
 
 
 @dataclass
@@ -138,8 +138,7 @@ class Walk:
             self._take(index, transitions.finalize(terms, milestone, state, now))
         elif isinstance(event, MilestoneAssigned):
             self._require(event.payee == payee(terms, state), "somebody else sold it")
-            sequence = next_sequence(state)
-            self.states[index] = replace(state, assignee=event.assignee, sequence=sequence)
+            self.states[index] = handed(state, event.assignee)
 
     def _take(self, index: int, step: transitions.Transition, clock: int = 0) -> None:
         if clock and step.state.status.holds and step.state.status is not Status.FUNDED:

@@ -6,7 +6,7 @@ from milestone_escrow.documents.files.signed_act import SignedAct
 from milestone_escrow.errors import EscrowError
 from milestone_escrow.oracle import proposals
 from milestone_escrow.protocol.acts import Resolution
-from milestone_escrow.protocol.receivables import Offer
+from milestone_escrow.protocol.receivables import Offer, stands
 from milestone_escrow.web.steps.visit import Visit
 
 
@@ -17,7 +17,7 @@ def keep(visit: Visit, act: Resolution | Offer, name: str) -> None:
         UsageError: the account did not sign this.
         EscrowError: the milestone has changed since.
     """
-    if act.sequence != visit.here.state.sequence:
+    if not stands(act, visit.here.held, visit.here.state):
         raise EscrowError("something has happened since this was signed", hint="start again")
     signed = SignedAct(visit.bound, act, {}, {})
     signed = signed.add(visit.account, visit.answers[name], visit.web.api.wallets)

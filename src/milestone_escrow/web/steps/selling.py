@@ -30,7 +30,8 @@ def offer(visit: Visit) -> WalletStep:
         "financier": act.financier,
         "price": str(act.price),
         "held": str(act.held),
-        "sequence": act.sequence,
+        "epoch": act.epoch,
+        "handover": act.handover,
         "valid_until": act.valid_until,
     }
     return sign(
@@ -39,8 +40,8 @@ def offer(visit: Visit) -> WalletStep:
         act.typed_data(visit.escrow.domain),
         f"{_buyer_of(visit, act)} becomes the payee of {visit.amount(act.held)} by paying you "
         f"{visit.amount(act.price)} in the same moment.",
-        f"The offer stands until {when(visit.here, act.valid_until)}, or until anything else "
-        "happens to the milestone; it cannot be taken back before.",
+        f"The offer stands until {when(visit.here, act.valid_until)}, or until somebody decides "
+        "about the milestone; what is paid by consent before comes off the price.",
         held=held,
     )
 
@@ -55,19 +56,20 @@ def buy(visit: Visit) -> WalletStep:
     act, seller = signed.act, visit.here.payee
     assert isinstance(act, Offer)
     receivables.require_buyer(visit.here, act, visit.account)
-    require_balance(visit, visit.account, act.price)
-    uses = f"It costs nothing; the next step uses it to pay {visit.amount(act.price)}."
-    by = paying.pulled(visit, act.price, uses, "only when you buy or fund something here")
+    price = receivables.price_now(visit.here, act)
+    require_balance(visit, visit.account, price)
+    uses = f"It costs nothing; the next step uses it to pay {visit.amount(price)}."
+    by = paying.pulled(visit, price, uses, "only when you buy or fund something here")
     if isinstance(by, WalletStep):
         return by
     return send(
         "act",
-        f"Buy for {visit.amount(act.price)}",
+        f"Buy for {visit.amount(price)}",
         visit.verbs.buy_receivable(visit.bound, act, signed.signatures[seller], permit=by),
-        f"{visit.amount(act.price)} go from you to {visit.person(seller)} at once, and cannot be "
+        f"{visit.amount(price)} go from you to {visit.person(seller)} at once, and cannot be "
         "taken back.",
-        f"From then on you are the payee of {visit.amount(act.held)}; the page of the agreement "
-        "says who can still stop it.",
+        f"From then on you are the payee of {visit.amount(visit.here.held)}; the page of the "
+        "agreement says who can still stop it.",
     )
 
 
@@ -87,7 +89,7 @@ def _wanted(visit: Visit) -> Offer:
 
 def _offered(visit: Visit) -> WalletStep:
     financier = str(visit.held.get(NAME, {}).get("financier", ""))
-    names = ("price", "held", "sequence", "valid_until")
+    names = ("price", "held", "epoch", "handover", "valid_until")
     who = ZERO_ADDRESS if financier == ZERO_ADDRESS else read_account(financier)
     values = (visit.number(NAME, name) for name in names)
     act = Offer(visit.view.id, visit.index, who, *values)

@@ -33,7 +33,8 @@ def settle(visit: Visit) -> WalletStep:
     held = {
         "to_payee": str(act.to_payee),
         "to_buyer": str(act.to_buyer),
-        "sequence": act.sequence,
+        "held": str(act.held),
+        "epoch": act.epoch,
         "valid_until": act.valid_until,
     }
     return sign(
@@ -49,7 +50,7 @@ def settle(visit: Visit) -> WalletStep:
 
 
 def _proposed(visit: Visit) -> WalletStep:
-    names = ("to_payee", "to_buyer", "sequence", "valid_until")
+    names = ("to_payee", "to_buyer", "held", "epoch", "valid_until")
     act = Resolution(visit.view.id, visit.index, *(visit.number(NAME, name) for name in names))
     keep(visit, act, NAME)
     finds = f"{_other(visit)} finds it on the agreement's page."

@@ -39,7 +39,7 @@ def _role(c: Case) -> Told:
             "{account:account} cannot own the payout of {tried}: only who decides nothing about it",
             "hand it to an account that is no verifier, no arbiter and not the contract",
         )
-    if c.verb == "amend" and role in ("buyer", "supplier", "token"):
+    if c.verb == "amend" and role == "token":
         return c.say(
             "a change order keeps the {name}, but names {account:account}",
             "for another one, make a new agreement",
@@ -49,6 +49,19 @@ def _role(c: Case) -> Told:
         "{account} cannot be the {name}",
         "a role needs an account of its own: not zero, not the contract, no second role",
         name=role,
+    )
+
+
+def _changed(c: Case) -> Told:
+    if _name(c["what"]) in ("held", "carried"):
+        return c.say(
+            "{tried} has changed since this was signed: it held {signed:amount}, "
+            "now {present:amount}",
+            "have it written and signed again",
+        )
+    return c.say(
+        "{tried} has changed since this was signed: somebody has decided about it",
+        "have it written and signed again",
     )
 
 
@@ -260,11 +273,7 @@ CONTRACT: Mapping[str, Rule] = {
         "item {item} of the batch has other verifiers than the first",
         "put agreements with the same verifiers into one batch",
     ),
-    "OfferOutdated": lambda c: c.say(
-        "{tried} has changed since the offer was signed: it held {held:amount}, "
-        "now {heldNow:amount}",
-        "ask the payee for a new offer",
-    ),
+    "ChangedSince": _changed,
     "NothingCredited": lambda c: c.say(
         "nothing waits for {account:account}",
         "payouts arrive by themselves; only one that failed waits here",

@@ -77,8 +77,9 @@ def test_all_who_are_needed_sign(
     assert change.missing(STATES) == (people["buyer"], people["supplier"])
     both = change.sign(supplier).sign(buyer)
     assert both.missing(STATES) == ()
-    assigned = (STATES[0], replace(STATES[1], assignee=stranger.address, sequence=1), STATES[2])
-    again = SignedChange(change.old, change.new, ("built", "delivered"), ("built",), UNTIL)
+    assigned = (STATES[0], replace(STATES[1], assignee=stranger.address, handover=1), STATES[2])
+    moves = (change.carried, change.epochs, UNTIL)
+    again = SignedChange(change.old, change.new, ("built", "delivered"), ("built",), *moves)
     assert again.amendment == change.amendment
     assert both.missing(assigned) == (stranger.address,)
 

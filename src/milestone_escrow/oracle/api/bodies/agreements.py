@@ -95,7 +95,8 @@ class MilestoneBody(Body):
     payee: Person
     verifiers: list[Person]
     quorum: int
-    sequence: int
+    epoch: int
+    handover: int
     last_issued_at: Moment | None
     changed_at: Moment | None
     requirements_hash: Hash

@@ -38,7 +38,8 @@ from milestone_escrow.oracle.api.viewers import (
 )
 from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS
-from milestone_escrow.protocol.receivables import Offer
+from milestone_escrow.protocol.lifecycle import held
+from milestone_escrow.protocol.receivables import Offer, price
 
 router = APIRouter(
     prefix="/v1/agreements/{agreement_id}/milestones/{index}/offers",
@@ -136,14 +137,16 @@ def _offer(signed: SignedAct) -> Offer:
 def _body(deps: ApiDeps, view: AgreementView, signed: SignedAct) -> OfferBody:
     offer, network = _offer(signed), deps.settings.network
     anyone = offer.financier == ZERO_ADDRESS
+    stage = view.views[offer.milestone]
+    rest = held(stage.milestone, stage.state)
     return OfferBody(
         digest=hexed(signed.typed_data.digest()),
         agreement_id=hexed(view.id),
         milestone=offer.milestone,
         seller=view_bodies.person(view, view.payee(offer.milestone), offer.milestone),
         financier=None if anyone else offer.financier,
-        price=view_bodies.money(offer.price, view, network),
-        held=view_bodies.money(offer.held, view, network),
+        price=view_bodies.money(price(offer, rest), view, network),
+        held=view_bodies.money(rest, view, network),
         valid_until=moment(offer.valid_until),
         file=json.loads(dumps_acts([signed])),
     )
