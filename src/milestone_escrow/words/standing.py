@@ -170,7 +170,7 @@ def _settled(standing: Standing) -> str:
     if standing.paid_out.total < standing.milestone.amount:
         return "moved to the new version"
     if to_payee and to_buyer and not _misses(standing):
-        return "settled, split"
+        return "paid and given back"
     return _left(standing)
 
 

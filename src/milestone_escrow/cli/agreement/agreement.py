@@ -107,8 +107,9 @@ def new(
 def check(session: Session, file: str) -> None:
     """Say what a careful lawyer and a careful engineer would, before anyone signs.
 
-    Who alone can cause a payment or a refund, what happens when somebody goes silent, and what
-    is unclear. Ends with status 1 if something must be corrected.
+    Who alone can cause a payment or a refund, what follows from each decision and from silence,
+    played by the contract's own rules, when the last of the money has left, and what is unclear.
+    Ends with status 1 if something must be corrected.
 
     \b
     Examples:
