@@ -64,7 +64,7 @@ class Shelf:
         Raises:
             DocumentError: the folder cannot be written to.
         """
-        path = self._path(signed.id)
+        path = self.path(signed.id)
         if path.is_file():
             try:
                 signed = signed.merge(self._load(path))
@@ -77,7 +77,7 @@ class Shelf:
 
     def get(self, agreement_id: bytes) -> SignedAgreement | None:
         """The agreement of that id, verified, if it is here."""
-        path = self._path(agreement_id)
+        path = self.path(agreement_id)
         return self._load(path) if path.is_file() else None
 
     def cards(self) -> tuple[Card, ...]:
@@ -242,7 +242,8 @@ class Shelf:
     def _load(self, path: Path) -> SignedAgreement:
         return SignedAgreement.load(path, self.wallets)
 
-    def _path(self, agreement_id: bytes) -> Path:
+    def path(self, agreement_id: bytes) -> Path:
+        """Where the file with all signatures that are known of an agreement is kept."""
         return self.folder / f"0x{agreement_id.hex()}.json"
 
     @property

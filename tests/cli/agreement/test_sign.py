@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,8 @@ def test_refuses_a_second_signature(escrow: Run, signed: Path, unchanged: Unchan
         result = escrow("agreement", "sign", str(signed), "--as", "buyer", "--yes")
     assert result.status == 1
     assert "buyer has signed SHED-7 already" in result.err
+    (known,) = re.findall(r"already; (\S+) has all signatures", result.err)
+    assert "buyer" in SignedAgreement.load(Path(known)).signatures
 
 
 def test_refuses_an_agreement_with_errors(escrow: Run, deal: Path, world: World):

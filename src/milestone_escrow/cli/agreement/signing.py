@@ -33,7 +33,13 @@ def sign_agreement(session: Session, name: str) -> None:
     signer = choose(session, signed.bound, domain.chain_id, missing)
     role = _role(signed, signer.address)
     if role in signed.signatures:
-        raise EscrowError(f"{role} has signed {agreement.reference} already")
+        kept = session.shelf.path(signed.id)
+        raise EscrowError(
+            f"{role} has signed {agreement.reference} already",
+            hint=f"{kept} has all signatures known here, to send to the others"
+            if kept.is_file()
+            else "",
+        )
     require_no_errors(session, signed)
     session.say(bold(f"sign {agreement.reference} for {place.network.title} as {role}"))
     session.say(paragraph(role_words(signed, role), "  "))
