@@ -19,7 +19,7 @@ from milestone_escrow.oracle.store.store import serialize, upsert
 from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.acts import Resolution
 from milestone_escrow.protocol.eip712 import Address
-from milestone_escrow.protocol.lifecycle import end, held
+from milestone_escrow.protocol.lifecycle import end
 from milestone_escrow.protocol.receivables import ASSIGNABLE, Offer, stands
 from milestone_escrow.protocol.signatures import Wallets
 
@@ -243,7 +243,7 @@ def _raw(signatures: Mapping[Address, str]) -> dict[Address, bytes]:
 def _overtaken(view: AgreementView, signed: SignedAct) -> str:
     """Which part of what was signed is not so any more; empty where nothing has happened."""
     act, stage = signed.act, view.views[signed.act.milestone]
-    left = held(stage.milestone, stage.state)
+    left = stage.held
     if isinstance(act, Offer):
         payee = view.payee(act.milestone)
         if payee not in signed.signatures:

@@ -28,7 +28,7 @@ from milestone_escrow.oracle.store import aside, audit_log, row_shapes
 from milestone_escrow.oracle.store import tables as t
 from milestone_escrow.oracle.store.store import insert_new, upsert
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
-from milestone_escrow.protocol.lifecycle import State, payee
+from milestone_escrow.protocol.lifecycle import State, held, payee
 from milestone_escrow.protocol.terms import Milestone, Terms, numbered
 from milestone_escrow.protocol.token import Token
 from milestone_escrow.words.departures import departure_words
@@ -65,6 +65,11 @@ class MilestoneView:
     @property
     def title(self) -> str:
         return self.planned.title if self.planned else numbered(self.index)
+
+    @property
+    def held(self) -> int:
+        """What still waits in the contract for it, token units."""
+        return held(self.milestone, self.state)
 
 
 @dataclass(frozen=True)

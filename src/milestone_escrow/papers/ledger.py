@@ -230,14 +230,10 @@ class Ledger:
         return min(found, paid.to_payee)
 
     def _collected(self, paid: MilestonePaid) -> Place | None:
-        for at in range(self.events.index(paid), len(self.events)):
-            event = self.events[at]
-            if isinstance(event, CreditWithdrawn) and event.account == paid.payee:
-                left = undelivered(self.bound, self.events[: at + 1])
-                if not any(
-                    one.milestone == paid.milestone and one.account == paid.payee for one in left
-                ):
-                    return event.place
+        for event in self.events[self.events.index(paid) :]:
+            takes = isinstance(event, CreditWithdrawn) and event.account == paid.payee
+            if takes and not self.until(event.place).waiting(paid.milestone, paid.payee):
+                return event.place
         return None
 
 

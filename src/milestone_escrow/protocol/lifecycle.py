@@ -122,16 +122,6 @@ LAST_EPOCH, LAST_HANDOVER = 2**16 - 1, 2**8 - 1
 more."""
 
 
-def next_epoch(state: State) -> int:
-    """The counter after one more change of status or verdict."""
-    return min(state.epoch + 1, LAST_EPOCH)
-
-
-def next_handover(state: State) -> int:
-    """The counter after one more assignment."""
-    return min(state.handover + 1, LAST_HANDOVER)
-
-
 def held(milestone: Milestone, state: State) -> int:
     """What still waits in the contract for this milestone."""
     return milestone.amount - state.paid if state.status.holds else 0
@@ -241,7 +231,7 @@ def after_payout(milestone: Milestone, state: State, split: Split, clock: int) -
 
 def advanced(state: State) -> State:
     """From now on nothing counts that was signed about the milestone as it was."""
-    return replace(state, epoch=next_epoch(state))
+    return replace(state, epoch=min(state.epoch + 1, LAST_EPOCH))
 
 
 def silence(terms: Terms, milestone: Milestone, state: State, now: int = 0) -> tuple[Silence, ...]:

@@ -30,7 +30,6 @@ from milestone_escrow.protocol.lifecycle import (
     Status,
     end,
     held,
-    next_handover,
     payee,
 )
 from milestone_escrow.protocol.terms import Milestone, Terms
@@ -173,7 +172,7 @@ def stands(
 
 def handed(state: State, assignee: Address) -> State:
     """The state once `assignee` is the payee."""
-    return replace(state, assignee=assignee, handover=next_handover(state))
+    return replace(state, assignee=assignee, handover=min(state.handover + 1, LAST_HANDOVER))
 
 
 def _require_assignable(

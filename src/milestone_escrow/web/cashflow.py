@@ -12,7 +12,6 @@ from milestone_escrow.chain.contract.replay import undelivered
 from milestone_escrow.documents.money import Denomination, format_amount
 from milestone_escrow.documents.when import day_of
 from milestone_escrow.oracle.viewing import DocumentedView
-from milestone_escrow.protocol.lifecycle import held
 
 HEIGHT = 160
 WIDTH = 56
@@ -84,7 +83,7 @@ def _moves(
         if one.account != view.terms.buyer:
             yield _month(day_of(one.place.time, zone)), "released", -one.units
     for stage in view.views:
-        waits = held(stage.milestone, stage.state)
+        waits = stage.held
         if stage.planned is not None and stage.planned.due is not None and waits:
             yield _month(stage.planned.due), "expected", waits
 

@@ -16,7 +16,6 @@ from milestone_escrow.oracle.signing.waiting import WaitingAttestation, open_att
 from milestone_escrow.oracle.viewing import DocumentedView
 from milestone_escrow.protocol.acts import Resolution, Verdict
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS, Address
-from milestone_escrow.protocol.lifecycle import held
 from milestone_escrow.protocol.receivables import Offer, price
 from milestone_escrow.web.shapes import File, Proposal, Shown
 from milestone_escrow.words.standing import person
@@ -106,8 +105,7 @@ def _offer(view: DocumentedView, signed: SignedAct, viewer: Address | None) -> P
     # Whoever only has a link says with their wallet who they are.
     may = viewer is None or (anyone and viewer not in deciders) or viewer == act.financier
     amount, until = bound.agreement.amount, _time(view, act.valid_until)
-    stage = view.views[act.milestone]
-    rest = held(stage.milestone, stage.state)
+    rest = view.views[act.milestone].held
     return Proposal(
         digest=_digest(signed),
         verb="buy",

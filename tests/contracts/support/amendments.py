@@ -57,21 +57,18 @@ def amend(
         "amend",
         old.abi_terms,
         old.abi_milestones,
-        (
-            order.closes,
-            order.funds,
-            order.carried,
-            order.epochs,
-            order.valid_until,
-            new.abi_terms,
-            new.abi_milestones,
-        ),
+        abi_amendment(order, new),
         list(signatures),
         by=account(by),
         gas=gas,
     )
     world.deals[new.id] = new
     return outcome
+
+
+def abi_amendment(order: Amendment, new: Deal) -> tuple[Any, ...]:
+    moves = (order.carried, order.epochs, order.valid_until)
+    return (order.closes, order.funds, *moves, new.abi_terms, new.abi_milestones)
 
 
 def sign_amendment(world: World, old: Deal, order: Amendment) -> list[bytes]:

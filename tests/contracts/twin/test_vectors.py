@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from eth_account import Account
 
+from tests.contracts.support.amendments import abi_amendment
 from tests.contracts.support.contract import Contract
 from tests.contracts.support.deal import Deal, abi_attestation, abi_milestone
 from tests.contracts.support.evm import Chain
@@ -92,9 +93,7 @@ def test_batch_and_change_order_hash(harness: Contract, case: Case) -> None:
     else:
         order = amendment(case)
         new = Deal(domain(case, generate.CONTRACT), order.terms, order.milestones)
-        moves = (order.closes, order.funds, order.carried, order.epochs, order.valid_until)
-        signed = (*moves, new.abi_terms, new.abi_milestones)
-        found = harness.call("amendmentHash", order.replaces, signed)
+        found = harness.call("amendmentHash", order.replaces, abi_amendment(order, new))
     assert found == raw(case["structHash"])
     assert harness.call("digest", raw(case["separator"]), found) == raw(case["digest"])
 

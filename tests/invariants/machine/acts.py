@@ -14,7 +14,9 @@ from milestone_escrow.protocol.eip712 import Address
 from milestone_escrow.protocol.lifecycle import Split
 from milestone_escrow.protocol.receivables import Offer
 from milestone_escrow.protocol.terms import Milestone
+from tests.contracts.support.amendments import abi_amendment
 from tests.contracts.support.deal import Deal, abi_attestation, abi_milestone
+from tests.contracts.support.receivables import abi_offer
 
 Signatures: TypeAlias = tuple[bytes, ...]
 
@@ -228,20 +230,9 @@ def arguments(act: Act) -> tuple[Any, ...]:
         case Assign(ref, assignee, until, signature):
             return *_at(ref), assignee, until, signature
         case BuyReceivable(ref, offer, signature):
-            sold = (
-                offer.financier,
-                offer.price,
-                offer.held,
-                offer.epoch,
-                offer.handover,
-                offer.valid_until,
-            )
-            return *_at(ref), sold, signature
+            return *_at(ref), abi_offer(offer), signature
         case Amend(deal, amendment, signatures):
-            new = act.new
-            moves = (amendment.carried, amendment.epochs, amendment.valid_until)
-            order = (amendment.closes, amendment.funds, *moves)
-            changed = (*order, new.abi_terms, new.abi_milestones)
+            changed = abi_amendment(amendment, act.new)
             return deal.abi_terms, deal.abi_milestones, changed, list(signatures)
         case Withdraw(token, account, at_most):
             return token, account, at_most

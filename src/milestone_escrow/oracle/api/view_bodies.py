@@ -302,7 +302,7 @@ def _plain(name: str, value: Any, currency: Currency | None) -> Any:
 
 
 def _held(view: AgreementView) -> int:
-    return sum(held(stage.milestone, stage.state) for stage in view.views)
+    return sum(stage.held for stage in view.views)
 
 
 def _signatures(signatures: Mapping[str, bytes]) -> dict[str, str]:

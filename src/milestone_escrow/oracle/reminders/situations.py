@@ -18,7 +18,7 @@ from milestone_escrow.oracle.store.given_signatures import signatures_of
 from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.acts import Verdict
 from milestone_escrow.protocol.eip712 import Address
-from milestone_escrow.protocol.lifecycle import end, held
+from milestone_escrow.protocol.lifecycle import end
 from milestone_escrow.protocol.receivables import Offer, price
 
 
@@ -89,7 +89,7 @@ def _offers(connection: Connection, view: AgreementView) -> Iterator[OpenOffer]:
             digest=signed.typed_data.digest(),
             milestone=offer.milestone,
             at=at,
-            price=price(offer, held(stage.milestone, stage.state)),
+            price=price(offer, stage.held),
             financier=offer.financier,
             valid_until=min(offer.valid_until, end(stage.milestone, stage.state)),
         )

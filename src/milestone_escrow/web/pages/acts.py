@@ -20,7 +20,6 @@ from milestone_escrow.oracle.api.problems import Problem
 from milestone_escrow.oracle.api.viewers import Asking, Viewer
 from milestone_escrow.oracle.viewing import DocumentedView, documented
 from milestone_escrow.papers.contract import contract_pdf
-from milestone_escrow.protocol.lifecycle import held
 from milestone_escrow.web.codes import codes
 from milestone_escrow.web.page_deps import Web, WebDeps
 from milestone_escrow.web.pages.agreement import find, of
@@ -203,7 +202,7 @@ def _form(
     deal = of(web, view, viewer)
     stage = deal.stages[index] if index is not None else None
     agreement = view.agreement
-    left = held(view.milestones[index], view.states[index]) if index is not None else 0
+    left = view.views[index].held if index is not None else 0
     unfunded = [
         shown
         for shown, state in zip(deal.stages, view.states, strict=True)

@@ -17,7 +17,6 @@ from milestone_escrow.oracle.api.careful import CarefulRoute
 from milestone_escrow.oracle.api.viewers import Asking, Viewer, require_account
 from milestone_escrow.oracle.viewing import DocumentedView
 from milestone_escrow.protocol.eip712 import Address
-from milestone_escrow.protocol.lifecycle import held
 from milestone_escrow.web.cashflow import Chart, charts
 from milestone_escrow.web.deal import deal as deal_of
 from milestone_escrow.web.page_deps import Web, WebDeps
@@ -80,7 +79,7 @@ def spreadsheet(
                 stage.state.status.name.lower(),
                 _plain(view, stage.milestone.amount),
                 agreement.token_symbol,
-                _plain(view, held(stage.milestone, stage.state)),
+                _plain(view, stage.held),
                 _plain(view, sum(one.units for one in waiting if one.milestone == stage.index)),
                 due.isoformat() if due else "",
                 "0x" + view.id.hex(),

@@ -38,7 +38,6 @@ from milestone_escrow.oracle.api.viewers import (
 )
 from milestone_escrow.oracle.viewing import AgreementView
 from milestone_escrow.protocol.eip712 import ZERO_ADDRESS
-from milestone_escrow.protocol.lifecycle import held
 from milestone_escrow.protocol.receivables import Offer, price
 
 router = APIRouter(
@@ -137,8 +136,7 @@ def _offer(signed: SignedAct) -> Offer:
 def _body(deps: ApiDeps, view: AgreementView, signed: SignedAct) -> OfferBody:
     offer, network = _offer(signed), deps.settings.network
     anyone = offer.financier == ZERO_ADDRESS
-    stage = view.views[offer.milestone]
-    rest = held(stage.milestone, stage.state)
+    rest = view.views[offer.milestone].held
     return OfferBody(
         digest=hexed(signed.typed_data.digest()),
         agreement_id=hexed(view.id),
